@@ -27,6 +27,7 @@ from typing import Any, Final
 import psutil
 from sqlalchemy.exc import DBAPIError
 
+from training_pipeline.backends.local.runs import Runs
 from training_pipeline.cli.system import up_record
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
@@ -122,7 +123,7 @@ class Torment:
         """Ways to kill such a victim now, with the job whose it is."""
         if name in {"trainer", "supervisor"}:
             for job in active:
-                run = self.system.services.backend._directory(job.id, job.attempt)  # type: ignore[attr-defined]
+                run = Runs(self.system.settings.runs).of(job.id, job.attempt)
                 lock, file = (
                     (run.trainer_lock, run.trainer)
                     if name == "trainer"
@@ -186,7 +187,7 @@ class Torment:
         whole = steps and steps[-1] == planned and (self.asked.real or steps == list(range(1, planned + 1)))
         if not whole:
             yield "lost", f"its curve has {len(steps)} points of {planned} steps"
-        run = self.system.services.backend._directory(job.id, job.attempt)  # type: ignore[attr-defined]
+        run = Runs(self.system.settings.runs).of(job.id, job.attempt)
         if (run.path / "stand_in_overlap").exists():
             yield "doubled", "two trainers at once"
         client = self.system.tracking.client

@@ -297,7 +297,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "sheets/files/test_duckdb_sql.py": ("sheets/files/duckdb_macros.py", "sheets/files/inspecting.py"),
     "sheets/files/test_source.py": ("sheets/base.py", "sheets/engine.py"),
-    "sheets/files/test_versions.py": ("sheets/files/replacing.py",),
     "sheets/importing/formats/test_label_studio.py": ("sheets/importing/formats/choosing.py",),
     "sheets/importing/formats/test_registry.py": (
         "sheets/importing/formats/alpaca.py",

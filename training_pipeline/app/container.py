@@ -147,7 +147,7 @@ def assemble(
     urls = Addresses.of(settings)
     alerting = Alerting(store, urls)
     revocations = Revocations(store, alerting.revoked)
-    decisions = Decisions(store, four_eyes=settings.four_eyes)
+    decisions = Decisions(store, approval=settings.decision_approval)
     permission = Permission(source, policy, revocations)
     poller = Poller(
         store,
@@ -160,7 +160,7 @@ def assemble(
     refuse_near = not settings.evaluate_near_questions
     suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
     aliases = Aliases(store, tracking, alerting.aliases_moved)
-    stands = partial(standings, store, four_eyes=settings.four_eyes)
+    stands = partial(standings, store, approval=settings.decision_approval)
     versions = ModelVersions(store, permission, backend, tracking, aliases=aliases, standings=stands)
     kept = KeptModels(store, source, policy, backend, suites, standings=stands, refuse_near=refuse_near)
     evaluations = Evaluations(
@@ -209,7 +209,7 @@ def assemble(
         evaluations=evaluations,
         automatic_evaluations=AutomaticEvaluations(store, evaluations),
         downloads=Downloads(store, backend, versions, decisions.risk_accepted),
-        promotions=Promotions(store, database, aliases, versions, suites, four_eyes=settings.promotion_four_eyes),
+        promotions=Promotions(store, database, aliases, versions, suites, approval=settings.promotion_approval),
         playground=Playground(backend, versions, aliases, decisions, revocations, playground_limits(settings)),
         alias_watch=AliasWatch(
             store,

@@ -88,7 +88,10 @@ class ApiTokens:
         self.store = store
 
     def create(self, name: str, role: Role, lifetime: timedelta, *, created_by: str) -> tuple[ApiToken, str]:
-        """A new token and its text, which cannot be shown again. Raises `InvalidRequest`."""
+        """A new token and its text, which cannot be shown again.
+
+        Raises `InvalidRequest`, also for a name that is spelled as another one but for the case of letters.
+        """
         _check(name, lifetime)
         token_id, text = token_format.new_token()
         values = {
@@ -101,6 +104,7 @@ class ApiTokens:
             "expires_at": func.now() + lifetime,
         }
         with self.store.begin() as connection:
+            _check_spelling(connection, name)
             connection.execute(insert(api_tokens).values(values))
             return of_row(_row(connection, token_id)), text
 
@@ -159,6 +163,15 @@ def _check(name: str, lifetime: timedelta) -> None:
     if not timedelta() < lifetime <= LONGEST:
         problems.append(FieldProblem("/days", "range", f"expected more than 0 and at most {LONGEST.days}"))
     if problems:
+        raise InvalidRequest("The token cannot be created.", problems=problems)
+
+
+def _check_spelling(connection: Connection, name: str) -> None:
+    """One person has one name: two spellings would give them two histories."""
+    alike = func.lower(api_tokens.c.name) == name.lower()
+    query = select(api_tokens.c.name).where(alike, api_tokens.c.name != name).limit(1)
+    if (other := connection.execute(query).scalar()) is not None:
+        problems = [FieldProblem("/name", "name", f"there are tokens of {other!r}: one person has one spelling")]
         raise InvalidRequest("The token cannot be created.", problems=problems)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 
 from training_pipeline.domain.access import Caller, local_caller
 
 
 def user() -> str:
-    """The name of the account, or its number if it has no name."""
+    """The name of the account, or its number if it has no name; whatever the environment says."""
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"uid-{os.getuid()}"
 
 

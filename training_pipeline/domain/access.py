@@ -42,6 +42,11 @@ LEAST: Final[Mapping[Action, Role]] = {
 ON_ANY_JOB: Final = frozenset({Action.POLL})
 
 
+def person(name: str) -> str:
+    """Who somebody is, by the name that their tokens have, or a proxy gives them: `Ada` and `ada` are one. Pure."""
+    return name.casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """An authenticated caller; the name is recorded as the actor of what it does."""

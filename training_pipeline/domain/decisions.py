@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
-from itertools import takewhile
+from datetime import date, datetime, timedelta
+from itertools import pairwise, takewhile
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from training_pipeline.domain.access import person
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.revocations import reason_problems
 
@@ -61,25 +61,52 @@ class Holding(BaseModel):
     revocation_ids: frozenset[str]
 
 
-def holding(newest_first: Sequence[Decision], *, four_eyes: bool) -> Holding | None:
+class InForce(BaseModel):
+    """What holds of the decisions about a version. Where nothing does, one may wait for a second person."""
+
+    model_config = ConfigDict(frozen=True)
+
+    holding: Holding | None = None
+    #: Whether the last one can still be approved.
+    waits: bool = False
+    #: The numbers of those that nobody approved in time.
+    expired: frozenset[int] = frozenset()
+
+
+def in_force(newest_first: Sequence[Decision], *, approval: timedelta | None, now: datetime) -> InForce:
     """What holds of the decisions about one version: the last one. Pure.
 
-    With four eyes it holds once another person has decided the same, with no other decision in between, and for the
-    revocations that two people named. Until then nothing holds, whatever was decided before.
+    Where two people must decide, `approval` is the time within which another person has to decide the same, with no
+    other decision in between. Then it holds, for the revocations that both named. Until then nothing holds, whatever
+    was decided before; a decision that nobody approved in time is void.
     """
     if not newest_first:
-        return None
+        return InForce()
     last = newest_first[0]
-    if not four_eyes:
-        return Holding(number=last.number, decision=last.decision, revocation_ids=frozenset(last.revocation_ids))
-    people: dict[str, set[str]] = {}
-    for one in takewhile(lambda each: each.decision == last.decision, newest_first):
-        people.setdefault(one.actor, set()).update(one.revocation_ids)
-    if len(people) < 2:
-        return None
-    counted = Counter(revocation for named in people.values() for revocation in named)
-    twice = frozenset(revocation for revocation, count in counted.items() if count > 1)
-    return Holding(number=last.number, decision=last.decision, revocation_ids=twice)
+    if approval is None:
+        named = frozenset(last.revocation_ids)
+        return InForce(holding=Holding(number=last.number, decision=last.decision, revocation_ids=named))
+    same = list(takewhile(lambda each: each.decision == last.decision, newest_first))
+    if _are_two(same, approval):
+        revocations = {one for each in same for one in each.revocation_ids}
+        twice = frozenset(
+            one for one in revocations if _are_two([each for each in same if one in each.revocation_ids], approval)
+        )
+        return InForce(holding=Holding(number=last.number, decision=last.decision, revocation_ids=twice))
+    expired = frozenset(one.number for one in same if _moment(one) + approval <= now)
+    return InForce(waits=last.number not in expired, expired=expired)
+
+
+def _are_two(decisions: Sequence[Decision], approval: timedelta) -> bool:
+    """Whether two people made the decision, one within that time of the other. Pure."""
+    return any(
+        person(later.actor) != person(earlier.actor) and _moment(later) - _moment(earlier) <= approval
+        for later, earlier in pairwise(decisions)
+    )
+
+
+def _moment(decision: Decision) -> datetime:
+    return datetime.fromisoformat(decision.decided_at)
 
 
 def hash_of(fields: Mapping[str, Any]) -> str:

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 #: What a judge may be called.
 JUDGE_NAME: Final = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
+#: What its model may be called: an answer that names its model otherwise is recorded as of no known one.
+MODEL_NAME: Final = r"^[A-Za-z0-9@][A-Za-z0-9_./:@+-]{0,127}$"
 
 #: Variables whose names begin so stay with this program.
 _WITHHELD: Final = ("TRAINING_PIPELINE_", "DAGSTER_", "MLFLOW_", "DATABRICKS_", "PG")
@@ -51,7 +53,7 @@ class JudgeEndpoint(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     url: Annotated[str, Field(max_length=2000), AfterValidator(_address)]
-    model: Annotated[str, Field(min_length=1, max_length=200)]
+    model: Annotated[str, Field(pattern=MODEL_NAME)]
     key_env: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,127}$"), AfterValidator(_reaches)] | None = None
     seconds: Annotated[float, Field(gt=0, le=600)] = 60.0
     at_once: Annotated[int, Field(ge=1, le=32)] = 4

@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ import duckdb
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.infra.files import sync
 
-_PREFIX: Final = ".staging-"
+#: What these directories are called; nobody else calls one so.
+_MADE: Final = re.compile(r"\.staging-[0-9a-f]{32}")
 #: A staging directory younger than this may not have its lock yet.
 _YOUNG_SECONDS: Final = 60.0
 
@@ -63,7 +65,7 @@ def staging(root: Path) -> Iterator[Path]:
     """
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     _sweep(root)
-    directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+    directory = _new(root)
     lock = os.open(directory, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -84,7 +86,7 @@ def publish(staged: Path, final: Path, *, is_whole: Callable[[Path], bool]) -> N
     while not _renamed(staged, final):
         if is_whole(final):
             return
-        damaged = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=final.parent))
+        damaged = _new(final.parent)
         final.rename(damaged / "damaged")
         shutil.rmtree(damaged)
     sync(final.parent)
@@ -100,12 +102,18 @@ def _renamed(staged: Path, final: Path) -> bool:
     return True
 
 
+def _new(root: Path) -> Path:
+    directory = root / f".staging-{secrets.token_hex(16)}"
+    directory.mkdir(mode=0o700)
+    return directory
+
+
 def _sweep(root: Path) -> None:
-    for directory in root.glob(f"{_PREFIX}*"):
+    for directory in [path for path in root.iterdir() if _MADE.fullmatch(path.name)]:
         try:
-            descriptor = os.open(directory, os.O_RDONLY)
-        except FileNotFoundError:
-            continue  # its owner published or removed it at this moment
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            continue  # its owner published or removed it at this moment, or it is no directory of ours
         try:
             if time.time() - os.fstat(descriptor).st_mtime < _YOUNG_SECONDS:
                 continue

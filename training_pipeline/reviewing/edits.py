@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from training_pipeline.infra.file_lock import hold
 from training_pipeline.infra.files import is_file, sha256, sync
 from training_pipeline.reviewing.log import EditedPair, EditLog, EditState, SheetEdit
 from training_pipeline.reviewing.rewriting import Pair, is_ours, pairs_of, rewrite
-from training_pipeline.sheets.files.replacing import left_over, put_in_place
+from training_pipeline.sheets.files.replacing import left_over, put_in_place, writing
 from training_pipeline.sheets.files.source import FileTrainingSheets, SheetFiles, digest_of
 from training_pipeline.sheets.files.versions import FOLDER, Version
 from training_pipeline.sheets.head import write_head
@@ -200,12 +199,8 @@ class SheetEdits:
         old version or the new one, with its entry in the log.
         """
         directory = files.head_file.parent
-        for path in directory.glob(f".{files.id}.*"):
-            shutil.rmtree(path, ignore_errors=True)  # of a writer that was killed
         try:
-            scratch = Path(tempfile.mkdtemp(prefix=f".{files.id}.", dir=directory))
-            try:
-                written = scratch / "pairs"
+            with writing(files.head_file) as written:
                 rewrite(files.data, written, after)
                 data = directory / f"{files.id}@{sha256(written)[:12]}.parquet"
                 head = files.head.model_copy(update={"pairs_file": data.name})
@@ -224,8 +219,6 @@ class SheetEdits:
                 for path in {*left_over(files.head_file)} - {data}:
                     path.unlink(missing_ok=True)
                 sync(directory)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
         except OSError as error:
             hint = "See that there is room, and that you may write there; then try again."
             raise Unavailable(f"The training sheet cannot be written: {error.strerror}.", hint=hint) from error

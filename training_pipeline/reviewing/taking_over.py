@@ -5,8 +5,6 @@ The gates say the same of every pair as before, and the sheet as it was is kept 
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -18,7 +16,7 @@ from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.infra.file_lock import hold
 from training_pipeline.infra.files import is_file, sha256, sync
 from training_pipeline.reviewing.rewriting import is_ours
-from training_pipeline.sheets.files.replacing import left_over, put_in_place
+from training_pipeline.sheets.files.replacing import left_over, put_in_place, writing
 from training_pipeline.sheets.files.source import FileTrainingSheets, SheetFiles, digest_of
 from training_pipeline.sheets.files.versions import Version
 from training_pipeline.sheets.head import Head, write_head
@@ -59,11 +57,7 @@ def _take_over(files: SheetFiles, *, digest: str, actor: str) -> None:
     if digest_of(files) != digest:
         raise _changed(files.id)
     directory = files.head_file.parent
-    for path in directory.glob(f".{files.id}.*"):
-        shutil.rmtree(path, ignore_errors=True)  # of a writer that was killed
-    scratch = Path(tempfile.mkdtemp(prefix=f".{files.id}.", dir=directory))
-    try:
-        written = scratch / "pairs"
+    with writing(files.head_file) as written:
         _copy_pairs(files, written, digest)
         data = directory / f"{files.id}@{sha256(written)[:12]}.parquet"
         head = _head(files, data.name, actor)
@@ -71,8 +65,6 @@ def _take_over(files: SheetFiles, *, digest: str, actor: str) -> None:
         for path in {files.data, *left_over(files.head_file)} - {data}:
             path.unlink(missing_ok=True)
         sync(directory)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _changed(sheet_id: str) -> Conflict:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain import decisions as domain
-from training_pipeline.domain.decisions import LONGEST_EVIDENCE, MEANINGS, DecisionKind
+from training_pipeline.domain.decisions import LONGEST_EVIDENCE, MEANINGS, DecisionKind, InForce
 from training_pipeline.domain.revocations import LONGEST_REASON
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.schemas.lineage import DIGEST
@@ -76,11 +76,18 @@ class Decision(Answer):
         "must decide (`TRAINING_PIPELINE_FOUR_EYES`), one that a second person has made as well.",
         examples=[True],
     )
+    expired: bool = Field(
+        False,
+        description="Whether no second person has made it within `TRAINING_PIPELINE_APPROVAL_DAYS`: it is void.",
+        examples=[False],
+    )
 
     @classmethod
-    def of(cls, found: domain.Decision, holding: Collection[int]) -> Decision:
-        """A decision of the store; `holding` are the numbers of those that hold now. Pure."""
-        return cls.model_validate({**found.model_dump(), "in_force": found.number in holding})
+    def of(cls, found: domain.Decision, by_job: Mapping[str, InForce]) -> Decision:
+        """A decision of the store; `by_job` says what holds now. Pure."""
+        force = by_job.get(found.job_id, InForce())
+        holds = force.holding is not None and force.holding.number == found.number
+        return cls.model_validate({**found.model_dump(), "in_force": holds, "expired": found.number in force.expired})
 
 
 class DecisionPage(Answer):

@@ -106,6 +106,11 @@ class ModelPromotion(Answer):
         description="Whether the gate passed and a second person has to approve before the alias is moved.",
         examples=[False],
     )
+    expired: bool = Field(
+        False,
+        description="Whether nobody approved it within `TRAINING_PIPELINE_APPROVAL_DAYS`: it is void.",
+        examples=[False],
+    )
     approves: int | None = Field(
         description="The number of the other person's decision that it approves.", examples=[None]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -70,9 +71,26 @@ class ModelSettings(BaseModel):
         description="A decision about a tainted model version holds once a second steward has decided the same. Needs "
         "TRAINING_PIPELINE_AUTH=token: without authentication two people cannot be told apart.",
     )
+    approval_days: float = Field(
+        14.0,
+        gt=0,
+        le=3650,
+        description="With PROMOTION_FOUR_EYES or FOUR_EYES: days after which a promotion or decision that no second "
+        "person has approved is void. The next one then waits anew.",
+    )
     model_fresh_days: float = Field(
         90.0,
         ge=0.01,
         le=36_500,
         description="Age in days after which a model is shown as stale, with a warning at 4/5 of it.",
     )
+
+    @property
+    def promotion_approval(self) -> timedelta | None:
+        """The time within which a second person has to promote the same; null where one person does."""
+        return timedelta(days=self.approval_days) if self.promotion_four_eyes else None
+
+    @property
+    def decision_approval(self) -> timedelta | None:
+        """The time within which a second steward has to decide the same; null where one decides."""
+        return timedelta(days=self.approval_days) if self.four_eyes else None

@@ -28,7 +28,9 @@ class UploadSettings(BaseModel):
         2**30, ge=1024, description="Maximum size in bytes of all uploads of one person that are no training sheet yet."
     )
     upload_memory_mb: int = Field(
-        4096, ge=1024, description="Memory, in MiB, of the process that reads one uploaded file."
+        4096,
+        ge=1024,
+        description="Memory, in MiB, of each process that reads an uploaded file or a table, or fetches one.",
     )
     upload_seconds: float = Field(
         300.0, gt=0, description="Seconds for an upload to arrive, and again for a process to read it."

@@ -95,7 +95,7 @@ def limit_this_process(limits: UploadLimits) -> None:
     for what, most in (
         (resource.RLIMIT_AS, limits.memory_bytes),
         (resource.RLIMIT_CPU, seconds),
-        (resource.RLIMIT_FSIZE, 4 * limits.unpacked_bytes),
+        (resource.RLIMIT_FSIZE, max(4 * limits.unpacked_bytes, limits.bytes)),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(what)[1]

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from sqlalchemy import make_url, text
 
 from training_pipeline.app.preflight import preflight_of
 from training_pipeline.databricks.preflight import Check, State
+from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing.databricks.backend import VOLUME
 from training_pipeline.testing.databricks_workspace.app import serve
@@ -59,3 +62,38 @@ def test_the_tables_are_looked_at_where_sheets_are_in_them(workspace: Workspace,
     assert (found[f"table {PAIRS}"].state, found["SQL warehouse"].state) == (State.OK, State.OK)
     assert found[f"table {SHEETS}"].state is State.MISSING
     assert f"SELECT on table {SHEETS}" in found[f"table {SHEETS}"].remedy
+
+
+def test_a_database_that_is_stated_is_connected_to(workspace: Workspace, database: Database, tmp_path: Path) -> None:
+    assert "database" not in checks(tmp_path)
+    url, role = make_url(database.url("public")), f"lakebase_{secrets.token_hex(4)}"
+    found = checks(tmp_path, database_url=url.render_as_string(hide_password=False))
+    assert {check.state for check in found.values()} == {State.OK}
+    command = "echo '{}'"
+    broken = checks(tmp_path, database_url=url.set(password=None).render_as_string(), database_password_command=command)
+    assert broken["database"].state is State.MISSING
+    engine = database.engine(pooled=False)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {role} LOGIN PASSWORD 'hunter2'"))
+    try:
+        told = checks(
+            tmp_path, database_url=url.set(username=role, password="hunter2").render_as_string(hide_password=False)
+        )
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"DROP ROLE {role}"))
+    assert (told["database"].state, told["volume"].state) == (State.MISSING, State.OK)
+    assert told["database"].remedy == f'GRANT CREATE ON DATABASE "{database.name}" TO "{role}"'
+    assert "hunter2" not in str(told)
+
+
+def test_an_app_that_nobody_can_use_is_told(workspace: Workspace, tmp_path: Path) -> None:
+    app: dict[str, Any] = {"auth": "token", "proxy_user_header": "X-Forwarded-Email", "api_trusted_proxies": "*"}
+    unknown = "https://not-known-yet.databricksapps.com"
+    for url in (None, unknown):
+        found = checks(tmp_path, **app, api_public_url=url)
+        assert (found["users"].state, found["public URL"].state) == (State.MISSING, State.MISSING)
+    known = {"api_public_url": "https://training-1.databricksapps.com", "proxy_roles": {"ada@example.org": "admin"}}
+    assert {check.state for check in checks(tmp_path, **app, **known).values()} == {State.OK}
+    bundle = Path(__file__).parents[2] / "deploy" / "databricks" / "databricks.yml"
+    assert unknown in bundle.read_text(encoding="utf-8")

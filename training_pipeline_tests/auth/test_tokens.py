@@ -107,6 +107,14 @@ def test_its_use_is_noted_sparingly(tokens: ApiTokens, store: JobStore) -> None:
     assert later > noted[1]
 
 
+def test_a_person_has_one_spelling(tokens: ApiTokens) -> None:
+    tokens.create("Ada", Role.STEWARD, DAY, created_by="root")
+    with pytest.raises(InvalidRequest, match="tokens of 'Ada'"):
+        tokens.create("ada", Role.STEWARD, DAY, created_by="root")
+    tokens.create("Ada", Role.OPERATOR, DAY, created_by="root")  # what one person may do in two roles
+    assert {token.name for token in tokens.list()} == {"Ada"}
+
+
 @pytest.mark.parametrize("name", ["", "system", " ada", "a b", "-x", "x" * 64, "a\nb", "é", "<b>"])
 def test_a_name_must_be_one(tokens: ApiTokens, name: str) -> None:
     with pytest.raises(InvalidRequest, match="/name"):

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.domain.decisions import GENESIS, Decision, broken, decision_problems, hash_of
+from training_pipeline.domain.decisions import GENESIS, Decision, InForce, broken, decision_problems, hash_of, in_force
 
 
 def chain(count: int) -> list[Decision]:
@@ -93,3 +93,79 @@ def test_what_is_wrong_with_a_decision_is_said_at_once() -> None:
     found = decision_problems(" ", date(2026, 11, 22), "x" * 2001, today=today)
     assert [problem.pointer for problem in found] == ["/reason", "/due", "/evidence"]
     assert decision_problems("r", today, "x" * 2000, today=today) == []
+
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+WEEK = timedelta(days=7)
+#: Who decided what about which revocations, on which day.
+MADE = st.lists(
+    st.tuples(
+        st.sampled_from(["ada", "Ada", "ADA", "grace"]),
+        st.sampled_from(["withdraw", "accept_risk"]),
+        st.sets(st.sampled_from(["rv-1", "rv-2"]), min_size=1),
+        st.integers(0, 30),
+    ),
+    max_size=6,
+)
+Made = list[tuple[str, str, set[str], int]]
+
+
+def newest_first(made: Made) -> list[Decision]:
+    return [
+        chain(1)[0].model_copy(
+            update={
+                "number": number,
+                "actor": actor,
+                "decision": decision,
+                "revocation_ids": tuple(sorted(named)),
+                "decided_at": (START + timedelta(days=day)).isoformat(timespec="microseconds"),
+            }
+        )
+        for number, (actor, decision, named, day) in enumerate(sorted(made, key=lambda one: one[3]), start=1)
+    ][::-1]
+
+
+@given(MADE)
+def test_it_holds_once_two_people_have_decided_the_same_in_time(made: Made) -> None:
+    decisions = newest_first(made)
+    found = in_force(decisions, approval=WEEK, now=START + timedelta(days=31))
+    same = []  # an oracle that looks at every two of them
+    for one in decisions:
+        if one.decision != decisions[0].decision:
+            break
+        same.append(one)
+    in_time = [
+        {*one.revocation_ids} & {*other.revocation_ids}
+        for one in same
+        for other in same
+        if one.actor.lower() < other.actor.lower()
+        and abs(datetime.fromisoformat(one.decided_at) - datetime.fromisoformat(other.decided_at)) <= WEEK
+    ]
+    assert (found.holding is not None) == bool(in_time)
+    if found.holding is not None:
+        assert (found.holding.number, found.expired, found.waits) == (len(decisions), frozenset(), False)
+        assert found.holding.revocation_ids == set().union(*in_time)
+
+
+@given(MADE)
+def test_one_person_never_decides_for_two_however_they_are_spelled(made: Made) -> None:
+    alone = [one for one in made if one[0] != "grace"]
+    assert in_force(newest_first(alone), approval=WEEK, now=START).holding is None
+    assert (in_force(newest_first(alone), approval=None, now=START).holding is None) == (not alone)
+
+
+def test_what_nobody_approves_in_time_is_void() -> None:
+    first: Made = [("ada", "withdraw", {"rv-1"}, 0)]
+    days = timedelta(days=1)
+
+    def later(made: Made, day: float) -> InForce:
+        return in_force(newest_first(made), approval=WEEK, now=START + day * days)
+
+    assert later(first, 6.9) == InForce(waits=True)
+    assert later(first, 7) == InForce(expired=frozenset({1}))
+    second: Made = [*first, ("grace", "withdraw", {"rv-1"}, 8)]
+    assert later(second, 9) == InForce(waits=True, expired=frozenset({1}))
+    third: Made = [*second, ("ada", "withdraw", {"rv-1"}, 10)]
+    held = later(third, 100)  # what holds goes on to hold
+    assert held.holding is not None
+    assert (held.holding.number, held.expired) == (3, frozenset())

@@ -13,6 +13,7 @@ from training_pipeline.backends.local import supervisor_start
 from training_pipeline.backends.local.supervisor_start import child_environment
 from training_pipeline.domain import judge
 from training_pipeline.domain.judge import JudgeEndpoint
+from training_pipeline.sft.evaluation import judge as answers
 
 
 def endpoint(url: str, **values: Any) -> JudgeEndpoint:
@@ -49,6 +50,16 @@ def test_what_may_not(url: str, said: str) -> None:
         endpoint(url)
     assert said in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+@given(st.text(max_size=3) | st.from_regex(judge.MODEL_NAME) | st.integers(100, 300).map(lambda length: "m" * length))
+def test_a_model_is_called_as_its_answers_may_call_it_or_refused_at_the_field(name: str) -> None:
+    if answers._NAME.fullmatch(name):
+        assert JudgeEndpoint(url="https://host/v1", model=name).model == name
+        return
+    with pytest.raises(ValidationError) as refused:
+        JudgeEndpoint(url="https://host/v1", model=name)
+    assert [error["loc"] for error in refused.value.errors()] == [("model",)]
 
 
 @settings(max_examples=60)

@@ -79,6 +79,24 @@ def test_what_a_living_process_fills_is_left_alone(tmp_path: Path) -> None:
         assert mine.exists()
 
 
+@pytest.mark.parametrize("name", [".staging-area", ".staging-old_data", ".staging-abcdefgh", f".staging-{'A' * 32}"])
+def test_what_somebody_else_called_alike_stays(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "file").write_text("mine")
+    os.utime(tmp_path / name, (LONG_AGO, LONG_AGO))
+    put(tmp_path, "good")
+    assert (tmp_path / name / "file").read_text() == "mine"
+
+
+def test_a_link_under_such_a_name_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("mine")
+    os.utime(tmp_path / "mine", (LONG_AGO, LONG_AGO))
+    (tmp_path / f".staging-{'0' * 32}").symlink_to(tmp_path / "mine")
+    put(tmp_path, "good")
+    assert (tmp_path / "mine" / "file").read_text() == "mine"
+
+
 def test_disk_errors_say_what_to_do() -> None:
     with (
         Path("/dev/full").open("wb", buffering=0) as full,

@@ -35,7 +35,7 @@ def page_of(page: DecisionPage) -> RenderableType:
             Text(one.model_name),
             one.model_version,
             one.decision.replace("_", " "),
-            "yes" if one.in_force else "-",
+            "yes" if one.in_force else "void" if one.expired else "-",
             Text(one.actor),
             due,
             Text(one.reason),

@@ -41,7 +41,7 @@ def promotions_of(found: ModelPromotions) -> RenderableType:
             one.kind.replace("_", " "),
             f"{one.previous_version or 'none'} to {one.model_version or 'none'}",
             one.verdict or "",
-            "yes" if one.moved_at else "no",
+            "yes" if one.moved_at else "waits" if one.waits else "void" if one.expired else "no",
             Text(one.actor),
             Text(one.reason),
         )

@@ -62,9 +62,9 @@ def _scores(scores: StoredScores) -> bytes:
 def _decisions(decisions: Decisions, name: str, version: str) -> dict[str, Any]:
     every, problems = decisions.verify()
     ours = [one for one in every if (one.model_name, one.model_version) == (name, version)]
-    holding = decisions.holding({one.job_id for one in ours})
+    by_job = decisions.in_force({one.job_id for one in ours})
     return {
-        "decisions": [Decision.of(one, holding).model_dump(mode="json") for one in ours],
+        "decisions": [Decision.of(one, by_job).model_dump(mode="json") for one in ours],
         "chain": {
             "decisions_about_all_models": len(every),
             "last_hash": every[-1].hash if every else None,

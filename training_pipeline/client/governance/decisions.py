@@ -25,9 +25,9 @@ def decision_page(
         offset=window.offset,
         before=None if window.start is None else window.start.number,
     )
-    holding = decisions.holding({one.job_id for one in found})
+    by_job = decisions.in_force({one.job_id for one in found})
     return DecisionPage(
-        decisions=[Decision.of(one, holding) for one in window.shown(found)],
+        decisions=[Decision.of(one, by_job) for one in window.shown(found)],
         total=total,
         page=window.page,
         page_size=page_size,

@@ -85,7 +85,7 @@ class LocalGovernance(OnServices):
             due=asked.due,
             evidence=asked.evidence,
         )
-        return Decision.of(made, self._services.decisions.holding([made.job_id]))
+        return Decision.of(made, self._services.decisions.in_force([made.job_id]))
 
     @needs(Role.VIEWER)
     def decisions(

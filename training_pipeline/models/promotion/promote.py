@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
+from training_pipeline.domain.access import person
 from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, PipelineError, Unavailable
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
@@ -35,11 +37,11 @@ class Promotions:
         versions: ModelVersions,
         suites: Suites,
         *,
-        four_eyes: bool = False,
+        approval: timedelta | None = None,
     ) -> None:
         self._store, self._database = store, database
         self._aliases, self._versions, self._suites = aliases, versions, suites
-        self._four_eyes = four_eyes
+        self._approval = approval
         self._evidence = Evidence(store, versions)
 
     def promote(
@@ -57,9 +59,10 @@ class Promotions:
 
         Without a `gate`, that of the last decision about the alias. Without a `suite`, the one of the latest
         evaluation, those that the gate asks about forgetting aside. `held` is the version that the caller believes to
-        hold the alias. With four eyes, the decision of one person waits until another one has the same version judged
-        by the same gate. Raises `NotFound`, `Tainted`, `InvalidRequest`, `Conflict` where the alias is there already or
-        was moved meanwhile, and `Unavailable` where the registry does not answer: then nothing was moved.
+        hold the alias. With an `approval`, the decision of one person waits, for so long, until another one has the
+        same version judged by the same gate. Raises `NotFound`, `Tainted`, `InvalidRequest`, `Conflict` where the alias
+        is there already or was moved meanwhile, and `Unavailable` where the registry does not answer: then nothing was
+        moved.
         """
         _require_alias(alias)
         asked = self._gate(name, alias, gate)
@@ -75,8 +78,9 @@ class Promotions:
                 raise _moved(name, alias, before)
             found, decision = self._evidence.judged(asked, subject, before, suite)
             lets = decision.verdict is Verdict.SHIP
-            first = self._first(name, version, alias, asked, before, actor) if self._four_eyes and lets else None
-            waits = self._four_eyes and lets and first is None
+            needs_two = lets and self._approval is not None
+            first = self._first(name, version, alias, asked, before, actor) if needs_two else None
+            waits = needs_two and (first is None or first.expired)
             # It may have been tainted while all of this was looked at.
             require_usable(self._versions.subject(name, version))
             stored = records.add(
@@ -92,7 +96,7 @@ class Promotions:
                 reason=_reason(decision.verdict, actor, first, waits=waits),
                 actor=actor,
                 waits=waits,
-                approves=None if first is None else first.number,
+                approves=None if first is None or waits else first.number,
             )
             return self._move(stored) if lets and not waits else stored
 
@@ -129,12 +133,12 @@ class Promotions:
 
     def of_model(self, name: str, alias: str | None = None) -> list[Promotion]:
         """Every decision about the aliases of a model, the newest first. Reads only."""
-        return records.of_model(self._store, name, alias)
+        return records.of_model(self._store, name, alias, approval=self._approval)
 
     def _holder(self, name: str, alias: str) -> str | None:
         """The version that has the alias. A move that a process did not live to note is noted now."""
         now = self._aliases.holder(name, alias)
-        newest = next(iter(records.of_model(self._store, name, alias)), None)
+        newest = next(iter(self.of_model(name, alias)), None)
         if newest is not None and newest.is_open and newest.model_version == now:
             records.moved(self._store, newest.number)
         return now
@@ -142,19 +146,22 @@ class Promotions:
     def _first(
         self, name: str, version: str, alias: str, gate: Gate, before: str | None, actor: str
     ) -> Promotion | None:
-        """The decision of somebody else that waits for this very one, if any. Nothing was moved since."""
-        for each in records.of_model(self._store, name, alias):
+        """The latest decision of somebody else that waits for this very one, or has expired, if any.
+
+        Nothing was moved since.
+        """
+        for each in self.of_model(name, alias):
             if each.moved_at is not None:
                 return None
             same = (each.model_version, each.previous_version, each.gate) == (version, before, gate)
-            if each.waits and same and each.actor != actor:
+            if (each.waits or each.expired) and same and person(each.actor) != person(actor):
                 return each
         return None
 
     def _last(self, name: str, alias: str) -> Promotion | None:
         """The promotion that is in force: each roll back takes one back."""
         taken_back = 0
-        for each in records.of_model(self._store, name, alias):
+        for each in self.of_model(name, alias):
             if each.moved_at is None:
                 continue
             if each.kind is PromotionKind.ROLL_BACK:
@@ -183,7 +190,7 @@ class Promotions:
     def _gate(self, name: str, alias: str, asked: Mapping[str, Any] | None) -> Gate:
         if asked is not None:
             return parse_gate(asked)
-        last = next((each.gate for each in records.of_model(self._store, name, alias) if each.gate is not None), None)
+        last = next((each.gate for each in self.of_model(name, alias) if each.gate is not None), None)
         if last is None:
             raise InvalidRequest(
                 f"There is no gate for {alias} of {name} yet.",
@@ -196,7 +203,8 @@ class Promotions:
 def _reason(verdict: Verdict, actor: str, first: Promotion | None, *, waits: bool) -> str:
     said = f"The gate says: {verdict}."
     if waits:
-        return f"{said} It needs the approval of a person other than {actor}."
+        void = "" if first is None else f" Decision {first.number} of {first.actor} has expired."
+        return f"{said}{void} It needs the approval of a person other than {actor}."
     return said if first is None else f"{said} It approves decision {first.number} of {first.actor}."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -40,6 +40,8 @@ class Promotion(BaseModel):
     decided_at: datetime
     #: Whether the gate lets it, and somebody else must approve it before the alias is moved.
     waits: bool = False
+    #: Whether it waited for that too long, and is void.
+    expired: bool = False
     #: The number of the decision of somebody else that this one approves.
     approves: int | None = None
     #: Null where the alias was not moved.
@@ -49,7 +51,7 @@ class Promotion(BaseModel):
     def is_open(self) -> bool:
         """Whether the alias was to be moved, and it is not on record that it was. Pure."""
         lets = self.decision is None or self.decision.verdict is Verdict.SHIP
-        return lets and self.moved_at is None and not self.waits
+        return lets and self.moved_at is None and not self.waits and not self.expired
 
 
 def add(store: JobStore, **values: Any) -> Promotion:
@@ -71,10 +73,22 @@ def moved(store: JobStore, number: int) -> Promotion:
         return Promotion.model_validate(dict(connection.execute(statement).mappings().one()))
 
 
-def of_model(store: JobStore, name: str, alias: str | None = None) -> list[Promotion]:
-    """The decisions about a model, and of an alias where one is given, the newest first. Reads only."""
+def of_model(
+    store: JobStore, name: str, alias: str | None = None, *, approval: timedelta | None = None
+) -> list[Promotion]:
+    """The decisions about a model, and of an alias where one is given, the newest first. Reads only.
+
+    One that waited longer than `approval` is void: it waits no more.
+    """
     table = promotions.c
     where = [table.model_name == name, *([] if alias is None else [table.alias == alias])]
     with store.begin() as connection:
+        now = connection.execute(select(func.clock_timestamp())).scalar_one()
         rows = connection.execute(select(promotions).where(*where).order_by(table.number.desc())).mappings()
-        return [Promotion.model_validate(dict(row)) for row in rows]
+        return [_as_it_is_now(Promotion.model_validate(dict(row)), approval, now) for row in rows]
+
+
+def _as_it_is_now(found: Promotion, approval: timedelta | None, now: datetime) -> Promotion:
+    if not found.waits or approval is None or found.decided_at + approval > now:
+        return found
+    return found.model_copy(update={"waits": False, "expired": True})

@@ -6,8 +6,8 @@ too.
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import UTC, date, datetime
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, insert, select, text
@@ -16,11 +16,11 @@ from training_pipeline.domain.decisions import (
     GENESIS,
     Decision,
     DecisionKind,
-    Holding,
+    InForce,
     broken,
     decision_problems,
     hash_of,
-    holding,
+    in_force,
 )
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
 from training_pipeline.models.revocations.tables import decisions
@@ -39,19 +39,26 @@ _WITNESSED: Final = text(
 )
 
 
-#: What is said of a decision that does not hold yet.
-PROPOSED: Final = "It holds once a second steward has decided the same."
+def proposed(approval: timedelta) -> str:
+    """What is said of a decision that does not hold yet. Pure."""
+    return f"It holds once a second steward has decided the same, within {in_days(approval)}."
+
+
+def in_days(time: timedelta) -> str:
+    """A time in words. Pure."""
+    days = time / timedelta(days=1)
+    return f"{days:g} day{'' if days == 1 else 's'}"
 
 
 class Decisions:
     """Reads and appends decisions. Every method is one transaction.
 
-    With four eyes a decision holds once a second person has made the same.
+    With an `approval` a decision holds once a second person has made the same within that time.
     """
 
-    def __init__(self, store: JobStore, *, four_eyes: bool = False) -> None:
+    def __init__(self, store: JobStore, *, approval: timedelta | None = None) -> None:
         self._store = store
-        self._four_eyes = four_eyes
+        self._approval = approval
 
     def decide(
         self,
@@ -95,13 +102,13 @@ class Decisions:
             }
             fields["hash"] = hash_of(fields)
             connection.execute(insert(decisions).values({**fields, "due": due}))
-            holds = held(connection, [job_id], four_eyes=self._four_eyes)[job_id] is not None
+            holds = held(connection, [job_id], approval=self._approval)[job_id].holding is not None
             record_event(
                 connection,
                 job_id,
                 EventType.INFO,
                 f"Decision {fields['number']} about the tainted model {name} {version}: {decision}."
-                + ("" if holds else f" {PROPOSED}"),
+                + ("" if holds or self._approval is None else f" {proposed(self._approval)}"),
                 actor,
                 data={"decision_number": fields["number"], "decision_hash": fields["hash"]},
             )
@@ -115,14 +122,13 @@ class Decisions:
         with self._store.begin() as connection:
             job_id = job_of(connection, name, version)
             tainting = {taint.revocation_id for taint in taints_of(connection, job_ids=[job_id])}
-            found = held(connection, [job_id], four_eyes=self._four_eyes).get(job_id)
+            found = held(connection, [job_id], approval=self._approval).get(job_id, InForce()).holding
         return found is not None and found.decision == "accept_risk" and tainting <= found.revocation_ids
 
-    def holding(self, job_ids: Collection[str]) -> frozenset[int]:
-        """The numbers of the decisions that hold now, of the versions that these jobs registered. Reads only."""
+    def in_force(self, job_ids: Collection[str]) -> Mapping[str, InForce]:
+        """By these jobs, what holds of the decisions about the versions that they registered. Reads only."""
         with self._store.begin() as connection:
-            found = held(connection, job_ids, four_eyes=self._four_eyes)
-        return frozenset(one.number for one in found.values() if one is not None)
+            return held(connection, job_ids, approval=self._approval)
 
     def page(
         self,
@@ -155,13 +161,14 @@ class Decisions:
         return every, broken(every, witnessed, head=head)
 
 
-def held(connection: Connection, job_ids: Collection[str], *, four_eyes: bool) -> dict[str, Holding | None]:
-    """By the job of each version that something was decided about: what holds now, null for a proposal. Reads only."""
+def held(connection: Connection, job_ids: Collection[str], *, approval: timedelta | None) -> dict[str, InForce]:
+    """By the job of each version that something was decided about: what holds now. Reads only."""
     query = select(decisions).where(decisions.c.job_id.in_(job_ids)).order_by(decisions.c.number.desc())
     of_job: dict[str, list[Decision]] = {}
     for row in connection.execute(query).mappings():
         of_job.setdefault(str(row["job_id"]), []).append(Decision.model_validate(dict(row)))
-    return {job_id: holding(found, four_eyes=four_eyes) for job_id, found in of_job.items()}
+    now = datetime.now(UTC)  # as the decisions have it
+    return {job_id: in_force(found, approval=approval, now=now) for job_id, found in of_job.items()}
 
 
 def job_of(connection: Connection, name: str, version: str) -> str:

@@ -46,7 +46,7 @@ _LARGEST: Final = 1 << 18
 _CONNECT_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.1
 #: What a model may be called by whoever answers: a text is none.
-_NAME: Final = re.compile(r"[A-Za-z0-9][\w./:@+-]{0,127}")
+_NAME: Final = re.compile(r"[A-Za-z0-9@][\w./:@+-]{0,127}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from training_pipeline.domain.rules.examples.chat_format import Problem, Severit
 from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.infra.file_lock import hold
 from training_pipeline.infra.files import is_file, sha256, sync
-from training_pipeline.sheets.files.replacing import left_over, put_in_place
+from training_pipeline.sheets.files.replacing import left_over, put_in_place, writing
 from training_pipeline.sheets.files.source import SUFFIXES as SHEET_SUFFIXES
 from training_pipeline.sheets.files.structure import MOST_LISTED
 from training_pipeline.sheets.files.versions import version_of
@@ -137,11 +135,7 @@ def _imported(
         raise Conflict(f"{request.file} would be replaced by what is made of it.", hint="Choose another --id.")
     if head_file.is_dir() and not head_file.is_symlink():
         raise Conflict(f"{head_file} is a directory.", hint="Move it away, or choose another --id.")
-    for path in directory.glob(f".{request.id}.*"):
-        shutil.rmtree(path, ignore_errors=True)  # of an import that was killed
-    scratch = Path(tempfile.mkdtemp(prefix=f".{request.id}.", dir=directory))
-    try:
-        written = scratch / "pairs"
+    with writing(head_file) as written:
         write_pairs(conversion, written)
         refuse(conversion)
         data = directory / f"{request.id}@{sha256(written)[:12]}.parquet"
@@ -151,8 +145,6 @@ def _imported(
         for path in {*present, *left_over(head_file)} - {head_file, data}:
             path.unlink(missing_ok=True)
         sync(directory)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return Imported(head, head_file, data, conversion)
 
 
@@ -176,6 +168,7 @@ def _present(head_file: Path) -> Iterator[Path]:
     """What stands under the names of the sheet: its head, and whatever file of pairs the head means."""
     head = read_head(head_file) if os.path.lexists(head_file) else None
     named = [head.pairs_file] if isinstance(head, Head) and head.pairs_file else []
+    named = [name for name in named if name.startswith(f"{head_file.stem}@")]  # else it is another sheet's
     for name in (head_file.name, *named, *(head_file.stem + suffix for suffix in SHEET_SUFFIXES)):
         if os.path.lexists(path := head_file.with_name(name)):
             yield path

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from training_pipeline.domain.bucket_location import BucketLocation, parse_location
 from training_pipeline.infra.files import replace_file
 from training_pipeline.infra.processes import end_with_parent
-from training_pipeline.uploads.process import Failure, failure_of
+from training_pipeline.uploads.limits import UploadLimits
+from training_pipeline.uploads.process import Failure, failure_of, limit_this_process
 from training_pipeline.uploads.remote.copying import MOST_FILES, Bucket, Stat, refused
 from training_pipeline.uploads.remote.filesystems import open_filesystem
 from training_pipeline.uploads.remote.layout import Kind, metadata_files, version_files
@@ -35,6 +36,7 @@ class CopyTask(BaseModel):
     folder: Path
     allowed: tuple[str, ...]
     most: int
+    limits: UploadLimits
     version: str | None = None
     files: dict[str, str] | None = None
 
@@ -92,6 +94,7 @@ def main(arguments: list[str]) -> int:
     """Read the task, do it, and write its outcome."""
     task = CopyTask.model_validate_json(sys.stdin.buffer.read())
     end_with_parent()
+    limit_this_process(task.limits)
     try:
         allowed = tuple(parse_location(one, whole_bucket=True, this_machine=True) for one in task.allowed)
         home = _parsed(task.url)

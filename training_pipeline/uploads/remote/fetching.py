@@ -138,6 +138,7 @@ class _Fetch:
             folder=self._staged,
             allowed=self._allowed,
             most=self._left,
+            limits=self._now(),
             version=version,
             files=files,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
+from training_pipeline.domain.access import person
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, PipelineError
 from training_pipeline.models.evaluation.intervals import LEVEL
 from training_pipeline.models.promotion.gate import Gate
@@ -208,7 +209,8 @@ def waits_for(decisions: ModelPromotions, version: str, caller: str) -> ModelPro
     """
     settled: set[str] = set()
     for each in decisions.promotions:
-        if each.waits and each.alias not in settled and each.model_version == version and each.actor != caller:
+        by_another = each.model_version == version and person(each.actor) != person(caller)
+        if each.waits and each.alias not in settled and by_another:
             return each
         if each.moved_at is not None:
             settled.add(each.alias)
@@ -265,7 +267,7 @@ def _decisions(found: ModelPromotions) -> None:
                         Tag("span", "rolled back")
                     elif each.verdict is not None:
                         gate_badge(each.verdict)
-                Tag("td", "yes" if each.moved_at else "waits" if each.waits else "no")
+                Tag("td", "yes" if each.moved_at else "waits" if each.waits else "void" if each.expired else "no")
                 Tag("td", each.actor)
                 with Tag("td"):
                     moment(each.decided_at, style="date-time")

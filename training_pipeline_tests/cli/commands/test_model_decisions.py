@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 
+import pytest
+from rich.console import Console
 from sqlalchemy import text
 
+from training_pipeline.cli.render.decisions import page_of
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra.database import Database
+from training_pipeline.schemas.decision import Decision, DecisionPage
 from training_pipeline.testing.system.command_line import Command
 
 DECIDE = ("models", "decide", "triage", "2", "--reason", "consent withdrawn")
@@ -25,7 +30,9 @@ def test_a_decision_is_recorded_listed_and_verified(
     assert "due 2099-12-31" in out
     second = json.loads(command(*DECIDE, "--decision", "accept_risk", "--json", "--url", url)[1])
     assert (second["number"], second["job_id"]) == (2, done.id)
-    assert "accept risk" in command("models", "decisions", "--name", "triage")[1]
+    listed = " ".join(command("models", "decisions", "--name", "triage")[1].split())
+    assert "triage 2 accept risk yes" in listed
+    assert "triage 2 retrain - " in listed
     code, out, _ = command("models", "verify-decisions", "--head", second["hash"], "--json")
     assert (code, json.loads(out)) == (0, {"decisions": 2, "head": second["hash"], "problems": []})
     with database.engine(pooled=False).begin() as connection:
@@ -35,3 +42,12 @@ def test_a_decision_is_recorded_listed_and_verified(
     assert "decision 2 was removed" in out
     assert f"no decision has the hash {second['hash']}" in out
     assert command(*DECIDE, "--decision", "forget")[0] == 2
+
+
+@pytest.mark.parametrize(("update", "word"), [({"in_force": True}, "yes"), ({"expired": True}, "void"), ({}, "-")])
+def test_whether_it_holds_is_a_word(update: dict[str, bool], word: str) -> None:
+    example = {name: field.examples[0] for name, field in Decision.model_fields.items() if field.examples}
+    one = Decision.model_validate(example | {"in_force": False, "expired": False} | update)
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(page_of(DecisionPage(decisions=[one], total=1, page=1, page_size=50, next_cursor=None)))
+    assert f"retrain {word} grace" in " ".join(console.export_text().split())

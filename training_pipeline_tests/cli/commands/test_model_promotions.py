@@ -88,3 +88,8 @@ def test_roll_back_and_list(command: Command, url: str, done: TrainingJob, monke
     code, seen, _ = command("models", "promotions", "triage")
     assert all(words in seen for words in ("roll back", "1 to none", "slow", "1 to 2", "do not ship"))
     assert json.loads(command("models", "promotions", "triage", "--json")[1])["total"] == 2
+    unmoved = promotion(Verdict.SHIP).model_copy(update={"moved_at": None})
+    for update, word in (({"waits": True}, "waits"), ({"expired": True}, "void")):
+        one = unmoved.model_copy(update=update)
+        monkeypatch.setattr(Promotions, "of_model", lambda self, name, found=one: [found])
+        assert f" ship {word} ada " in " ".join(command("models", "promotions", "triage")[1].split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -194,17 +195,29 @@ def test_nothing_is_half_promoted(
         promotions.promote("triage", "1", "latest", gate=GATE, actor="ada")
 
 
+def by_two(parts: Services, approval: timedelta) -> Promotions:
+    """Promotions that a second person has to approve."""
+    aliases = parts.versions._aliases
+    return Promotions(parts.store, parts.database, aliases, parts.versions, parts.suites, approval=approval)
+
+
+def test_what_nobody_approved_in_time_is_void_and_says_so(services: Services, tmp_path: Path) -> None:
+    evaluate(services, "1", 54, tmp_path)
+    patient, hasty = by_two(services, timedelta(days=14)), by_two(services, timedelta(microseconds=1))
+    first = patient.promote("triage", "1", "champion", gate=GATE, actor="ada")
+    (void,) = hasty.of_model("triage")
+    assert (first.waits, void.waits, void.expired, void.is_open) == (True, False, True, False)
+    anew = hasty.promote("triage", "1", "champion", actor="eve")
+    assert (anew.approves, anew.moved_at, champion(services)) == (None, None, None)
+    assert "Decision 1 of ada has expired. It needs the approval of a person other than eve." in anew.reason
+    second = patient.promote("triage", "1", "champion", actor="ada")
+    assert (second.approves, champion(services)) == (anew.number, "1")
+
+
 def test_two_people_move_an_alias(services: Services, tmp_path: Path) -> None:
     """One alone never does, whatever they repeat; another gate or another version is another proposal."""
     parts = services
-    promotions = Promotions(
-        parts.store,
-        parts.database,
-        parts.versions._aliases,
-        parts.versions,
-        parts.suites,
-        four_eyes=True,
-    )
+    promotions = by_two(parts, timedelta(days=14))
 
     def by(actor: str, version: str = "1", gate: dict[str, Any] | None = None) -> Promotion:
         return promotions.promote("triage", version, "champion", gate=gate, actor=actor)
@@ -214,6 +227,7 @@ def test_two_people_move_an_alias(services: Services, tmp_path: Path) -> None:
     first = by("ada", gate=GATE)
     assert (first.waits, first.approves, first.moved_at, champion(parts)) == (True, None, None, None)
     assert first.reason == "The gate says: ship. It needs the approval of a person other than ada."
+    assert by("Ada").waits, "it is the same person"
     assert by("ada").waits
     assert by("eve", gate={"margins": {"exact_match": 0.5}}).waits
     assert by("eve", "2", GATE).waits

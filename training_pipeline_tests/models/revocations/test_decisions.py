@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,18 +11,25 @@ from training_pipeline.domain.decisions import Decision, DecisionKind
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.revocations import Revoked
-from training_pipeline.models.revocations.decisions import PROPOSED, Decisions
+from training_pipeline.models.revocations.decisions import Decisions, proposed
 from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.revocations.standings import standings
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
 
+WEEK = timedelta(days=7)
+
+
+def holding(decisions: Decisions, job_id: str) -> int | None:
+    found = decisions.in_force([job_id])[job_id].holding
+    return None if found is None else found.number
+
 
 def test_with_four_eyes_a_decision_holds_once_a_second_person_has_made_it(
     store: JobStore, index: UseIndex, revocations: Revocations, tmp_path: Path
 ) -> None:
-    decisions = Decisions(store, four_eyes=True)
+    decisions = Decisions(store, approval=WEEK)
     dataset = dataset_of(tmp_path, "invoices", [row("p-1", "train"), row("p-2", "train")])
     job = job_with(store, index, "invoices", dataset, version="3", model_name="triage")
 
@@ -30,7 +37,7 @@ def test_with_four_eyes_a_decision_holds_once_a_second_person_has_made_it(
         return decisions.decide("triage", "3", what, reason="r", actor=actor)
 
     def state() -> VersionState:
-        return VersionState(standings(store, [job.id], four_eyes=True)[job.id].state)
+        return VersionState(standings(store, [job.id], approval=WEEK)[job.id].state)
 
     def revoke(item: str) -> None:
         revocations.revoke(Revoked(kind="item", value=item), reason="r", actor="grace")
@@ -40,12 +47,12 @@ def test_with_four_eyes_a_decision_holds_once_a_second_person_has_made_it(
     decide("accept_risk", "grace")
     decide("accept_risk", "grace")  # twice the same person is one person
     assert not decisions.risk_accepted("triage", "3")
-    assert PROPOSED in standings(store, [job.id], four_eyes=True)[job.id].reasons[-1]
-    assert store.events(job.id)[0][0].message.endswith(PROPOSED)
+    assert proposed(WEEK) in standings(store, [job.id], approval=WEEK)[job.id].reasons[-1]
+    assert store.events(job.id)[0][0].message.endswith("has decided the same, within 7 days.")
     accepted = decide("accept_risk", "ada")
     assert decisions.risk_accepted("triage", "3")
-    assert decisions.holding([job.id]) == {accepted.number}
-    assert not store.events(job.id)[0][0].message.endswith(PROPOSED)
+    assert holding(decisions, job.id) == accepted.number
+    assert not store.events(job.id)[0][0].message.endswith(proposed(WEEK))
     revoke("item of p-2")
     decide("accept_risk", "ada")  # of the second revocation only one person knows
     assert not decisions.risk_accepted("triage", "3")
@@ -55,6 +62,30 @@ def test_with_four_eyes_a_decision_holds_once_a_second_person_has_made_it(
     assert (state(), decisions.risk_accepted("triage", "3")) == (VersionState.TAINTED, False)
     decide("withdraw", "ada")
     assert state() is VersionState.WITHDRAWN
+    assert decisions.verify()[1] == []
+
+
+def test_what_nobody_approved_in_time_is_void_and_says_so(
+    store: JobStore, index: UseIndex, revocations: Revocations, tmp_path: Path
+) -> None:
+    job = job_with(
+        store,
+        index,
+        "invoices",
+        dataset_of(tmp_path, "invoices", [row("p-1", "train")]),
+        version="3",
+        model_name="triage",
+    )
+    revocations.revoke(Revoked(kind="item", value="item of p-1"), reason="r", actor="grace")
+    moment = timedelta(microseconds=1)
+    decisions = Decisions(store, approval=moment)
+    first = decisions.decide("triage", "3", "withdraw", reason="r", actor="grace")
+    assert decisions.in_force([job.id])[job.id].expired == {first.number}
+    decisions.decide("triage", "3", "withdraw", reason="r", actor="ada")
+    assert holding(decisions, job.id) is None
+    found = standings(store, [job.id], approval=moment)[job.id]
+    assert found.state is VersionState.TAINTED
+    assert found.reasons[-1].startswith("A decision about it is void: no second steward decided the same within ")
     assert decisions.verify()[1] == []
 
 

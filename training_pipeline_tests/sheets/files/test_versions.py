@@ -12,6 +12,9 @@ from training_pipeline.sheets.files.versions import VERSION, versions
 from training_pipeline.sheets.importing import importer
 from training_pipeline.testing.sheets.imports import import_rows, pairs_of, request_for
 
+#: As the folder of a writer of the sheet `s` is called.
+LEFT = f".s.writing-{'0a' * 16}"
+
 
 def rows(number: int) -> list[dict[str, Any]]:
     return [{"question": f"q{n}", "answer": "a"} for n in range(number)]
@@ -73,11 +76,11 @@ def test_what_a_killed_import_left_is_gone_after_the_next(tmp_path: Path, keep: 
             import_rows(tmp_path, rows(4), status="labeled")
     assert (count(tmp_path / "in"), len(list((tmp_path / "in").glob("s@*")))) == (4, 2)
     assert [count(folder) for _, folder in versions([tmp_path / "in"], "s")] == [3]  # it was kept before
-    (tmp_path / "in" / ".s.killed").mkdir()
+    (tmp_path / "in" / LEFT).mkdir()
     request = request_for(tmp_path / "rows.jsonl", status="labeled")
     importer.import_sheet(request, tmp_path / "in", overwrite=True, keep=keep)
     assert len(list((tmp_path / "in").glob("s@*"))) == 1
-    assert not (tmp_path / "in" / ".s.killed").exists()
+    assert not (tmp_path / "in" / LEFT).exists()
 
 
 @pytest.mark.parametrize("name", ["/etc", "../s", "*", "s/..", ""])

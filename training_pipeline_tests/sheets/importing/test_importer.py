@@ -226,6 +226,13 @@ def test_other_files_of_the_replaced_sheet_go(run: Import, tmp_path: Path) -> No
     assert len(pairs(run(PROBLEMS[:5], overwrite=True))) == 5
 
 
+def test_files_of_another_sheet_stay_whatever_a_head_names(run: Import, tmp_path: Path) -> None:
+    other = run(PROBLEMS[:3], id="other")
+    (tmp_path / "in" / "sums.yaml").write_text(f"pairs_file: {other.data.name}\n")
+    run(PROBLEMS[:5], overwrite=True)
+    assert len(pairs(other)) == 3
+
+
 @pytest.mark.parametrize("call", ["sync", "sha256", "replace_file", "write_head"])
 def test_a_replacement_that_fails_leaves_the_old_sheet(
     run: Import, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.remote.copy import CopyTask, copied
 from training_pipeline_tests.uploads.remote.test_copying import bucket
 
@@ -19,7 +20,9 @@ FILES = {
 
 
 def task(folder: Path, url: str, **said: object) -> CopyTask:
-    return CopyTask.model_validate({"url": url, "folder": folder, "allowed": ("s3://acme/in",), "most": 100, **said})
+    return CopyTask.model_validate(
+        {"url": url, "folder": folder, "allowed": ("s3://acme/in",), "most": 100, "limits": UploadLimits(), **said}
+    )
 
 
 def test_a_file_or_what_says_which_files_a_table_has(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.servers.s3 import S3
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
-from training_pipeline.uploads.process import UploadNotRead
+from training_pipeline.uploads.process import UploadNotRead, answer_of
+from training_pipeline.uploads.remote import copy, tables
 from training_pipeline.uploads.remote.copy import Copied, CopyTask
 from training_pipeline.uploads.remote.fetching import place_of
 from training_pipeline.uploads.remote.tables import TableRead, TableTask
@@ -122,6 +123,23 @@ def test_it_ends_after_its_time(tmp_path: Path) -> None:
         imports_at(tmp_path, seconds=0.001).fetching.fetch_here("ada", url)
     assert place_of(tmp_path) is None
     assert list((tmp_path / "uploads").iterdir()) == []
+
+
+@pytest.mark.parametrize("program", [copy.PROGRAM, tables.PROGRAM])
+def test_each_process_has_no_more_memory_than_an_upload(tmp_path: Path, program: str) -> None:
+    (tmp_path / "table" / "_delta_log").mkdir(parents=True)
+    (tmp_path / "table" / "_delta_log" / f"{0:020}.json").write_text("{}")
+    limits, url = UploadLimits(memory_bytes=2**20), str(place_of(tmp_path / "table"))
+    task: CopyTask | TableTask = TableTask(
+        kind="delta", folder=tmp_path / "table", target=tmp_path / "x", limits=limits
+    )
+    if program == copy.PROGRAM:
+        task = CopyTask(url=url, folder=tmp_path / "to", allowed=(url,), most=2**20, limits=limits)
+    try:
+        answer = answer_of(program, task, tmp_path, limits=limits)
+    except UploadNotRead:
+        return  # not even its answer could be written
+    assert (Copied if program == copy.PROGRAM else TableRead).model_validate_json(answer).failure is not None
 
 
 @pytest.mark.nightly

@@ -97,6 +97,7 @@ def test_a_decision_waits_for_somebody_else_until_the_alias_is_moved() -> None:
     assert found is not None
     assert (found.actor, found.number) == ("ada", 1)
     assert waits_for(decisions({}), "2", "ada") is None
+    assert waits_for(decisions({}), "2", "ADA") is None, "it is the same person"
     assert waits_for(decisions({}), "1", "eve") is None
     assert waits_for(decisions({"waits": False}), "2", "eve") is None
     assert waits_for(decisions(moved, {}), "2", "eve") is None
