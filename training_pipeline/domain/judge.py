@@ -10,6 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 #: What a judge may be called.
 JUDGE_NAME: Final = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
+#: What a judge may be called, or nothing.
+JUDGE_NAME_OR_NONE: Final = rf"^({JUDGE_NAME[1:-1]})?$"
 
 #: Variables whose names begin so stay with this program.
 _WITHHELD: Final = ("TRAINING_PIPELINE_", "DAGSTER_", "MLFLOW_", "DATABRICKS_", "PG")
