@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from training_pipeline.cli.render.jobs import more
 from training_pipeline.schemas.study import Studies, Study, StudyPage, StudyReport, StudyTrial
 
 _COLOURS: Final = {
@@ -36,7 +37,7 @@ def studies_of(found: Studies) -> RenderableType:
             Text(study.training_sheet_id),
             Text(study.created_by),
         )
-    return table
+    return Group(table, *more(len(found.studies), found.total, found.next_cursor))
 
 
 def study_of(study: StudyPage) -> RenderableType:

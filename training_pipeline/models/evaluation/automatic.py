@@ -1,7 +1,7 @@
 """Evaluations that nobody asks for by hand: a training sheet names a suite, and each model trained on it is evaluated.
 
-The suite and the judge are those that the sheet named when the job was launched. What is due is told from what is on record, so it
-does not matter who looks, how often, or who died in between.
+The suite and the judge are those that the sheet named when the job was launched. What is due is told from what is on
+record, so it does not matter who looks, how often, or who died in between.
 """
 
 from __future__ import annotations
