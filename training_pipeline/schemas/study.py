@@ -142,7 +142,7 @@ class Study(Answer):
             "training_sheet_id": request.job.training_sheet_id,
             "model_name": request.job.model_name,
             **{name: getattr(request, name) for name in ("most_trials", "hours", "cost")},
-            "estimated_cost": spent(trials),
+            "estimated_cost": spent(study, trials),
             "currency": study.estimate.currency,
             "trials": {status: count for status, count in counts.items() if count},
             "best_trial": None if best is None else best.number,

@@ -37,6 +37,7 @@ from training_pipeline.domain.study import (
     TrialStatus,
     best_of,
     common_failure,
+    one_more,
     spent,
     trial_request,
 )
@@ -185,12 +186,9 @@ class Advance:
         request = study.request
         if len(trials) >= request.most_trials:
             return f"all {request.most_trials} trials were made"
-        if request.cost is not None:
-            known = [trial.estimated_cost for trial in trials if trial.estimated_cost is not None]
-            one = sum(known) / len(known) if known else study.estimate.cost.middle or 0.0
-            if spent(trials) + one > request.cost:
-                of = f"{spent(trials):.2f} of {request.cost:g} {study.estimate.currency or ''}".strip()
-                return f"its budget is used up: {of}, by estimate, and one trial more would exceed it"
+        if request.cost is not None and spent(study, trials) + one_more(study, trials) > request.cost:
+            of = f"{spent(study, trials):.2f} of {request.cost:g} {study.estimate.currency or ''}".strip()
+            return f"its budget is used up: {of}, by estimate, and one trial more would exceed it"
         return None
 
     def _start(self, name: str) -> None:
@@ -235,10 +233,11 @@ class Advance:
         def also(connection: Connection, job: TrainingJob) -> None:
             given = self._store.within(connection).created_with(job.id).get(ESTIMATE)
             estimate = None if given is None else Estimate.model_validate(given)
+            same = estimate is not None and estimate.currency == study.estimate.currency
             values = {
                 "job_id": job.id,
                 "estimated_seconds": None if estimate is None else estimate.time.middle,
-                "estimated_cost": None if estimate is None else estimate.cost.middle,
+                "estimated_cost": estimate.cost.middle if estimate is not None and same else None,
             }
             if not records.claim(connection, trial, values):
                 raise _Overtaken

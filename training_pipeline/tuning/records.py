@@ -88,8 +88,8 @@ def page(
     """
     table = studies.c
     matches = [table.status.in_(statuses)] if statuses else []
-    matches += [] if training_sheet_id is None else [training_sheet_id == _SHEET]
-    matches += [] if created_by is None else [created_by == _CREATOR]
+    asked = ((_SHEET, training_sheet_id), (_CREATOR, created_by))
+    matches += [column == value for column, value in asked if value is not None]
     place = (table.created_at, table.name)
     further = [] if after is None else [tuple_(*place) < tuple_(*map(literal, after))]
     query = select(studies).where(*matches, *further).order_by(*(each.desc() for each in place))

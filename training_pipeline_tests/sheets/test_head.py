@@ -90,7 +90,7 @@ def test_whatever_stands_under_the_name_is_not_waited_for(tmp_path: Path) -> Non
         "dangling": "cannot be read: No such file or directory",
         "loop": "cannot be read: Too many levels of symbolic links",
         "device": "is a device; expected a file",
-        "huge": "is larger than 256 KiB; a head has no room for data",
+        "huge": "is larger than 256 KiB; it has no room for data",
     }
 
 

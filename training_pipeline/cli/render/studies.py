@@ -53,6 +53,7 @@ def study_of(study: StudyPage) -> RenderableType:
     if study.report is not None:
         parts.append(report_of(study.report))
     parts.append(_budget(study))
+    parts += [Text(note, style="yellow") for note in study.estimate.notes]
     if study.importances:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in study.importances.items())
         parts.append(Text(f"What mattered: {shares}"))
