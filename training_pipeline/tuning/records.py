@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.errors import NotFound
@@ -87,7 +87,7 @@ def page(
     `after` is when the last study of the page before was created, and its name.
     """
     table = studies.c
-    matches = [table.status.in_(statuses)] if statuses else []
+    matches: list[ColumnElement[bool]] = [table.status.in_(statuses)] if statuses else []
     asked = ((_SHEET, training_sheet_id), (_CREATOR, created_by))
     matches += [column == value for column, value in asked if value is not None]
     place = (table.created_at, table.name)

@@ -13,6 +13,7 @@ from training_pipeline.app.container import Services, assemble
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.refs import required
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
 from training_pipeline.models.revocations.retrains import Retrains
@@ -79,8 +80,7 @@ def test_what_it_takes_is_told_before_it_is_launched(services: Services) -> None
 
     told = Retrains(services.store, cast("JobService", SimpleNamespace(estimate=estimate))).estimate(proposal)
     assert (told.time.reason, told.cost.middle) == ("The base model is not offered.", None)
-    dataset = job.data.dataset
-    assert dataset is not None
+    dataset = required(job.data.dataset, "dataset")
     assert sum(asked[0]) == dataset.train_pairs + dataset.validation_pairs - 1
 
 
