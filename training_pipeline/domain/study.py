@@ -271,8 +271,8 @@ def spent(study: Study, trials: Sequence[Trial]) -> float:
     One with a job whose cost nobody could say, as of a price list that was broken meanwhile, costs what one more would.
     """
     otherwise = one_more(study, trials)
-    costs = (otherwise if trial.estimated_cost is None else trial.estimated_cost for trial in trials if trial.job_id)
-    return sum(costs)
+    unknown = sum(trial.estimated_cost is None and trial.job_id is not None for trial in trials)
+    return sum(trial.estimated_cost or 0.0 for trial in trials) + otherwise * unknown
 
 
 def trial_request(study: Study, params: Mapping[str, Any], number: int) -> JobRequest:

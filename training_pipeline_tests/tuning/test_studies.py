@@ -89,6 +89,13 @@ def test_a_budget_that_buys_nothing_or_that_nobody_can_count(
     services.advance_studies.advance("s")
     (trial,) = records.trials_of(services.store, "s")
     assert (trial.estimated_cost, trial.estimated_seconds) == (20.0, 7200.0)
+    stored_study(services, name="t", cost=41.0)
+    first = {"estimate": estimate.model_copy(update={"currency": "USD"}).model_dump(mode="json")}
+    records.change(services.store, "t", first, status=StudyStatus.RUNNING)
+    services.advance_studies.advance("t")
+    (other,) = records.trials_of(services.store, "t")
+    assert (other.estimated_cost, other.estimated_seconds) == (None, 7200.0), "the price list has another currency now"
+    assert services.studies.page(limit=1)[0][0][1] == [other]
 
 
 def test_a_name_is_a_study(services: Services) -> None:
