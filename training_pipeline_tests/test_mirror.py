@@ -360,6 +360,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "web/jobs/",
         "web/layout.py",
         "web/models/",
+        "web/pager.py",
         "web/pages/",
         "web/revoke_dialog.py",
         "web/sheets/",

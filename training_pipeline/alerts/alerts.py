@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
 from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
+from training_pipeline.domain.model_version import TaintedEndpoint
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.polling.permission import Warned
@@ -58,6 +59,7 @@ class Kind(StrEnum):
     BLIND = "permission_unknown"
     ALIAS_MOVED = "alias_moved"
     ALIAS_TAINTED = "alias_tainted"
+    ENDPOINT_TAINTED = "endpoint_tainted"
 
 
 class Alert(BaseModel):
@@ -173,6 +175,18 @@ def of_tainted_alias(found: TaintedAlias, what: OnTaint, version: str | None, li
         kind=Kind.ALIAS_TAINTED,
         message=f"The alias {found.alias} of {found.model_name} names version {found.model_version}, which is tainted "
         f"({by}). {done}",
+        job_id=found.job_id,
+        links={"training job": links.job(found.job_id)},
+    )
+
+
+def of_tainted_endpoint(found: TaintedEndpoint, links: Addresses) -> Alert:
+    """The alert about an endpoint that serves a tainted or withdrawn version: one for each of the two states."""
+    return Alert(
+        key=f"{found.state} endpoint:{found.model_name}:{found.model_version}:{found.job_id}:{found.url}",
+        kind=Kind.ENDPOINT_TAINTED,
+        message=f"The endpoint {found.url} serves version {found.model_version} of {found.model_name}, which is "
+        f"{found.state} ({_named(found.revocation_ids)}). Have it serve a clean version.",
         job_id=found.job_id,
         links={"training job": links.job(found.job_id)},
     )

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from training_pipeline.alerts import alerts
 from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.model_version import TaintedEndpoint
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.models.uses.in_use import in_use
 from training_pipeline.training_jobs.polling.permission import Warned
@@ -46,6 +47,10 @@ class Alerting:
     def alias_tainted(self, found: TaintedAlias, what: OnTaint, version: str | None) -> None:
         """An alias that names a tainted version."""
         alerts.notice(self._store, alerts.of_tainted_alias(found, what, version, self._urls), as_event=True)
+
+    def endpoint_tainted(self, found: TaintedEndpoint) -> None:
+        """An endpoint that serves a tainted or withdrawn version."""
+        alerts.notice(self._store, alerts.of_tainted_endpoint(found, self._urls), as_event=True)
 
     def withdrawn(self, job: TrainingJob, warned: Warned, as_event: bool) -> None:
         """A job whose pairs lost their permission."""

@@ -40,6 +40,7 @@ from training_pipeline.models.versions.alias_watch import AliasWatch
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.download import Downloads
 from training_pipeline.models.versions.endpoint_watch import EndpointWatch
+from training_pipeline.models.versions.served_taints import ServedTaints
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.retraining.retrain import Retrainer
 from training_pipeline.reviewing.edits import SheetEdits
@@ -107,6 +108,7 @@ class Services:
     sheet_watch: SheetWatch
     alias_watch: AliasWatch
     endpoint_watch: EndpointWatch
+    served_taints: ServedTaints
     taint_tags: TaintTags
     unreported_taints: UnreportedTaints
     decisions: Decisions
@@ -223,6 +225,7 @@ def assemble(
             endpoints_of(backend),
             seconds=settings.alias_seconds,
         ),
+        served_taints=ServedTaints(store, stands, alerting.endpoint_tainted),
         launcher=Launcher(
             store,
             source,

@@ -36,10 +36,12 @@ class OnServices:
     def _details(self, name: str, version: str) -> ModelVersionDetails:
         """A model version with everything that is on record of it. Raises `NotFound`."""
         whole = self._services.versions.show(name, version)
+        retrains = self._services.retrains
+        proposal = retrains.of(name, version)
         return ModelVersionDetails.of_whole(
             whole,
             self._addresses,
-            self._services.retrains.of(name, version),
+            None if proposal is None else (proposal, retrains.estimate(proposal)),
             download_problem=self._services.downloads.problem(whole),
         )
 

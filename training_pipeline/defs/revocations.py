@@ -66,6 +66,9 @@ def watch(instance: dg.DagsterInstance, services: Services, looks: Looks) -> str
     unanswered = services.endpoint_watch.look_due()
     if unanswered is not None:
         said += f" {unanswered}"
+    serving = services.served_taints.look()
+    if serving:
+        said += f" {serving} endpoint(s) serve a tainted version."
     failed = fail_checks(instance, services)
     tagged = services.taint_tags.write_due(seconds=TAG_SECONDS)
     said += f" {failed} check(s) failed, {tagged.tagged} model(s) tagged."

@@ -12,6 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 JUDGE_NAME: Final = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
 #: What its model may be called: an answer that names its model otherwise is recorded as of no known one.
 MODEL_NAME: Final = r"^[A-Za-z0-9@][A-Za-z0-9_./:@+-]{0,127}$"
+#: What a judge may be called, or nothing.
+JUDGE_NAME_OR_NONE: Final = rf"^({JUDGE_NAME[1:-1]})?$"
 
 #: Variables whose names begin so stay with this program.
 _WITHHELD: Final = ("TRAINING_PIPELINE_", "DAGSTER_", "MLFLOW_", "DATABRICKS_", "PG")

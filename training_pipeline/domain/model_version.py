@@ -38,6 +38,20 @@ class Standing(BaseModel):
     reasons: tuple[str, ...]
 
 
+class TaintedEndpoint(BaseModel):
+    """That an endpoint serves a version which is tainted or withdrawn."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    model_name: str
+    model_version: str
+    #: The job that registered the version.
+    job_id: str
+    revocation_ids: tuple[str, ...]
+    state: Literal[VersionState.TAINTED, VersionState.WITHDRAWN]
+
+
 class Outcome(StrEnum):
     """What came of one check."""
 

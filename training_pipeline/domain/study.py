@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, Literal
@@ -256,9 +256,23 @@ def common_failure(trials: Iterable[Trial]) -> Trial | None:
     return None
 
 
-def spent(trials: Iterable[Trial]) -> float:
-    """What the trials cost by estimate; one whose cost is not known costs nothing. Pure."""
-    return sum(trial.estimated_cost or 0.0 for trial in trials)
+def one_more(study: Study, trials: Iterable[Trial]) -> float:
+    """What a trial costs by estimate: what those of the study do on average, else what one was to cost at first. Pure.
+
+    0 where nobody could ever say; then no study has a budget in money.
+    """
+    known = [trial.estimated_cost for trial in trials if trial.estimated_cost is not None]
+    return sum(known) / len(known) if known else study.estimate.cost.middle or 0.0
+
+
+def spent(study: Study, trials: Sequence[Trial]) -> float:
+    """What the trials cost by estimate. Pure.
+
+    One with a job whose cost nobody could say, as of a price list that was broken meanwhile, costs what one more would.
+    """
+    otherwise = one_more(study, trials)
+    unknown = sum(trial.estimated_cost is None and trial.job_id is not None for trial in trials)
+    return sum(trial.estimated_cost or 0.0 for trial in trials) + otherwise * unknown
 
 
 def trial_request(study: Study, params: Mapping[str, Any], number: int) -> JobRequest:

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.domain.judge import JUDGE_NAME_OR_NONE
+
 #: What an evaluation suite may be called, or nothing.
 SUITE_NAME: Final = r"^([a-z0-9][a-z0-9_-]{0,62})?$"
 #: Message roles that a chat example may have.
@@ -54,3 +56,5 @@ class TrainingSheet(BaseModel):
     metadata: dict[str, Any] = Field(default_factory=dict)
     #: The evaluation suite that every model trained on it is evaluated on; empty for none.
     evaluate_on: str = Field("", pattern=SUITE_NAME)
+    #: The judge of the answers there, by its name in the settings; empty for none.
+    evaluate_judge: str = Field("", pattern=JUDGE_NAME_OR_NONE)

@@ -9,10 +9,12 @@ from typing import Any, Self
 from pydantic import Field
 
 from training_pipeline.domain import retrain_proposal as domain
+from training_pipeline.domain.estimate import estimate as estimates
 from training_pipeline.domain.model_version import Check as FoundCheck
 from training_pipeline.domain.model_version import Outcome, Verdict, VersionState, verdict
 from training_pipeline.models.versions.find import Registered
 from training_pipeline.models.versions.versions import Whole
+from training_pipeline.schemas.advice import Estimate
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.schemas.evaluation import ModelEvaluation
 from training_pipeline.schemas.lineage import DIGEST
@@ -159,6 +161,7 @@ class RetrainProposal(Answer):
     updated_at: datetime = Field(description="When it was tainted last.", examples=["2026-11-24T09:00:00Z"])
     launched_job_id: str | None = Field(description="The job that was launched for it, the latest.", examples=[None])
     launched_by: str | None = Field(description="Who launched it.", examples=[None])
+    estimate: Estimate = Field(description="How long its job trains and what that costs, or why nobody can say.")
 
 
 class ModelVersionDetails(ModelVersion):
@@ -211,7 +214,12 @@ class ModelVersionDetails(ModelVersion):
 
     @classmethod
     def of_whole(
-        cls, whole: Whole, at: Addresses, retrain: domain.RetrainProposal | None, *, download_problem: str | None
+        cls,
+        whole: Whole,
+        at: Addresses,
+        retrain: tuple[domain.RetrainProposal, estimates.Estimate] | None,
+        *,
+        download_problem: str | None,
     ) -> Self:
         """What is on record of a version. Pure."""
         record, job = whole.record, whole.job
@@ -240,7 +248,7 @@ class ModelVersionDetails(ModelVersion):
                 "snippet": whole.snippet,
                 "evaluations": [ModelEvaluation.of(each) for each in whole.evaluations],
                 "registry_url": at.model_version(job),
-                "retrain": retrain,
+                "retrain": None if retrain is None else {**dict(retrain[0]), "estimate": retrain[1]},
             }
         )
 

@@ -10,7 +10,7 @@ from typing import Final, Generic, Self, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from training_pipeline.domain import job_id
+from training_pipeline.domain import job_id, study
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 
 MOST_ROWS: Final = 200
@@ -43,6 +43,13 @@ class NumberPosition(Position):
     """Before what has this number."""
 
     number: int = Field(ge=0, lt=2**63)
+
+
+class StudyPosition(Position):
+    """Before this study, in the order of the list."""
+
+    created_at: AwareDatetime
+    name: str = Field(pattern=study.NAME)
 
 
 class PairPosition(Position):

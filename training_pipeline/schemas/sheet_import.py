@@ -120,6 +120,12 @@ class ImportTrainingSheet(_Asked):
         description="Evaluation suite on which every model trained on it is evaluated.",
         examples=["triage-2026-11"],
     )
+    evaluate_judge: str = Field(
+        "",
+        max_length=_TEXT,
+        description="Judge of the answers there, by its name in the settings.",
+        examples=["house-judge"],
+    )
     description: str = Field("", max_length=10_000, description="Its description.", examples=["Which desk?"])
     replace: bool = Field(
         False, description="Replace a training sheet with this id; the old version is kept.", examples=[False]

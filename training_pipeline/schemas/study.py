@@ -12,7 +12,7 @@ from training_pipeline.domain.study import StudyStatus, TrialStatus, best_of, le
 from training_pipeline.models.evaluation.records import EvaluationStatus
 from training_pipeline.models.evaluation.suite import Half
 from training_pipeline.schemas.advice import Estimate
-from training_pipeline.schemas.base import Answer
+from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.schemas.lineage import DIGEST
 from training_pipeline.schemas.requests import CreateTrainingJob
 from training_pipeline.tuning.objective import sign_of
@@ -142,7 +142,7 @@ class Study(Answer):
             "training_sheet_id": request.job.training_sheet_id,
             "model_name": request.job.model_name,
             **{name: getattr(request, name) for name in ("most_trials", "hours", "cost")},
-            "estimated_cost": spent(trials),
+            "estimated_cost": spent(study, trials),
             "currency": study.estimate.currency,
             "trials": {status: count for status, count in counts.items() if count},
             "best_trial": None if best is None else best.number,
@@ -158,10 +158,13 @@ class Study(Answer):
 
 
 class Studies(Answer):
-    """The newest studies."""
+    """A page of studies, the newest first."""
 
-    studies: list[Study] = Field(description="The studies, newest first, 200 at most.")
-    total: int = Field(description="How many these are.", examples=[1])
+    studies: list[Study] = Field(description="The studies on this page.")
+    total: int = Field(description="Number of studies that pass the filters.", examples=[1])
+    page: Page
+    page_size: PageSize
+    next_cursor: NextCursor
 
 
 class StudyLeader(Answer):

@@ -42,6 +42,11 @@ class TrainingSheet(Answer):
         description="The evaluation suite that every model trained on it is evaluated on; empty for none.",
         examples=["triage-2026-11"],
     )
+    evaluate_judge: str = Field(
+        "",
+        description="The judge of the answers there, by its name in the settings; empty for none.",
+        examples=["house-judge"],
+    )
 
     @classmethod
     def fields_of(cls, sheet: training_sheet.TrainingSheet) -> dict[str, Any]:

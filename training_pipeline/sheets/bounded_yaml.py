@@ -73,7 +73,7 @@ def unstorable(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
 
 def _load(content: bytes, loader: type[_Loader]) -> object:
     if len(content) > LARGEST:
-        raise BrokenYaml("too_large", f"is larger than {LARGEST // 1024} KiB; a head has no room for data")
+        raise BrokenYaml("too_large", f"is larger than {LARGEST // 1024} KiB; it has no room for data")
     try:
         return yaml.load(content.decode("utf-8-sig"), Loader=loader)  # noqa: S506 - a subclass of SafeLoader
     except UnicodeDecodeError as error:

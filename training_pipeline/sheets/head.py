@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.domain.judge import JUDGE_NAME_OR_NONE
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.training_sheet import SUITE_NAME, Reference, SheetStatus, TrainingSheet
@@ -59,6 +60,7 @@ class Head(BaseModel):
     created_at: datetime | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     evaluate_on: str = Field("", pattern=SUITE_NAME)
+    evaluate_judge: str = Field("", pattern=JUDGE_NAME_OR_NONE)
     defaults: Defaults = Defaults()
     ignored_columns: tuple[str, ...] = ()
     #: The file of pairs beside the head, `<id>@<digest>.parquet`, where it is not just `<id>` with another ending.
@@ -73,6 +75,13 @@ class Head(BaseModel):
         if not isinstance(value, dict):
             return value
         return {k: str(v) if isinstance(v, int) and not isinstance(v, bool) else v for k, v in value.items()}
+
+    @field_validator("evaluate_judge")
+    @classmethod
+    def _judge_of_a_suite(cls, value: str, info: ValidationInfo) -> str:
+        if value and info.data.get("evaluate_on") == "":
+            raise ValueError("needs evaluate_on, the suite whose answers it judges")
+        return value
 
     @field_validator("ignored_columns")
     @classmethod

@@ -27,6 +27,7 @@ from training_pipeline.domain.study import (
     TrialStatus,
     best_of,
     common_failure,
+    one_more,
     spent,
 )
 from training_pipeline.models.evaluation.records import ACTIVE
@@ -73,12 +74,9 @@ class Ending:
         request = study.request
         if len(trials) >= request.most_trials:
             return f"all {request.most_trials} trials were made"
-        if request.cost is not None:
-            known = [trial.estimated_cost for trial in trials if trial.estimated_cost is not None]
-            one = sum(known) / len(known) if known else study.estimate.cost.middle or 0.0
-            if spent(trials) + one > request.cost:
-                of = f"{spent(trials):.2f} of {request.cost:g} {study.estimate.currency or ''}".strip()
-                return f"its budget is used up: {of}, by estimate, and one trial more would exceed it"
+        if request.cost is not None and spent(study, trials) + one_more(study, trials) > request.cost:
+            of = f"{spent(study, trials):.2f} of {request.cost:g} {study.estimate.currency or ''}".strip()
+            return f"its budget is used up: {of}, by estimate, and one trial more would exceed it"
         return None
 
     def waits_or_ends(self, study: Study, error: PipelineError) -> None:

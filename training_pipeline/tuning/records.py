@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.errors import NotFound
@@ -17,8 +17,6 @@ from training_pipeline.training_jobs.store.notify import announce
 from training_pipeline.training_jobs.store.tables import training_job_metrics, training_jobs
 from training_pipeline.tuning.tables import studies, study_trials
 
-#: Lists show so many studies at most.
-MOST_LISTED: Final = 200
 _SHEET: Final = studies.c.request["job"]["training_sheet_id"].astext
 _CREATOR: Final = studies.c.created_by
 
@@ -74,23 +72,31 @@ def get(store: JobStore, name: str) -> Study:
     return found
 
 
-def latest(
+def page(
     store: JobStore,
     *,
+    limit: int,
+    offset: int = 0,
+    after: tuple[datetime, str] | None = None,
     statuses: Collection[StudyStatus] = (),
     training_sheet_id: str | None = None,
     created_by: str | None = None,
-) -> list[Study]:
-    """The newest studies that match, `MOST_LISTED` at most. Reads only."""
-    query = select(studies).order_by(studies.c.created_at.desc(), studies.c.name).limit(MOST_LISTED)
-    if statuses:
-        query = query.where(studies.c.status.in_(statuses))
-    if training_sheet_id is not None:
-        query = query.where(training_sheet_id == _SHEET)
-    if created_by is not None:
-        query = query.where(studies.c.created_by == created_by)
+) -> tuple[list[Study], int]:
+    """Studies that match, the newest first, and how many there are in all. Reads only.
+
+    `after` is when the last study of the page before was created, and its name.
+    """
+    table = studies.c
+    matches: list[ColumnElement[bool]] = [table.status.in_(statuses)] if statuses else []
+    asked = ((_SHEET, training_sheet_id), (_CREATOR, created_by))
+    matches += [column == value for column, value in asked if value is not None]
+    place = (table.created_at, table.name)
+    further = [] if after is None else [tuple_(*place) < tuple_(*map(literal, after))]
+    query = select(studies).where(*matches, *further).order_by(*(each.desc() for each in place))
     with store.begin() as connection:
-        return [Study.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+        total = connection.execute(select(func.count()).select_from(studies).where(*matches)).scalar_one()
+        rows = connection.execute(query.limit(limit).offset(offset)).mappings()
+        return [Study.model_validate(dict(row)) for row in rows], total
 
 
 def facets(store: JobStore) -> StudyFacets:

@@ -73,10 +73,12 @@ class Starting:
         def also(connection: Connection, job: TrainingJob) -> None:
             given = self._store.within(connection).created_with(job.id).get(ESTIMATE)
             estimate = None if given is None else Estimate.model_validate(given)
+            # Amounts in two currencies are never added up.
+            fits = estimate is not None and study.estimate.currency in (None, estimate.currency)
             values = {
                 "job_id": job.id,
                 "estimated_seconds": None if estimate is None else estimate.time.middle,
-                "estimated_cost": None if estimate is None else estimate.cost.middle,
+                "estimated_cost": estimate.cost.middle if estimate is not None and fits else None,
             }
             if not records.claim(connection, trial, values):
                 raise _Overtaken

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -120,19 +121,28 @@ class Studies:
             raise InvalidRequest("The study cannot be created.", problems=_once(problems))
         return plan
 
-    def latest(
+    def page(
         self,
         *,
+        limit: int,
+        offset: int = 0,
+        after: tuple[datetime, str] | None = None,
         statuses: Collection[StudyStatus] = (),
         training_sheet_id: str | None = None,
         created_by: str | None = None,
-    ) -> list[tuple[Study, list[Trial]]]:
-        """The newest studies that match, with their trials. Reads only."""
-        found = records.latest(
-            self._store, statuses=statuses, training_sheet_id=training_sheet_id, created_by=created_by
+    ) -> tuple[list[tuple[Study, list[Trial]]], int]:
+        """Studies that match with their trials, the newest first, and how many there are in all. Reads only."""
+        found, total = records.page(
+            self._store,
+            limit=limit,
+            offset=offset,
+            after=after,
+            statuses=statuses,
+            training_sheet_id=training_sheet_id,
+            created_by=created_by,
         )
         trials = records.trials_of_all(self._store, [study.name for study in found])
-        return [(study, trials[study.name]) for study in found]
+        return [(study, trials[study.name]) for study in found], total
 
     def facets(self) -> StudyFacets:
         """The values that studies may be filtered by. Reads only."""

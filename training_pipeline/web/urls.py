@@ -181,10 +181,11 @@ class StudyFilters(_Filters):
     status: StudyStatus | None = None
     sheet: str = Field("", max_length=128, pattern=_TEXT)
     creator: str = Field("", max_length=128, pattern=_TEXT)
+    page: int = Field(1, ge=1, le=100_000)
 
     def with_(self, **changes: object) -> Self:
-        """Other filters."""
-        return self.model_validate({**dict(self), **changes})
+        """Other filters; on their first page unless a page is named."""
+        return self.model_validate({**dict(self), "page": 1, **changes})
 
 
 class JobFilters(BaseModel):

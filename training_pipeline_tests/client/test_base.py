@@ -389,6 +389,8 @@ def test_studies(client: Client, local: LocalClient) -> None:
         client.studies(statuses=[StudyStatus.RUNNING], training_sheet_id="small", created_by=local.caller.name).total
         == 1
     )
+    assert client.studies(page=2, page_size=1) == local.studies(page=2, page_size=1)
+    assert error_of(client, "studies", cursor="x").problems[0].pointer.endswith("/cursor")
     assert client.studies(statuses=[StudyStatus.FAILED, StudyStatus.STOPPED]).total == 0
     found = error_of(client, "create_study", {**asked, "name": "A", "space": {"x": 1}})
     assert [problem.pointer for problem in found.problems] == ["/name", "/space/x"]

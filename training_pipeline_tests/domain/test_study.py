@@ -17,6 +17,7 @@ from training_pipeline.domain.study import (
     best_of,
     common_failure,
     leaders,
+    one_more,
     spent,
     trial_request,
     winning_request,
@@ -26,6 +27,18 @@ from training_pipeline.testing.studies.trial_life import study_request
 
 def trial(number: int, status: TrialStatus = TrialStatus.SUCCEEDED, **values: Any) -> Trial:
     return Trial(study="s", number=number, params={}, status=status, asked_at=datetime.now(UTC), **values)
+
+
+def running_study(**values: Any) -> Study:
+    return Study(
+        name="s",
+        request=study_request(**values),
+        status=StudyStatus.RUNNING,
+        created_by="ada",
+        created_at=datetime.now(UTC),
+        split_predecessor="tj-1",
+        estimate=Estimate(time=Estimated(), cost=Estimated()),
+    )
 
 
 def test_the_best_is_the_first_with_the_lowest_loss() -> None:
@@ -56,20 +69,20 @@ def test_three_failures_of_one_cause() -> None:
 
 
 def test_what_is_spent() -> None:
-    assert spent([trial(1, estimated_cost=1.5), trial(2), trial(3, estimated_cost=2.0)]) == 3.5
+    asked = running_study()
+    known = [trial(1, job_id="a", estimated_cost=1.5), trial(2), trial(3, job_id="c", estimated_cost=2.5)]
+    assert spent(asked, known) == 4.0, "one without a job cost nothing"
+    assert one_more(asked, known) == 2.0
+    broken = trial(4, job_id="d")
+    assert spent(asked, [*known, broken]) == 6.0, "a price list that broke meanwhile makes no trial free"
+    cost = asked.estimate.cost.model_copy(update={"middle": 3.0})
+    first = asked.model_copy(update={"estimate": asked.estimate.model_copy(update={"cost": cost})})
+    assert (spent(first, [broken]), spent(asked, [broken])) == (3.0, 0.0)
 
 
 def test_the_jobs_of_a_trial_and_of_a_winner() -> None:
     job = {"training_sheet_id": "small", "model_name": "triage", "training_config": {"seed": 7, "epochs": "auto"}}
-    study = Study(
-        name="s",
-        request=study_request(job=job),
-        status=StudyStatus.RUNNING,
-        created_by="ada",
-        created_at=datetime.now(UTC),
-        split_predecessor="tj-1",
-        estimate=Estimate(time=Estimated(), cost=Estimated()),
-    )
+    study = running_study(job=job)
     tried = trial_request(study, {"epochs": 3, "learning_rate": 0.001}, 2)
     assert (tried.model_name, tried.register_to_uc, tried.split_predecessor) == ("s-t2", False, "tj-1")
     stated = tried.training_config.model_dump(exclude_unset=True)

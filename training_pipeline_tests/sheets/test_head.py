@@ -62,6 +62,8 @@ def test_broken_yaml(text: str | bytes, expected: str) -> None:
         ("created_at: 9999-12-31T23:59:59-14:00", "/created_at: lies before the year 1 or after 9999"),
         ("created_at: 2026-02-30", "5 : is no timestamp"),
         ("evaluate_on: A suite", "/evaluate_on: string should match pattern"),
+        ("evaluate_on: a\nevaluate_judge: A judge", "/evaluate_judge: string should match pattern"),
+        ("evaluate_judge: house", "/evaluate_judge: needs evaluate_on, the suite whose answers it judges"),
         ("pairs_file: ../x.parquet", "/pairs_file: string should match pattern"),
     ],
 )
@@ -88,7 +90,7 @@ def test_whatever_stands_under_the_name_is_not_waited_for(tmp_path: Path) -> Non
         "dangling": "cannot be read: No such file or directory",
         "loop": "cannot be read: Too many levels of symbolic links",
         "device": "is a device; expected a file",
-        "huge": "is larger than 256 KiB; a head has no room for data",
+        "huge": "is larger than 256 KiB; it has no room for data",
     }
 
 

@@ -79,7 +79,7 @@ def test_a_study_on_what_may_not_be_trained_on_is_refused(services: Services) ->
     write_sheet(services.settings.sheets, "few", rows(5))
     with pytest.raises(GateRefused):
         made(services, job={"training_sheet_id": "few", "model_name": "triage"})
-    assert services.studies.latest() == []
+    assert services.studies.page(limit=9) == ([], 0)
 
 
 def test_a_budget_that_buys_nothing_or_that_nobody_can_count(
@@ -97,6 +97,13 @@ def test_a_budget_that_buys_nothing_or_that_nobody_can_count(
     services.advance_studies.advance("s")
     (trial,) = records.trials_of(services.store, "s")
     assert (trial.estimated_cost, trial.estimated_seconds) == (20.0, 7200.0)
+    stored_study(services, name="t", cost=41.0)
+    first = {"estimate": estimate.model_copy(update={"currency": "USD"}).model_dump(mode="json")}
+    records.change(services.store, "t", first, status=StudyStatus.RUNNING)
+    services.advance_studies.advance("t")
+    (other,) = records.trials_of(services.store, "t")
+    assert (other.estimated_cost, other.estimated_seconds) == (None, 7200.0), "the price list has another currency now"
+    assert services.studies.page(limit=1)[0][0][1] == [other]
 
 
 def test_a_name_is_a_study(services: Services) -> None:
@@ -107,7 +114,7 @@ def test_a_name_is_a_study(services: Services) -> None:
     with pytest.raises(NotFound, match="no study 't'"):
         services.studies.stop("t", actor="ada", reason="r")
     stored_study(services, name="t")
-    assert [study.name for study, _ in services.studies.latest()] == ["t", "s"]
+    assert [study.name for study, _ in services.studies.page(limit=9)[0]] == ["t", "s"]
 
 
 def test_the_winner_is_trained_as_an_ordinary_job(services: Services, backend: TrialBackend) -> None:

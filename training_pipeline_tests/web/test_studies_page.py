@@ -12,14 +12,16 @@ from playwright.sync_api import Browser, Page, expect
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.access import Role
+from training_pipeline.domain.study import StudyStatus
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.jobs import ScriptedBackend
-from training_pipeline.testing.studies.seen_study import seen_study
+from training_pipeline.testing.studies.seen_study import seen_study, study_of
 from training_pipeline.testing.studies.trial_life import begin, report, running
 from training_pipeline.testing.system.installation import scripted_services
 from training_pipeline.testing.ui import browsers
 from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
+from training_pipeline.tuning import records
 
 pytestmark = [
     pytest.mark.slow,
@@ -154,6 +156,25 @@ def test_the_winner_is_promoted(server: Serving, chromium: Browser, services: Se
     page.goto(f"{server.base}/train/studies/seen")
     expect(page.get_by_text("Promoted:")).to_be_visible()
     expect(page.get_by_role("button", name="Promote")).to_have_count(0)
+    ada.close()
+
+
+def test_the_list_turns_its_pages(server: Serving, chromium: Browser, services: Services) -> None:
+    for number in range(26):
+        records.add(services.store, study_of(f"study-{number:02d}", status=StudyStatus.FINISHED))
+    ada = Visitor(chromium, server.base)
+    page = entered(ada, services, "ada", Role.VIEWER, "/train/studies")
+    expect(page.get_by_text("1 to 25 of 26")).to_be_visible()
+    page.get_by_role("link", name="Next", exact=True).click()
+    expect(page).to_have_url(f"{server.base}/train/studies?page=2")
+    expect(page.get_by_text("26 to 26 of 26")).to_be_visible()
+    expect(page.get_by_role("link", name="study-00")).to_be_visible()
+    assert serious(page) == []
+    page.get_by_role("link", name="Previous", exact=True).click()
+    expect(page.get_by_role("link", name="study-25")).to_be_visible()
+    page.goto(f"{server.base}/train/studies?page=3")
+    page.get_by_role("link", name="Go to the first page").click()
+    expect(page.get_by_text("1 to 25 of 26")).to_be_visible()
     ada.close()
 
 

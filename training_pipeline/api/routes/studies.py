@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 
 from training_pipeline.api.deps import client_for
+from training_pipeline.api.parameters import Cursor, PageNumber, PageRows
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.study import NAME, StudyStatus
 from training_pipeline.schemas.study import STUDY, CreateStudy, PromoteTrial, StopStudy, Studies, StudyPage
@@ -59,9 +60,19 @@ def list_studies(
     ] = None,
     status: Annotated[list[StudyStatus] | None, Query(description="Filter: statuses.")] = None,
     created_by: Annotated[str | None, Query(pattern=FILTER, description="Filter: creator.")] = None,
+    page: PageNumber = None,
+    page_size: PageRows = 50,
+    cursor: Cursor = None,
 ) -> Studies:
-    """List the newest studies."""
-    return client.studies(statuses=status or (), training_sheet_id=training_sheet_id, created_by=created_by)
+    """List studies, newest first."""
+    return client.studies(
+        statuses=status or (),
+        training_sheet_id=training_sheet_id,
+        created_by=created_by,
+        page=page,
+        page_size=page_size,
+        cursor=cursor,
+    )
 
 
 @router.get("/studies/{name}", operation_id="getStudy")

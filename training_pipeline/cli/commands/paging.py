@@ -8,9 +8,10 @@ from typing import TypeVar
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.model_version import ModelVersionPage
 from training_pipeline.schemas.paging import MOST_ROWS
+from training_pipeline.schemas.study import Studies
 from training_pipeline.schemas.training_job import TrainingJobPage
 
-P = TypeVar("P", TrainingJobPage, TrainingJobEventPage, ModelVersionPage)
+P = TypeVar("P", TrainingJobPage, TrainingJobEventPage, ModelVersionPage, Studies)
 
 
 def rows(fetch: Callable[[int, str | None], P], field: str, *, limit: int, cursor: str | None) -> P:

@@ -80,6 +80,7 @@ def import_file(
     evaluate_on: Annotated[
         str, typer.Option(help="Evaluation suite on which every model trained on it is evaluated.")
     ] = "",
+    evaluate_judge: Annotated[str, typer.Option(help="Judge of the answers there, by its name in the settings.")] = "",
     description: Annotated[str, typer.Option(help="Description of the training sheet.")] = "",
     data_format: Annotated[
         str, typer.Option("--format", help="Format of the rows, such as label-studio. Default: recognised.")
@@ -159,6 +160,7 @@ def import_file(
         tags=tuple(tag or ()),
         owner=owner,
         evaluate_on=evaluate_on,
+        evaluate_judge=evaluate_judge,
         description=description,
     )
     console, settings = Console(), Settings()

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from training_pipeline.cli.commands import paging
 from training_pipeline.cli.commands.job_request import (
     BaseModelId,
     Config,
@@ -21,7 +22,7 @@ from training_pipeline.cli.commands.job_request import (
     config_of,
     request_of,
 )
-from training_pipeline.cli.commands.options import Json, Token, Url, print_json, say
+from training_pipeline.cli.commands.options import Cursor, Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
 from training_pipeline.domain.study import LIVE_STUDIES, StudyStatus
 from training_pipeline.domain.study_space import search_of
@@ -112,15 +113,24 @@ def list_(
     ] = None,
     sheet: Annotated[str | None, typer.Option(help="Only studies on this training sheet.")] = None,
     by: Annotated[str | None, typer.Option(help="Only studies that this person created.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of studies to list.")] = 20,
+    cursor: Cursor = None,
     json: Json = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """List the newest studies."""
+    """List studies, newest first."""
     from training_pipeline.cli.render.studies import studies_of
 
     with open_client(url, token) as client:
-        found = client.studies(statuses=status or (), training_sheet_id=sheet, created_by=by)
+        found = paging.rows(
+            lambda size, at: client.studies(
+                statuses=status or (), training_sheet_id=sheet, created_by=by, page_size=size, cursor=at
+            ),
+            "studies",
+            limit=limit,
+            cursor=cursor,
+        )
     if json:
         print_json(found)
     elif not found.studies and (status or sheet or by):

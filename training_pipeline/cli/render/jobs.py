@@ -68,6 +68,8 @@ def details(job: TrainingJob, happened: TrainingJobEventPage, advised: TrainingJ
         grid.add_row("trained for", clock(job.duration_seconds))
     if advised.estimate is not None and advised.estimate.time.middle is not None:
         grid.add_row("estimated", Text(estimate.time(advised.estimate)))
+    if advised.estimate is not None and advised.estimate.cost.middle is not None:
+        grid.add_row("estimated cost", Text(estimate.cost(advised.estimate)))
     if job.cancel_requested_by is not None:
         grid.add_row("cancelled by", Text(f"{job.cancel_requested_by}: {job.cancel_reason}"))
     if job.error_message:

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from training_pipeline.cli.render import estimate
 from training_pipeline.cli.render.evaluations import evaluation_of
 from training_pipeline.cli.render.job import facts, figure
 from training_pipeline.cli.render.jobs import more
@@ -73,6 +74,9 @@ def details(found: ModelVersionDetails) -> RenderableType:
         grid.add_row("", Text(reason, "red"))
     if found.retrain is not None:
         grid.add_row("retrain", Text(_retrain(found, found.retrain)))
+        if found.retrain.launched_job_id is None:
+            grid.add_row("its training time", Text(estimate.time(found.retrain.estimate)))
+            grid.add_row("its cost", Text(estimate.cost(found.retrain.estimate)))
     grid.add_row("training job", f"{found.job_id}, created by {found.created_by}, ended {_day(found.registered_at)}")
     grid.add_row("training sheet", Text(f"{found.training_sheet_name} ({found.training_sheet_id})"))
     grid.add_row("made from", Text(f"sheet {found.sheet_id}, prompt template {found.template_id}"))

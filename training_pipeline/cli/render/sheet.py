@@ -64,6 +64,9 @@ def show_head(console: Console, sheet: TrainingSheet, digest: str, summary: Expo
         grid.add_row("tags", escape(", ".join(sheet.tags)))
     if sheet.owner:
         grid.add_row("owner", escape(sheet.owner))
+    if sheet.evaluate_on:
+        judge = f", with the judge {sheet.evaluate_judge}" if sheet.evaluate_judge else ""
+        grid.add_row("evaluated on", escape(f"{sheet.evaluate_on}{judge}"))
     grid.add_row("version", digest[:16])
     console.print(grid)
     console.print(job.of_gates(summary))

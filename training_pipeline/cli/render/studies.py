@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from training_pipeline.cli.render.jobs import more
 from training_pipeline.schemas.study import Studies, Study, StudyPage, StudyReport, StudyTrial
 
 _COLOURS: Final = {
@@ -36,7 +37,7 @@ def studies_of(found: Studies) -> RenderableType:
             Text(study.training_sheet_id),
             Text(study.created_by),
         )
-    return table
+    return Group(table, *more(len(found.studies), found.total, found.next_cursor))
 
 
 def study_of(study: StudyPage) -> RenderableType:
@@ -52,6 +53,7 @@ def study_of(study: StudyPage) -> RenderableType:
     if study.report is not None:
         parts.append(report_of(study.report))
     parts.append(_budget(study))
+    parts += [Text(note, style="yellow") for note in study.estimate.notes]
     if study.importances:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in study.importances.items())
         parts.append(Text(f"What mattered: {shares}"))

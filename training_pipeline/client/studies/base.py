@@ -26,6 +26,9 @@ class OfStudies(Protocol):
         statuses: Collection[StudyStatus] = (),
         training_sheet_id: str | None = None,
         created_by: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
     ) -> Studies:
         """List the newest studies that match."""
 

@@ -9,6 +9,7 @@ from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role, require_own
 from training_pipeline.domain.study import StudyRequest, StudyStatus
+from training_pipeline.schemas import paging
 from training_pipeline.schemas.study import CreateStudy, PromoteTrial, StopStudy, Studies, Study, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.schemas.training_sheet import DryRun
@@ -35,13 +36,27 @@ class LocalStudies(OnServices):
         statuses: Collection[StudyStatus] = (),
         training_sheet_id: str | None = None,
         created_by: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
     ) -> Studies:
         """See `Client`."""
-        listed = self._services.studies.latest(
-            statuses=statuses, training_sheet_id=training_sheet_id, created_by=created_by
+        window = paging.Window.of(paging.StudyPosition, page=page, page_size=page_size, cursor=cursor)
+        found, total = self._services.studies.page(
+            statuses=statuses,
+            training_sheet_id=training_sheet_id,
+            created_by=created_by,
+            limit=window.limit,
+            offset=window.offset,
+            after=None if window.start is None else (window.start.created_at, window.start.name),
         )
-        found = [Study.of(study, trials) for study, trials in listed]
-        return Studies(studies=found, total=len(found))
+        listed = [Study.of(study, trials) for study, trials in found]
+        further = window.next_cursor(
+            listed, lambda last: paging.StudyPosition(created_at=last.created_at, name=last.name)
+        )
+        return Studies(
+            studies=[*window.shown(listed)], total=total, page=window.page, page_size=page_size, next_cursor=further
+        )
 
     @needs(Role.VIEWER)
     def study_facets(self) -> StudyFacets:

@@ -30,9 +30,19 @@ class RemoteStudies(OverHttp):
         statuses: Collection[StudyStatus] = (),
         training_sheet_id: str | None = None,
         created_by: str | None = None,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
     ) -> Studies:
         """See `Client`."""
-        query = {"status": list(statuses), "training_sheet_id": training_sheet_id, "created_by": created_by}
+        query = {
+            "status": list(statuses),
+            "training_sheet_id": training_sheet_id,
+            "created_by": created_by,
+            "page": page,
+            "page_size": page_size,
+            "cursor": cursor,
+        }
         return self._service.ask(Studies, "GET", "/studies", params=query)
 
     def study(self, name: str) -> StudyPage:

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 #: An older list is used, and said to be old.
 OLD_DAYS: Final = 180
 
-Price = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+#: YAML reads `yes` as true, which is no price of 1.
+Price = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 
 
 class PriceList(BaseModel):
@@ -50,6 +51,8 @@ class PriceList(BaseModel):
             found.append(f"The price list is of {self.as_of}, {days} days old: check it.")
         elif days < 0:
             found.append(f"The price list is of {self.as_of}, which is yet to come: check the date.")
+        if twice := sorted(self.per_hour.keys() & self.dbu_per_hour.keys()):
+            found.append(f"The price list has two prices for {', '.join(twice)}: per_hour counts.")
         known = sorted(machines)
         strange = sorted({*self.per_hour, *self.dbu_per_hour} - set(known))
         if strange:

@@ -99,7 +99,7 @@ class Judges:
             raise InvalidRequest(
                 f"There is no judge {name!r}.",
                 problems=[FieldProblem("/judge", "unknown_judge", f"must be a judge of {_SETTING}: {known}")],
-                hint=f"Choose one of them, or have an admin name it in {_SETTING}.",
+                hint=f"Choose one of {_SETTING} ({known}), or have an admin name it there.",
             )
         if endpoint.key_env is not None and not self._environment.get(endpoint.key_env, "").strip():
             raise InvalidRequest(

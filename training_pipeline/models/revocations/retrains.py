@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, update
 
-from training_pipeline.domain.errors import Conflict
+from training_pipeline.domain.errors import Conflict, PipelineError
+from training_pipeline.domain.estimate.estimate import Estimate, Estimated
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.refs import required
 from training_pipeline.domain.retrain_proposal import RetrainProposal, still_answers
 from training_pipeline.models.revocations import proposals
 from training_pipeline.models.revocations.decisions import job_of
@@ -30,6 +32,22 @@ class Retrains:
         with self._store.begin() as connection:
             job_id = job_of(connection, name, version)
             return proposals.read(connection, job_id) or proposals.made(self._store.within(connection), job_id)
+
+    def estimate(self, proposal: RetrainProposal) -> Estimate:
+        """How long the job of a proposal trains and what it costs, told from the pairs that the version learned from.
+
+        Or why nobody can say, such as of a base model that is not offered any more. Reads only.
+        """
+        learned = required(self._store.get(proposal.job_id).data.dataset, "dataset")
+        try:
+            return self._jobs.estimate(
+                proposal.request,
+                train_pairs=learned.train_pairs - (proposal.train or 0),
+                validation_pairs=learned.validation_pairs - (proposal.validation or 0),
+            )
+        except PipelineError as error:
+            unknown = Estimated(reason=error.message)
+            return Estimate(time=unknown, cost=unknown)
 
     def launch(self, name: str, version: str, *, actor: str) -> TrainingJob:
         """Create the job of a proposal, or return the one that was launched and may still replace the version.

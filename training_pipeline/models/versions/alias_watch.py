@@ -16,22 +16,14 @@ from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.store.jobs import JobStore
 
-#: The latest version of each name and number, whether it is tainted, and by what. A registry that is made anew has
-#: the same numbers again.
-_VERSIONS: Final = (
-    f"SELECT DISTINCT ON (name, version) {find.NAME} AS name, l.model_version AS version, j.id AS job_id,"  # noqa: S608
-    " ARRAY(SELECT t.revocation_id FROM taints AS t WHERE t.job_id = j.id ORDER BY t.created_at, t.revocation_id)"
-    " AS revocations FROM training_job_lineage AS l JOIN training_jobs AS j ON j.id = l.job_id"
-    " WHERE l.model_version IS NOT NULL ORDER BY name, version, j.created_at DESC, j.id DESC"
-)
 _TAINTED: Final = text(
-    f"WITH versions AS ({_VERSIONS}) SELECT a.model_name, a.alias, a.model_version, v.job_id, v.revocations"  # noqa: S608
+    f"WITH versions AS ({find.TAINTS}) SELECT a.model_name, a.alias, a.model_version, v.job_id, v.revocations"  # noqa: S608
     " FROM model_aliases AS a JOIN versions AS v ON v.name = a.model_name AND v.version = a.model_version"
     " WHERE a.until IS NULL AND cardinality(v.revocations) > 0 ORDER BY a.model_name, a.alias"
 )
 #: The version that an alias named before, of those that are not tainted.
 _CLEAN: Final = text(
-    f"WITH versions AS ({_VERSIONS}) SELECT a.model_version"  # noqa: S608 - our own text
+    f"WITH versions AS ({find.TAINTS}) SELECT a.model_version"  # noqa: S608 - our own text
     " FROM model_aliases AS a JOIN versions AS v ON v.name = a.model_name AND v.version = a.model_version"
     " WHERE a.model_name = :name AND a.alias = :alias AND a.until IS NOT NULL AND cardinality(v.revocations) = 0"
     " ORDER BY a.until DESC, a.id DESC LIMIT 1"

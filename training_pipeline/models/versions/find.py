@@ -27,6 +27,14 @@ _VERSIONS: Final = (
     " FROM training_job_lineage AS l JOIN training_jobs AS j ON j.id = l.job_id"
     " WHERE l.model_version IS NOT NULL"
 )
+#: The latest version of each name and number, whether it is tainted, and by what. A registry that is made anew has
+#: the same numbers again.
+TAINTS: Final = (
+    f"SELECT DISTINCT ON (name, version) {NAME} AS name, l.model_version AS version, j.id AS job_id,"  # noqa: S608
+    " ARRAY(SELECT t.revocation_id FROM taints AS t WHERE t.job_id = j.id ORDER BY t.created_at, t.revocation_id)"
+    " AS revocations FROM training_job_lineage AS l JOIN training_jobs AS j ON j.id = l.job_id"
+    " WHERE l.model_version IS NOT NULL ORDER BY name, version, j.created_at DESC, j.id DESC"
+)
 _ORDER: Final = " ORDER BY j.created_at DESC, l.job_id DESC"
 _FILTERS: Final[Mapping[str, str]] = {
     "name": f"{NAME} = :name",

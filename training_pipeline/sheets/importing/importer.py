@@ -187,6 +187,7 @@ def _head(conversion: Conversion, pairs_file: str) -> Head:
         tags=request.tags,
         owner=request.owner,
         evaluate_on=request.evaluate_on,
+        evaluate_judge=request.evaluate_judge,
         description=request.description,
         metadata={
             **request.metadata,

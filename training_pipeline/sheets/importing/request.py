@@ -10,6 +10,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.domain.judge import JUDGE_NAME_OR_NONE
 from training_pipeline.domain.training_sheet import SUITE_NAME, Reference, SheetStatus
 from training_pipeline.domain.usage import REVIEW_WORDS, DataClassification, Status, Use
 from training_pipeline.sheets.files.source import SHEET_ID
@@ -51,6 +52,7 @@ class ImportRequest(BaseModel):
     tags: tuple[str, ...] = ()
     owner: str = ""
     evaluate_on: str = ""
+    evaluate_judge: str = ""
     description: str = ""
     #: What the head shall say beside the name of the file and its format, such as who imported it.
     metadata: dict[str, str] = Field(default_factory=dict)
@@ -109,6 +111,10 @@ def unstated(request: ImportRequest, *, has_status: bool = False) -> Iterator[Fi
         yield FieldProblem("--id", "invalid", "must be letters, digits, '.', '_' or '-', at most 128, no dot first")
     if not re.fullmatch(SUITE_NAME, request.evaluate_on):
         yield FieldProblem("--evaluate-on", "invalid", "must name a suite: lower-case letters, digits, _ and -")
+    if not re.fullmatch(JUDGE_NAME_OR_NONE, request.evaluate_judge):
+        yield FieldProblem("--evaluate-judge", "invalid", "must name a judge: lower-case letters, digits, _, . and -")
+    if request.evaluate_judge and not request.evaluate_on:
+        yield FieldProblem("--evaluate-judge", "no_suite", "needs --evaluate-on, the suite whose answers it judges")
     if NONE in request.prohibit and len(request.prohibit) > 1:
         yield FieldProblem("--prohibit", "stated_twice", "says 'none' and names uses as well")
     named = request.mapping.format

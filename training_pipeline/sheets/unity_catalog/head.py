@@ -30,9 +30,12 @@ SHEET_NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "description": ("description",),
     "owner": ("owner",),
     "evaluate_on": ("evaluate_on",),
+    "evaluate_judge": ("evaluate_judge",),
     **{f"default_{name}": (f"default_{name}",) for name in Defaults.model_fields},
 }
 REQUIRED: Final = ("id", "status", "sheet_id", "template_id")
+#: What goes into the head as it is.
+_TAKEN: Final = ("description", "owner", "evaluate_on", "evaluate_judge")
 _LISTS: Final = ("default_allowed_uses", "default_prohibited_uses")
 
 
@@ -70,7 +73,7 @@ def head_of(columns: Columns, row: Sequence[str | None]) -> tuple[Head, str | No
         "source_sheet": _reference(given, "sheet"),
         "prompt_template": _reference(given, "template"),
         "defaults": defaults,
-        **{name: given[name] for name in ("description", "owner", "evaluate_on") if name in given},
+        **{name: given[name] for name in _TAKEN if name in given},
     }
     if bad := [Problem(pointer, "unstorable", reason) for pointer, reason in unstorable(document)]:
         return bad

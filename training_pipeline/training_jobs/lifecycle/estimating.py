@@ -13,7 +13,8 @@ from training_pipeline.domain.advice.facts import Facts
 from training_pipeline.domain.estimate.estimate import Estimate, cost_of, time_of
 from training_pipeline.domain.estimate.prices import PriceList, price_list
 from training_pipeline.domain.training_config import Accelerator
-from training_pipeline.sheets.bounded_yaml import BrokenYaml, load
+from training_pipeline.infra.files import NotAFile, read_at_most
+from training_pipeline.sheets.bounded_yaml import LARGEST, BrokenYaml, load
 from training_pipeline.training_jobs.store.history import past_jobs
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -49,7 +50,9 @@ class Estimator:
 def read_prices(file: Path) -> PriceList | str:
     """The price list in a file, or what is wrong with it. Reads."""
     try:
-        return price_list(load(file.read_bytes()))
+        return price_list(load(read_at_most(file, LARGEST + 1)))
+    except NotAFile as error:
+        return f"{file} {error}"
     except OSError as error:
         return f"{file} cannot be read ({error.strerror})"
     except BrokenYaml as broken:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.plan import Plan
 from training_pipeline.datasets.summary import export_summary
+from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, ResolvedRequest, TrainingData, TrainingJob
 from training_pipeline.domain.job_id import new_job_id
@@ -102,6 +103,15 @@ class NewJobs:
                 rehearsal=rehearsal,
                 fresh=self._dropped(request),
             )
+
+    def estimate(self, request: JobRequest, *, train_pairs: int, validation_pairs: int) -> Estimate:
+        """How long a job with so many pairs trains, and what it costs. Opens no sheet.
+
+        Raises `InvalidRequest` for what the backend cannot run.
+        """
+        plan = self._backend.plan(request.base_model, request.training_config, train_pairs=train_pairs)
+        facts = self._advisor.facts(plan, sheet_digest="", train_pairs=train_pairs, validation_pairs=validation_pairs)
+        return self._estimator.estimate(facts, request.training_sheet_id)
 
     def create(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import Conflict
+from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest
@@ -72,6 +73,13 @@ class JobService:
         Raises what they would: also `GateRefused` and `SplitRefused`.
         """
         return self._new.plan(validated(request))
+
+    def estimate(self, request: JobRequest | Mapping[str, Any], *, train_pairs: int, validation_pairs: int) -> Estimate:
+        """How long a job with so many pairs trains, and what it costs, without a look at its sheet.
+
+        Raises `InvalidRequest` for what cannot be run.
+        """
+        return self._new.estimate(validated(request), train_pairs=train_pairs, validation_pairs=validation_pairs)
 
     def get(self, job_id: str) -> TrainingJob:
         """One job; raises `NotFound`."""

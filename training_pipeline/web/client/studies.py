@@ -20,13 +20,15 @@ from training_pipeline.web.urls import StudyFilters
 class StudyCalls(PageCalls):
     """Studies, as pages ask for them."""
 
-    async def studies(self, filters: StudyFilters) -> Studies:
-        """The newest studies."""
+    async def studies(self, filters: StudyFilters, *, page_size: int) -> Studies:
+        """A page of studies."""
         return await thread(
             self.local.studies,
             statuses=[filters.status] if filters.status else (),
             training_sheet_id=filters.sheet or None,
             created_by=filters.creator or None,
+            page=filters.page,
+            page_size=page_size,
         )
 
     async def study_facets(self) -> StudyFacets:

@@ -14,7 +14,7 @@ def show_estimate(found: Estimate) -> None:
     with Tag("div", classes="estimate"):
         with Tag("dl", classes="facts"):
             text_fact("Training time", interval(found.time, formats.seconds) or "not known")
-            text_fact("Cost", interval(found.cost, lambda amount: _money(amount, found.currency)) or "not known")
+            text_fact("Cost", interval(found.cost, lambda cost: amount(cost, found.currency)) or "not known")
         for name, one in (("Time", found.time), ("Cost", found.cost)):
             why = one.basis or one.reason
             Tag("p", f"{name}: {why.rstrip('.')}.", classes="help")
@@ -38,5 +38,6 @@ def between(one: Estimated, words: Callable[[float], str]) -> str:
     return "" if one.low is None or one.high is None else f"{words(one.low)} to {words(one.high)}"
 
 
-def _money(amount: float, currency: str | None) -> str:
-    return f"{formats.money(amount)} {currency or ''}".strip()
+def amount(cost: float, currency: str | None) -> str:
+    """An amount of money in its currency."""
+    return f"{formats.money(cost)} {currency or ''}".strip()

@@ -10,7 +10,7 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, code, fact, link, moment, panel, text_fact
-from training_pipeline.web.form.estimate import between
+from training_pipeline.web.form.estimate import amount, between
 from training_pipeline.web.form.fields import config_fields
 from training_pipeline.web.jobs.advice import show_advice
 from training_pipeline.web.jobs.annotations import Annotations
@@ -65,6 +65,12 @@ def _results(job: TrainingJob, estimate: Estimate | None) -> None:
                 Tag("span", formats.seconds(estimate.time.middle))
                 Tag("span", between(estimate.time, formats.seconds), classes="help")
                 link("How good estimates are", urls.ESTIMATES)
+        if estimate is not None and estimate.cost.middle is not None:
+            with fact("Estimated cost"):
+                Tag("span", amount(estimate.cost.middle, estimate.currency))
+                Tag("span", between(estimate.cost, formats.money), classes="help")
+                for note in estimate.notes:
+                    Tag("span", note, classes="help")
         if job.uc_model_version is not None:
             with fact("Model"):
                 version_of(job)

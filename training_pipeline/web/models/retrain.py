@@ -7,6 +7,7 @@ from training_pipeline.schemas.model_version import ModelVersionDetails, Retrain
 from training_pipeline.web import urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, button, link, panel
+from training_pipeline.web.form.estimate import show_estimate
 from training_pipeline.web.layout import go, problem
 
 
@@ -22,6 +23,8 @@ class RetrainPanel:
                 with head:
                     self._button = button("Retrain", kind="primary", picture="check").when("click", self._launch)
             Tag("p", in_words(proposal))
+            if proposal.launched_job_id is None:
+                show_estimate(proposal.estimate)
             if proposal.launched_job_id is not None:
                 with Tag("p"):
                     Tag("span", f"Launched by {proposal.launched_by}: ")

@@ -17,6 +17,7 @@ from training_pipeline.web.elements import Tag, empty, icon, link, moment, small
 from training_pipeline.web.jobs.filters import Choice
 from training_pipeline.web.layout import frame, go
 from training_pipeline.web.models.state import PATIENCE, state_badge
+from training_pipeline.web.pager import pager
 from training_pipeline.web.site import Site
 from training_pipeline.web.urls import VersionFilters
 
@@ -83,7 +84,7 @@ def _table(found: ModelVersionPage, filters: VersionFilters) -> None:
     ):
         for one in found.model_versions:
             _row(one)
-    _pager(found, filters)
+    pager("model versions", filters.page, PAGE, found.total, lambda page: filters.with_(page=page).address())
 
 
 def _row(one: ModelVersion) -> None:
@@ -107,16 +108,3 @@ def _row(one: ModelVersion) -> None:
             Tag("span", f"by {one.created_by}", classes="sub")
         with Tag("td", classes="mono"):
             link(one.job_id, urls.job(one.job_id))
-
-
-def _pager(found: ModelVersionPage, filters: VersionFilters) -> None:
-    if found.total <= PAGE:
-        return
-    with Tag("nav", classes="pager", aria_label="Pages of model versions"):
-        if filters.page > 1:
-            link("Previous", filters.with_(page=filters.page - 1).address(), classes="button small")
-        first = (filters.page - 1) * PAGE + 1
-        last = first + len(found.model_versions) - 1
-        Tag("span", f"{first:,} to {last:,} of {found.total:,}", classes="muted")
-        if found.next_cursor:
-            link("Next", filters.with_(page=filters.page + 1).address(), classes="button small")

@@ -11,17 +11,19 @@ from nicegui import ui
 
 from training_pipeline.domain.study import StudyStatus
 from training_pipeline.schemas.study import Studies, Study
-from training_pipeline.tuning.records import MOST_LISTED, StudyFacets
+from training_pipeline.tuning.records import StudyFacets
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
-from training_pipeline.web.elements import Bar, Redrawn, Tag, empty, link, moment, small_table
+from training_pipeline.web.elements import Bar, Redrawn, Tag, empty, icon, link, moment, small_table
 from training_pipeline.web.jobs.filters import Choice
 from training_pipeline.web.layout import Watch, frame, go
+from training_pipeline.web.pager import pager
 from training_pipeline.web.site import Site
 from training_pipeline.web.studies import words
 from training_pipeline.web.urls import StudyFilters
 
 _COLUMNS: Final = ("Study", "Status", "Training sheet", "Trials", "Objective", "Best so far", "Budget used", "Created")
+ROWS: Final = 25
 _LEDE: Final = "A study is a set of training jobs that search for the best configuration, within a budget."
 
 
@@ -33,7 +35,7 @@ def register(site: Site) -> None:
         client = site.client(request)
         filters = StudyFilters.parse(request.query_params)
         watch = Watch(site, client.caller)
-        found, facets = await asyncio.gather(client.studies(filters), client.study_facets())
+        found, facets = await asyncio.gather(client.studies(filters, page_size=ROWS), client.study_facets())
         with frame("Studies", site, client.caller):
             with Tag("div", classes="page-head"):
                 with Tag("div"):
@@ -60,11 +62,11 @@ class StudyList:
 
     async def refresh(self) -> None:
         """Show the studies as they now are."""
-        self._show(await self._client.studies(self._filters))
+        self._show(await self._client.studies(self._filters, page_size=ROWS))
 
     def _show(self, found: Studies) -> None:
         said = f"{found.total:,} stud{'y' if found.total == 1 else 'ies'}{' found' if self._filters.filtered else ''}"
-        self._total.say(f"the newest {said}" if found.total == MOST_LISTED else said)
+        self._total.say(said)
         self._table.show(found, lambda: _table(found, self._filters))
 
 
@@ -89,7 +91,12 @@ def _filters(filters: StudyFilters, facets: StudyFacets) -> None:
 
 def _table(found: Studies, filters: StudyFilters) -> None:
     if not found.studies:
-        if filters.filtered:
+        if found.total:
+            with Tag("div", classes="empty"):
+                icon("search")
+                Tag("p", "This page does not exist.", classes="empty-title")
+                link("Go to the first page", filters.with_().address(), classes="button")
+        elif filters.filtered:
             empty("search", "No studies match these filters.", "Clear a filter.")
         else:
             empty("chart", "No studies yet.", "A study tries configurations of a training job and keeps the best.")
@@ -97,6 +104,7 @@ def _table(found: Studies, filters: StudyFilters) -> None:
     with Tag("div", classes="panel-body"), small_table("Studies", _COLUMNS, classes="versions"):
         for study in found.studies:
             _row(study)
+    pager("studies", filters.page, ROWS, found.total, lambda page: filters.with_(page=page).address())
 
 
 def _row(study: Study) -> None:

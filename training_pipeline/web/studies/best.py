@@ -103,6 +103,8 @@ def _budget(study: StudyPage) -> None:
     with fact("Cost"), Tag("span"):
         Tag("span", words.spent(study) or "not known")
         Tag("span", "by estimate" if words.spent(study) else study.estimate.cost.reason or "", classes="sub")
+        for note in study.estimate.notes:
+            Tag("span", note, classes="sub")
 
 
 def _importances(study: StudyPage) -> None:

@@ -95,6 +95,15 @@ def test_what_its_trials_did_and_which_studies_are_listed(client: TestClient, se
     ):
         listed = client.get(ALL, params=query).json()
         assert sorted(each["name"] for each in listed["studies"]) == names
+    first = client.get(ALL, params={"page_size": 1}).json()
+    seen_study(services, "third", sheet_id="small")  # while somebody turns the pages
+    rest = client.get(ALL, params={"page_size": 1, "cursor": first["next_cursor"]}).json()
+    both = [first["studies"][0]["name"], rest["studies"][0]["name"]]
+    assert (sorted(both), rest["total"], rest["next_cursor"]) == (["other", "seen"], 3, None)
+    second = client.get(ALL, params={"page": 2, "page_size": 2, "training_sheet_id": "small"}).json()
+    assert (second["studies"], second["total"], second["page"], second["next_cursor"]) == ([], 2, 2, None)
+    problem(client.get(ALL, params={"page": 1, "cursor": first["next_cursor"]}), 422, "invalid_request")
+    problem(client.get(ALL, params={"cursor": "bm90IG9uZQ"}), 422, "invalid_request")
     facets = services.studies.facets()
     assert (facets.training_sheet_ids, facets.creators) == (("elsewhere", "small"), ("ada", "eve"))
     problem(client.get(ALL, params={"status": "odd"}), 422, "invalid_request")

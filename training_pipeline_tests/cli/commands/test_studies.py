@@ -57,5 +57,9 @@ def test_a_study_from_the_command_line(command: Command, services: Services, mon
     asked[2] = "t"
     assert command(*asked, "2")[0] == 0
     assert "Stopped by" in command("studies", "stop", "t")[1]
+    assert (
+        "1 of 2. Show more with --limit, or the next page with --cursor "
+        in command("studies", "list", "--limit", "1")[1]
+    )
     services.advance_studies.advance("t")
     assert command("studies", "watch", "t")[0] == 1

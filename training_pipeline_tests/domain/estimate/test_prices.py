@@ -34,6 +34,10 @@ def test_an_hour_in_money_or_in_dbu() -> None:
         ({"as_of": "last year"}, "as_of"),
         ({"per_hour": {"local": -1}}, "per_hour.local"),
         ({"per_hour": {"local": float("nan")}}, "per_hour.local"),
+        ({"per_hour": {"local": True}}, "per_hour.local: Input should be a valid number"),
+        ({"per_hour": {"local": "0,42"}}, "per_hour.local: Input should be a valid number"),
+        ({"per_dbu": "free"}, "per_dbu"),
+        ({"per_hours": {}}, "no key 'per_hours', did you mean 'per_hour'"),
         ({"per_hour": 3}, "per_hour"),
     ],
 )
@@ -58,6 +62,11 @@ def test_an_old_list_is_said_to_be_old(today: datetime.date, said: str | None) -
     notes = prices().notes(today, ["local"])
     assert (said is None) == (notes == [])
     assert all(said in note for note in notes if said)
+
+
+def test_two_prices_of_one_machine_are_said() -> None:
+    (note,) = prices(dbu_per_hour={"local": 3}, per_dbu=1).notes(DAY, ["local"])
+    assert note == "The price list has two prices for local: per_hour counts."
 
 
 def test_a_price_of_what_there_is_not_is_said() -> None:

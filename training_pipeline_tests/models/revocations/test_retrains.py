@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from training_pipeline.app.container import Services, assemble
-from training_pipeline.domain.errors import Conflict, NotFound
+from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
+from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.refs import required
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
+from training_pipeline.models.revocations.retrains import Retrains
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import succeeded
 from training_pipeline.testing.jobs.jobs import ScriptedBackend
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.training_jobs.lifecycle.service import JobService
 
 
 @pytest.fixture
@@ -57,6 +63,25 @@ def test_one_job_however_often_it_is_asked_for(services: Services) -> None:
     again = launch(services)
     assert again.id != retrain.id
     assert again.data.eligible_pairs == 38
+
+
+def test_what_it_takes_is_told_before_it_is_launched(services: Services) -> None:
+    job = succeeded(services)
+    services.revocations.revoke(Revoked(kind="item", value="item-0007"), reason="r", actor="grace")
+    proposal = services.retrains.of("triage", "2")
+    assert proposal is not None
+    found = services.retrains.estimate(proposal)
+    assert found.cost.reason == "there is no price list: set TRAINING_PIPELINE_PRICE_FILE"
+    asked: list[tuple[int, int]] = []
+
+    def estimate(_: object, *, train_pairs: int, validation_pairs: int) -> Estimate:
+        asked.append((train_pairs, validation_pairs))
+        raise InvalidRequest("The base model is not offered.")
+
+    told = Retrains(services.store, cast("JobService", SimpleNamespace(estimate=estimate))).estimate(proposal)
+    assert (told.time.reason, told.cost.middle) == ("The base model is not offered.", None)
+    dataset = required(job.data.dataset, "dataset")
+    assert sum(asked[0]) == dataset.train_pairs + dataset.validation_pairs - 1
 
 
 def test_a_version_that_was_tainted_by_an_earlier_release_has_a_proposal_when_it_is_asked_for(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -32,6 +33,9 @@ from training_pipeline.domain.errors import (
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.domain.training_sheet import TrainingSheet
+from training_pipeline.sheets.unity_catalog.source import _digest
+from training_pipeline.sheets.unity_catalog.version import PairsVersion
 from training_pipeline.testing.databricks.sheet_tables import (
     PAIRS,
     SHEETS,
@@ -314,9 +318,25 @@ def test_a_source_table_whose_tags_cannot_be_read_stops_everything(workspace: Wo
 
 
 def test_a_head_names_the_suite_of_its_models(workspace: Workspace) -> None:
-    put_heads(workspace, [head(evaluate_on="triage-2026-11"), head("sheet-2", evaluate_on=None)])
+    judged = head(evaluate_on="triage-2026-11", evaluate_judge="house")
+    put_heads(workspace, [judged, head("sheet-2", evaluate_on=None, evaluate_judge=None)])
     put_pairs(workspace, mixed())
-    assert [each.evaluate_on for each in source(workspace).list()] == ["triage-2026-11", ""]
+    found = [(each.evaluate_on, each.evaluate_judge) for each in source(workspace).list()]
+    assert found == [("triage-2026-11", "house"), ("", "")]
+
+
+def test_a_sheet_without_a_judge_is_the_version_that_it_was() -> None:
+    reference = {"id": "a", "name": "", "version": ""}
+    before = {
+        **{"id": "s", "name": "S", "status": "approved", "source_sheet": reference, "prompt_template": reference},
+        **{"tags": [], "description": "", "owner": "", "created_at": None, "metadata": {}, "evaluate_on": "suite"},
+    }
+    said = f"{json.dumps(before, sort_keys=True)}\n3\nabc\n".encode()
+    versions = {
+        judge: _digest(TrainingSheet.model_validate({**before, "evaluate_judge": judge}), PairsVersion(3, "abc"))
+        for judge in ("", "house")
+    }
+    assert versions[""] == hashlib.sha256(said).hexdigest() != versions["house"]
 
 
 def test_heads_state_defaults_for_pairs_that_say_nothing(workspace: Workspace) -> None:
