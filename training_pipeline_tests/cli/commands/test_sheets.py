@@ -186,14 +186,15 @@ def test_check_reads_what_is_no_sheet_yet() -> None:
 
 def test_versions_and_what_changed_between_them() -> None:
     run("import", foreign(3), "--id", "sums", *STATED)
-    assert "No earlier version" in run("versions", "sums").stderr
+    assert "No earlier version" in run("versions", "sums").stdout
     run("import", foreign(5), "--id", "sums", *STATED, "--replace")
     (version,) = json.loads(run("versions", "sums", "--json").stdout)["versions"]
     changed = json.loads(run("diff", version["name"], "sums", "--json").stdout)
     assert (changed["counts"]["added"], changed["total"]) == (2, 2)
-    assert "2 added" in run("diff", version["name"], "sums").stdout
-    with pytest.raises(NotFound, match="There is no version"):
+    assert "added  2  Only the new sheet has it." in run("diff", version["name"], "sums").stdout
+    with pytest.raises(NotFound, match="There is no version") as unknown:
         run("diff", "sums@000000000000", "sums")
+    assert version["name"] in str(unknown.value.hint)
     run("import", foreign(6), "--id", "sums", *STATED, "--replace", "--discard-old")
     assert len(json.loads(run("versions", "sums", "--json").stdout)["versions"]) == 1
 
