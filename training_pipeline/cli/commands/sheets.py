@@ -30,6 +30,7 @@ from training_pipeline.sheets.head import Head, read_head
 from training_pipeline.sheets.importing.convert import Conversion
 from training_pipeline.sheets.importing.importer import examine
 from training_pipeline.sheets.importing.mapping import ColumnMapping
+from training_pipeline.sheets.importing.reading.arrow import is_saved
 from training_pipeline.sheets.importing.request import ImportRequest
 
 app = typer.Typer(help="List, check, preview, import and review training sheets.", no_args_is_help=True)
@@ -100,10 +101,11 @@ def check(
     ],
     limit: Annotated[int, typer.Option(min=0, help="Maximum number of problems to show; all are counted.")] = 50,
     mapping: Annotated[Path | None, typer.Option(help="A file that is no sheet yet: how it is to be read.")] = None,
+    split: Annotated[str | None, typer.Option(help="A folder saved by `datasets`: name of the split.")] = None,
     json: Json = False,
 ) -> None:
     """Report every problem of every row; the exit code is 1 if there is an error."""
-    if (foreign := _foreign(Path(sheet), mapping)) is not None:
+    if (foreign := _foreign(Path(sheet), mapping, split)) is not None:
         _check_foreign(foreign, limit, json=json)
         return
     data, head = _files(file_sheets(Settings()), sheet)
@@ -116,13 +118,14 @@ def check(
         raise typer.Exit(1)
 
 
-def _foreign(file: Path, mapping: Path | None) -> Conversion | None:
+def _foreign(file: Path, mapping: Path | None, split: str | None) -> Conversion | None:
     """A file that is no training sheet yet; null for one that is, and for what is no file at all."""
-    if not is_file(file) or file.suffix == ".yaml":
+    if not (is_file(file) or is_saved(file)) or file.suffix == ".yaml":
         return None
     if file.with_name(file.stem.partition("@")[0] + ".yaml").exists() and file.suffix in SUFFIXES:
         return None
     read = mapping_in(mapping) if mapping is not None else ColumnMapping()
+    read = read if split is None else read.with_(ColumnMapping(split=split))
     conversion = examine(ImportRequest(file=file, id="checked", mapping=read))
     has_ids = not conversion.tally.columns.keys().isdisjoint({"pair_id", "item_ref"})
     is_ours = has_ids and mapping is None and file.suffix in SUFFIXES and not conversion.format.status_words
