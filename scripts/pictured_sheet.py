@@ -99,10 +99,12 @@ def chosen(page: Page, file: Path) -> None:
     page.get_by_label("Source of the items").fill("Incoming documents")
     page.get_by_label("Prompt template").fill("Which desk?")
     expect(page.get_by_role("button", name="Create sheet")).to_be_enabled(timeout=60_000)
+    page.evaluate("document.activeElement.blur(), window.scrollTo(0, 0)")
 
 
 def selected(page: Page) -> None:
     """Select two pairs, and go where they are."""
     for number in (2, 3):
         page.get_by_label(f"Select desks-{number:06d}").check()
+    expect(page.get_by_text("would be cut")).to_be_visible(timeout=60_000)  # until then it moves what stands below
     page.locator("#pairs-title").evaluate("one => window.scrollTo(0, one.getBoundingClientRect().top + scrollY - 80)")

@@ -116,7 +116,7 @@ def pictures(done: str, running: TrainingJob, failed: TrainingJob) -> list[tuple
         ("job-events", f"/train/jobs/{done}/events", "Created.", 800),
         ("job-lineage", f"/train/jobs/{done}/lineage?open=gates,train&search=qa-000", "qa-0003", 1470),
         ("job-failed", f"/train/jobs/{failed.id}", "What to do", 800),
-        ("import", "/train/import", "Drop a file here", 1560),
+        ("import", "/train/import", "Drop a file here", 1700),
         ("review", "/train/sheets/desks", "agreed on with legal", 1180),
         ("login", "/train/login", "Log in", 620),
     ]
