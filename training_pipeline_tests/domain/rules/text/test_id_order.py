@@ -7,8 +7,10 @@ import ibis
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from training_pipeline.domain.rules.text.id_order import counted, counted_id, counted_sql
+from training_pipeline.infra.database import Database
 
 IDS = st.lists(st.from_regex(r"[a-zé.0-2-]{0,6}[0-9]{0,24}[a-z./:-]{0,2}[0-9]{0,3}", fullmatch=True), max_size=8)
 
@@ -47,6 +49,16 @@ def test_every_engine_sorts_alike(engine: duckdb.DuckDBPyConnection, ids: list[s
     assert (
         ibis.to_sql(counted(ibis.table({"id": "string"}).id).as_table(), dialect="duckdb").count("REGEXP_REPLACE") == 2
     )
+
+
+def test_the_database_sorts_as_the_engine_does(database: Database) -> None:
+    ids = ["p-10", "p-2", "p-007", "p-7", "é-1", "z", "", "0", "00", "a10-b10", "a2-b10", "a10-b2", "9" * 24]
+    order = f'{counted_sql("id")} COLLATE "C", id COLLATE "C"'
+    query = text(f"SELECT id FROM unnest(CAST(:ids AS text[])) AS given (id) ORDER BY {order}")
+    engine = database.engine()
+    with engine.connect() as connection:
+        assert list(connection.execute(query, {"ids": ids}).scalars()) == sorted(ids, key=counted_id)
+    engine.dispose()
 
 
 @settings(max_examples=60)

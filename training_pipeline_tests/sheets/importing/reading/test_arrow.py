@@ -79,6 +79,11 @@ def _named(*names: object) -> Callable[[Path], object]:
     return _of("state.json", {"_data_files": [{"filename": name} for name in names]})
 
 
+def _with_pipe(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    _named("pipe")(folder)
+
+
 DATA = "data-00000-of-00001.arrow"
 
 
@@ -104,7 +109,7 @@ DATA = "data-00000-of-00001.arrow"
             "old_folder",
             "by a list of indices",
         ),
-        (lambda folder: os.mkfifo(folder / "pipe") or _named("pipe")(folder), "broken_folder", "names pipe"),
+        (_with_pipe, "broken_folder", "names pipe"),
         (_of(DATA, ""), "corrupt_arrow", f"{DATA} cannot be read as Arrow from its first byte on"),
         (_of(DATA, "question,answer\na,b\n"), "corrupt_arrow", "from its first byte on"),
         (_of("dataset_dict.json", {"splits": "train"}), "broken_folder", "dataset_dict.json does not name its splits"),
