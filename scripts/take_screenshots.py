@@ -1,4 +1,4 @@
-"""Take the pictures of the pages in docs/images, in both themes: a real training on the bundled sheet, and stored jobs.
+"""Take the pictures of the pages in docs/images, in both themes: of a real training, stored jobs, and a spreadsheet.
 
 python scripts/take_screenshots.py [--only NAME]...
 """
@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from playwright.sync_api import Page, expect
 
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
+from pictured_sheet import chosen, reviewed, selected, spreadsheet  # noqa: E402
 from stored_jobs import stored  # noqa: E402
 
 from training_pipeline.app.container import Services, open_services  # noqa: E402
@@ -91,9 +92,8 @@ def fewer_colours(picture: Image.Image) -> Image.Image:
     return small
 
 
-def taken(page: Page, name: str, theme: str, *, height: int) -> None:
+def taken(page: Page, name: str, theme: str) -> None:
     """Store what is seen."""
-    page.set_viewport_size({"width": 1280, "height": height})
     page.mouse.move(0, 0)
     page.wait_for_timeout(600)
     path = IMAGES / (f"{name}.png" if theme == "light" else f"{name}-dark.png")
@@ -116,6 +116,8 @@ def pictures(done: str, running: TrainingJob, failed: TrainingJob) -> list[tuple
         ("job-events", f"/train/jobs/{done}/events", "Created.", 800),
         ("job-lineage", f"/train/jobs/{done}/lineage?open=gates,train&search=qa-000", "qa-0003", 1470),
         ("job-failed", f"/train/jobs/{failed.id}", "What to do", 800),
+        ("import", "/train/import", "Drop a file here", 1700),
+        ("review", "/train/sheets/desks", "agreed on with legal", 1180),
         ("login", "/train/login", "Log in", 620),
     ]
 
@@ -133,6 +135,9 @@ def main() -> None:
             done = trained(environment)
             services = open_services(settings)
             failed = also(services)
+            file = spreadsheet(Path(scratch))
+            reviewed(COMMAND, environment, services, file)
+            acts: dict[str, Callable[[Page], None]] = {"import": lambda page: chosen(page, file), "review": selected}
             server.start()
             with training(environment, services, Path(scratch) / "run.log") as running, chromium() as browser:
                 looks: list[tuple[Literal["light", "dark"], Page]] = []
@@ -142,11 +147,14 @@ def main() -> None:
                 for name, address, complete, height in pictures(done, running, failed):
                     for theme, page in looks:
                         if only is None or name in only:
+                            page.set_viewport_size({"width": 1280, "height": height})
                             page.goto(f"{server.base}{address}")
                             if name != "login":
                                 alive(page)
                             expect(page.get_by_text(complete).first).to_be_visible(timeout=60_000)
-                            taken(page, name, theme, height=height)
+                            if name in acts:
+                                acts[name](page)
+                            taken(page, name, theme)
             services.store.engine.dispose()
         finally:
             server.stop()

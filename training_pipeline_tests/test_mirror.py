@@ -169,10 +169,12 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/commands/test_scores.py": ("cli/render/scores.py",),
     "cli/commands/test_studies.py": ("cli/render/studies.py",),
     "cli/commands/test_sheets_edit.py": ("cli/render/sheet_edits.py",),
+    "cli/commands/test_sheets_versions.py": ("cli/render/sheet_versions.py", "api/routes/sheet_versions.py"),
     "cli/commands/test_suites.py": ("cli/render/suite.py",),
     "cli/commands/test_uses.py": ("cli/render/uses.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
     "client/sheets/test_contents.py": ("schemas/sheet_contents.py",),
+    "client/sheets/test_versions.py": ("domain/sheet_change.py", "schemas/sheet_versions.py"),
     "datasets/test_sheet_rows.py": ("datasets/kept_files.py",),
     "models/test_playground.py": ("models/versions/usable.py",),
     "client/audit/test_archive.py": (

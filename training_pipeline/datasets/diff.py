@@ -14,6 +14,7 @@ import duckdb
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.rules.text.id_order import counted_sql
 
 # An included pair has an id of its own. Ids that several rows had are invalid, and one row stands for them all.
 _CHANGED: Final = """
@@ -37,9 +38,11 @@ UNION ALL SELECT pair_id, pair_id, ['removed'] FROM gone ANTI JOIN same ON pair_
 UNION ALL SELECT pair_id, pair_id, ['added'] FROM fresh ANTI JOIN same ON pair_id = now
 """
 _COUNTS: Final = "SELECT change, count(*) FROM (SELECT unnest(changes) AS change FROM changed) GROUP BY change"
-_PAGE: Final = """
-SELECT was, now, changes FROM changed WHERE list_has_any(changes, $kinds) AND now > $after ORDER BY now LIMIT $limit
-"""
+_PAGE: Final = f"""
+SELECT was, now, changes FROM changed
+WHERE list_has_any(changes, $kinds) AND ({counted_sql("now")}, now) > ({counted_sql("$after")}, $after)
+ORDER BY {counted_sql("now")}, now LIMIT $limit
+"""  # noqa: S608 - built from our own names
 _STATES: Final = """
 SELECT * EXCLUDE (component) FROM read_parquet($manifest)
 SEMI JOIN (SELECT unnest($ids) AS pair_id) USING (pair_id) ORDER BY pair_id, split, reason
@@ -61,7 +64,7 @@ class ChangedPair:
 
 @dataclass(frozen=True, slots=True)
 class DatasetDiff:
-    """How many pairs changed in each way, the first of them in the order of their ids, and whether there are more."""
+    """How many pairs changed in each way, the first of them as people count their ids, and whether there are more."""
 
     counts: dict[PairChange, int]
     pairs: tuple[ChangedPair, ...]
@@ -73,8 +76,8 @@ def diff(
 ) -> DatasetDiff:
     """Compare two datasets, of one sheet or of two. Reads the manifests only.
 
-    Named are at most `limit` pairs with an id after `after` that changed in one of these ways, or in any. A renamed
-    pair goes by its new id. Raises `Unavailable` where a manifest cannot be read.
+    Named are at most `limit` pairs with an id after `after`, as people count, that changed in one of these ways, or in
+    any. A renamed pair goes by its new id. Raises `Unavailable` where a manifest cannot be read.
     """
     kinds = [str(change) for change in changes or PairChange]
     with duckdb.connect() as engine:

@@ -14,6 +14,7 @@ from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.components import connected
 from training_pipeline.domain.rules.policy import LEAST_SIMILARITY, GatePolicy
+from training_pipeline.domain.rules.text.id_order import counted
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 
@@ -48,7 +49,7 @@ def near_groups(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdrawn =
     similarity = policy.near_question_similarity or LEAST_SIMILARITY
     with verdicts(opened, policy, withdrawn=withdrawn) as table, disk_errors("compare the questions"):
         kept = table.filter(table.reason.isnull() & ~table.instruction & table.prompt_hash.notnull())
-        rows = kept.select("pair_id", "prompt_hash").order_by("pair_id").to_pyarrow()
+        rows = kept.select("pair_id", "prompt_hash").order_by(counted(kept.pair_id), "pair_id").to_pyarrow()
     asked = read_questions(opened, policy, rows["pair_id"], rows["prompt_hash"])
     near = near_rows(asked, similarity=similarity)
     _, first, question = np.unique(asked.codes, return_index=True, return_inverse=True)

@@ -26,6 +26,7 @@ from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.rules.text.characters import word_of
+from training_pipeline.domain.rules.text.id_order import counted
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 
@@ -214,8 +215,7 @@ def _with_verdicts(pairs: ir.Table, verdicts: ir.Table) -> ir.Table:
 
 def _numbered(rows: ir.Table) -> ir.Table:
     """The rows numbered from 1 in the order of their ids, in which `p-9` comes before `p-10`."""
-    stem = rows.pair_id.re_replace("[0-9]+$", "")
-    order = [stem, rows.pair_id.length(), rows.pair_id, rows.item_ref]
+    order = [counted(rows.pair_id), rows.pair_id, rows.item_ref]
     searched = ibis.literal("\n").join([rows[name].fill_null("").lower() for name in _SEARCHED])
     number = ibis.row_number().over(order_by=order) + 1
     return rows.mutate(number=number, searched=searched, state=word_of(rows.status)).order_by("number")

@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, RowMapping, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, RowMapping, exists, func, insert, literal_column, select, update
 
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.pair_edit import PairFacts
+from training_pipeline.domain.rules.text.id_order import counted_sql
 from training_pipeline.reviewing.tables import sheet_edit_pairs, sheet_edits
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 EditState = Literal["intended", "applied", "abandoned"]
 #: Pairs of an edit that are told with it; all of them are counted and on record.
 MOST_TOLD: Final = 100
+_AS_COUNTED: Final = literal_column(counted_sql("pair_id")).collate("C")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +193,12 @@ class EditLog:
         pair = sheet_edit_pairs.c
         with self._store.begin() as connection:
             edits = list(connection.execute(query).mappings())
-            place = func.row_number().over(partition_by=pair.edit_number, order_by=pair.pair_id).label("place")
+            place = func.row_number().over(partition_by=pair.edit_number, order_by=[_AS_COUNTED, pair.pair_id])
             among = [] if pair_ids is None else [pair.pair_id.in_(list(pair_ids))]
             numbers = [edit["number"] for edit in edits]
-            ranked = select(sheet_edit_pairs, place).where(pair.edit_number.in_(numbers), *among).subquery()
+            ranked = (
+                select(sheet_edit_pairs, place.label("place")).where(pair.edit_number.in_(numbers), *among).subquery()
+            )
             shown = select(ranked).order_by(ranked.c.edit_number, ranked.c.place)
             if most_pairs is not None:
                 shown = shown.where(ranked.c.place <= most_pairs)

@@ -67,6 +67,15 @@ class SheetRowPosition(Position):
     number: int = Field(ge=0, lt=2**63)
 
 
+class SheetDiffPosition(Position):
+    """After so many pairs, among those that changed in these ways between two versions of training sheets."""
+
+    old: str = Field(pattern=r"^[0-9a-f]{64}$")
+    new: str = Field(pattern=r"^[0-9a-f]{64}$")
+    changes: tuple[str, ...] = Field(max_length=16)
+    number: int = Field(ge=0, lt=2**63)
+
+
 class DiffPosition(Position):
     """After this pair, among those that changed in these ways between two datasets."""
 

@@ -5,6 +5,7 @@ A pair is known again by its id, and one that has a new id by its example.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,20 +13,10 @@ import duckdb
 import pyarrow as pa
 
 from training_pipeline.domain.rules.examples.rendering import row_hash
+from training_pipeline.domain.rules.text.id_order import counted_sql
+from training_pipeline.domain.sheet_change import SheetChange
 from training_pipeline.sheets.base import OpenSheet
 
-#: What may have changed, in the order in which it is told, and what that means.
-CHANGES: Final = {
-    "added": "Only the new sheet has it.",
-    "removed": "Only the old sheet has it.",
-    "edited": "Another text.",
-    "renamed": "The same example under another pair id.",
-    "status": "Another status.",
-    "uses": "Other allowed or prohibited uses.",
-    "classification": "Another data classification.",
-    "item": "Another item or canonical label.",
-    "decided": "Reviewed, or its constraints set, by somebody else or at another time.",
-}
 _COLUMNS: Final = {
     "edited": ("text", "tools"),
     "status": ("status",),
@@ -55,6 +46,11 @@ SELECT was, now, change FROM (
     UNION ALL SELECT pair_id, pair_id, 'added' FROM fresh ANTI JOIN same ON pair_id = now
 )
 """  # noqa: S608 - built from our own names
+_PAGE: Final = f"""
+SELECT now, was, list(change) FROM changed GROUP BY now, was HAVING list_has_any(list(change), $kinds)
+ORDER BY {counted_sql("now")}, now, was LIMIT $limit OFFSET $after
+"""  # noqa: S608 - built from our own names
+_TOTAL: Final = "SELECT count(DISTINCT (now, was)) FROM changed WHERE list_contains($kinds, change)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,35 +61,39 @@ class ChangedPair:
     pair_id: str
     #: Its id in the old sheet, where that is another one.
     was: str | None
-    changes: tuple[str, ...]
+    changes: tuple[SheetChange, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SheetDiff:
-    """How many pairs changed in each way, and the first of them in the order of their ids."""
+    """How many pairs changed in each way; a page of those asked for, as people count their ids; how many these are."""
 
-    counts: dict[str, int]
+    counts: dict[SheetChange, int]
     pairs: tuple[ChangedPair, ...]
     total: int
 
 
-def diff(old: OpenSheet, new: OpenSheet, *, limit: int = 100) -> SheetDiff:
-    """Compare two open sheets. Reads only; no text leaves the engine that holds it."""
+def diff(
+    old: OpenSheet, new: OpenSheet, *, changes: Collection[SheetChange] = (), after: int = 0, limit: int = 100
+) -> SheetDiff:
+    """Compare two open sheets. Reads only; no text leaves the engine that holds it.
+
+    Named are the pairs that changed in one of these ways, or in any: after so many of them, at most `limit`.
+    """
+    wanted = {"kinds": [str(change) for change in changes or SheetChange]}
     with duckdb.connect() as engine:
         for name, opened in (("old_pairs", old), ("new_pairs", new)):
             engine.register(name, _fetched(opened))
         engine.execute(_CHANGED)
         counts = dict(engine.execute("SELECT change, count(*) FROM changed GROUP BY change").fetchall())
-        page = engine.execute(
-            "SELECT now, was, list(change) FROM changed GROUP BY now, was ORDER BY now LIMIT ?", [limit]
-        ).fetchall()
-        (total,) = engine.execute("SELECT count(DISTINCT (now, was)) FROM changed").fetchall()[0]
-    order = list(CHANGES)
+        page = engine.execute(_PAGE, {**wanted, "after": after, "limit": limit}).fetchall()
+        (total,) = engine.execute(_TOTAL, wanted).fetchall()[0]
+    order = list(SheetChange)
     pairs = tuple(
-        ChangedPair(now, was if was != now else None, tuple(sorted(changes, key=order.index)))
-        for now, was, changes in page
+        ChangedPair(now, was if was != now else None, tuple(sorted(map(SheetChange, kinds), key=order.index)))
+        for now, was, kinds in page
     )
-    return SheetDiff({change: counts.get(change, 0) for change in CHANGES}, pairs, total)
+    return SheetDiff({change: counts.get(change, 0) for change in order}, pairs, total)
 
 
 def _fetched(opened: OpenSheet) -> pa.Table:

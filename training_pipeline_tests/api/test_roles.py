@@ -64,6 +64,8 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/lengths"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/near-duplicates"): Role.VIEWER,
     ("GET", f"{API}/training-sheets/{{training_sheet_id}}/lifting"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/versions"): Role.VIEWER,
+    ("GET", f"{API}/training-sheets/{{training_sheet_id}}/diff/{{other_training_sheet_id}}"): Role.VIEWER,
     ("POST", f"{API}/training-sheets"): Role.OPERATOR,
     ("POST", f"{API}/training-sheets/{{training_sheet_id}}/approve"): Role.STEWARD,
     ("PATCH", f"{API}/training-sheets/{{training_sheet_id}}/pairs"): Role.STEWARD,
@@ -133,6 +135,7 @@ def test_every_route_as_everybody(client: TestClient, services: Services) -> Non
             path = (
                 re.sub(r"{(other_)?job_id}", job.id, template)
                 .replace("{training_sheet_id}", "small")
+                .replace("{other_training_sheet_id}", "small")
                 .replace("{name}", "s")
             )
             sends: dict[str, Any] = {"json": request} if (method, template) == ("POST", JOBS) else {}

@@ -24,6 +24,7 @@ from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.domain.sheet_change import SheetChange
 from training_pipeline.domain.study import StudyStatus
 from training_pipeline.schemas.event import TrainingJobEvent
 from training_pipeline.schemas.training_job import TrainingJob as Shown
@@ -71,7 +72,7 @@ def verbs(kind: type) -> set[str]:
 def test_both_clients_have_every_verb() -> None:
     assert verbs(RemoteClient) == verbs(Client)
     # What only pages ask, and the way a job is shown.
-    only_local = {"plan_retry", "facets", "version_facets", "study_facets", "shown", "sheet_versions", "sheet_changes"}
+    only_local = {"plan_retry", "facets", "version_facets", "study_facets", "shown"}
     only_local |= {"best_losses", "pair_text", "playground_limits", "waiting"}
     # A file comes in as it is sent, which no client of ours does.
     only_local |= {"discard_upload", "receive_upload", "upload", "look_at_upload", "import_upload"}
@@ -375,6 +376,10 @@ def test_training_sheets_and_base_models(client: Client, local: LocalClient) -> 
     assert (found.export_summary.total, found.export_summary.eligible) == (40, 39)
     assert len(client.preview("small", limit=3).lines) == 3
     assert client.preview("small") == local.preview("small")
+    assert client.sheet_versions("small") == local.sheet_versions("small")
+    changed = client.sheet_diff("sheet-123", "small", changes=[SheetChange.ADDED], page_size=2)
+    assert changed == local.sheet_diff("sheet-123", "small", changes=[SheetChange.ADDED], page_size=2)
+    assert (changed.total, len(changed.pairs), changed.next_cursor is None) == (40, 2, False)
     assert [model.id for model in client.base_models().models] == ["builtin:tiny"]
     assert error_of(client, "training_sheet", "none").code == "not_found"
 

@@ -53,7 +53,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
     "near_duplicates": lambda client: client.near_duplicates("small"),
     "what_lifting_adds": lambda client: client.what_lifting_adds("small"),
     "sheet_versions": lambda client: client.sheet_versions("small"),
-    "sheet_changes": lambda client: client.sheet_changes("small", "x"),
+    "sheet_diff": lambda client: client.sheet_diff("small", "small"),
     "discard_upload": lambda client: client.discard_upload("x"),
     "receive_upload": lambda client: client.receive_upload("x"),
     "fetch_upload": lambda client: client.fetch_upload("s3://x/y"),

@@ -18,6 +18,7 @@ from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.rules.text.id_order import counted_id
 from training_pipeline.testing.soak import examples
 
 Row = dict[str, Any]
@@ -85,7 +86,7 @@ def test_every_kind_of_change_is_told_with_who_decided(tmp_path: Path) -> None:
     assert ([pair.pair_id for pair in rest.pairs], rest.more) == (["refused"], False)
 
 
-ids = st.sampled_from([f"p{number}" for number in range(7)])
+ids = st.sampled_from([f"p{number}" for number in (0, 1, 2, 9, 10, 11, 100)])
 texts = st.sampled_from("abcdefg")
 sides = st.sampled_from(["train", "validation", None])
 
@@ -135,7 +136,7 @@ def test_it_is_what_a_person_would_find_and_pages_lead_through_all_of_it(
                 break
         expected = by_hand(first, second)
         assert {pair.pair_id: set(pair.changes) for pair in pairs} == expected
-        assert [pair.pair_id for pair in pairs] == sorted(expected)
+        assert [pair.pair_id for pair in pairs] == sorted(expected, key=counted_id)
         assert page.counts == {kind: sum(kind in each for each in expected.values()) for kind in PairChange}
         assert not diff(one, one).pairs
         for pair in pairs:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from training_pipeline.domain.sheet_change import SheetChange
 from training_pipeline.sheets.diff import ChangedPair, diff
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.imports import import_rows
@@ -37,16 +38,35 @@ def test_what_changed_and_how(tmp_path: Path) -> None:
         found = diff(before, after)
         short = diff(before, after, limit=2)
         nothing = diff(before, before)
+        only = [
+            diff(before, after, changes=[SheetChange.USES, SheetChange.ITEM], after=start, limit=1)
+            for start in range(3)
+        ]
     assert found.pairs == (
-        ChangedPair("fresh", None, ("added",)),
-        ChangedPair("gone", None, ("removed",)),
-        ChangedPair("label", None, ("uses",)),
-        ChangedPair("new name", "old name", ("renamed",)),
-        ChangedPair("text", None, ("edited", "item")),
-        ChangedPair("who", None, ("decided",)),
+        ChangedPair("fresh", None, (SheetChange.ADDED,)),
+        ChangedPair("gone", None, (SheetChange.REMOVED,)),
+        ChangedPair("label", None, (SheetChange.USES,)),
+        ChangedPair("new name", "old name", (SheetChange.RENAMED,)),
+        ChangedPair("text", None, (SheetChange.EDITED, SheetChange.ITEM)),
+        ChangedPair("who", None, (SheetChange.DECIDED,)),
     )
     assert {change: count for change, count in found.counts.items() if count} == {
         **dict.fromkeys(("added", "removed", "edited", "renamed", "uses", "item", "decided"), 1)
     }
     assert (short.pairs, short.total) == (found.pairs[:2], 6)
     assert (nothing.pairs, nothing.total) == ((), 0)
+    assert [(one.total, [pair.pair_id for pair in one.pairs]) for one in only] == [
+        (2, ["label"]),
+        (2, ["text"]),
+        (2, []),
+    ]
+    assert {tuple(one.counts.items()) for one in only} == {tuple(found.counts.items())}
+
+
+def test_pairs_are_named_as_people_count(tmp_path: Path) -> None:
+    import_rows(tmp_path, [row("p-3")], id="old", status="labeled")
+    import_rows(tmp_path, [row(f"p-{number}") for number in (10, 2, 100, 1)], id="new", status="labeled")
+    sheets = FileTrainingSheets([tmp_path / "in"], threads=1)
+    with sheets.open("old") as before, sheets.open("new") as after:
+        found = diff(before, after)
+    assert [one.pair_id for one in found.pairs] == ["p-1", "p-2", "p-3", "p-10", "p-100"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -33,6 +34,14 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(not browsers.is_installed(), reason="there is no Chromium on this machine"),
 ]
+#: Only colours depend on the theme: other rules are asked once a width.
+COLOURS = ("color-contrast",)
+LOOKS: tuple[tuple[int, Literal["light", "dark"], tuple[str, ...]], ...] = (
+    (1280, "light", ()),
+    (1280, "dark", COLOURS),
+    (390, "dark", ()),
+    (390, "light", COLOURS),
+)
 #: What would be read as HTML, and ask others for something, if it were not shown as text.
 MARKUP = "<img src=https://example.org/x onerror=alert(1)> **[bold](https://example.org)**"
 MARKED = f'"Which desk takes {MARKUP}?",desk 1,yes,grace,n\n'
@@ -72,7 +81,19 @@ def test_a_table_is_shown_as_text_with_what_is_still_to_be_chosen(
 ) -> None:
     person = Visitor(chromium, server.base)
     page = _import(person, _file(tmp_path / "bad", BAD))
-    assert serious(page) == []
+    for width, theme, rules in LOOKS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(100)  # colours fade
+        assert serious(page, *rules) == [], (width, theme)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.set_viewport_size({"width": 1280, "height": 900})
+    assert _not_reached(page) == []
+    # Without a mouse: what is said of every pair is chosen by its first letters, as in any drop-down.
+    page.get_by_label("Review status").focus()
+    page.keyboard.type("every pair: labeled")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Review status: choose a column, or the same for every pair.")).to_be_hidden()
     person.close()
 
 
@@ -206,6 +227,33 @@ def _import(person: Visitor, file: Path) -> Page:
     expect(page.get_by_role("button", name="Create sheet")).to_be_disabled()
     expect(page.get_by_text("Review status: choose a column, or the same for every pair.")).to_be_visible()
     return page
+
+
+def _not_reached(page: Page) -> list[str]:
+    """What can be used with a mouse and is not come to by Tab, or does not show that it is."""
+    can_be_used = "a[href], button:not([disabled]), input:not([disabled]), select, textarea, summary, [tabindex='0']"
+    page.evaluate(
+        """can_be_used => {
+            document.activeElement.blur();
+            window.unreached = new Set([...document.querySelectorAll(can_be_used)].filter(
+                one => one.checkVisibility({visibilityProperty: true})));
+        }""",
+        can_be_used,
+    )
+    plain: set[str] = set()
+    for _ in range(page.evaluate("unreached.size") + 5):
+        page.keyboard.press("Tab")
+        shown = page.evaluate(
+            """() => {
+                const one = document.activeElement, style = getComputedStyle(one);
+                unreached.delete(one);
+                const around = one.closest("label") ?? one, ring = getComputedStyle(around);
+                return one === document.body || style.outlineStyle !== "none" || style.boxShadow !== "none"
+                    || ring.outlineStyle !== "none" || ring.boxShadow !== "none" ? "" : one.outerHTML.slice(0, 160);
+            }"""
+        )
+        plain |= {f"no ring: {shown}"} if shown else set()
+    return [*page.evaluate("[...unreached].map(one => one.outerHTML.slice(0, 160))"), *sorted(plain)]
 
 
 def _review(page: Page, settings: Settings) -> None:

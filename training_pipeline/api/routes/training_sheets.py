@@ -37,7 +37,10 @@ def list_training_sheets(
 def get_training_sheet(
     client: Annotated[LocalClient, client_for(LocalClient.training_sheet)], training_sheet_id: SheetId
 ) -> TrainingSheetDetails:
-    """Get a training sheet with its export summary. Both gates are applied to every pair now."""
+    """Get a training sheet with its export summary: how many pairs may be trained on, and why others may not.
+
+    It is counted once for each version of the sheet, by who asks first, and then kept.
+    """
     return client.training_sheet(training_sheet_id)
 
 

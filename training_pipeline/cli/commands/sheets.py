@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,10 +12,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from training_pipeline.app.sheet_source import file_sheets, sheet_source
-from training_pipeline.cli.commands import sheets_edit
+from training_pipeline.cli.commands import sheets_edit, sheets_versions
 from training_pipeline.cli.commands.sheets_import import import_file, mapping_in
 from training_pipeline.cli.render.imported import found_as_json, show_found
-from training_pipeline.cli.render.sheet import report_as_json, show_diff, show_head, show_report
+from training_pipeline.cli.render.sheet import report_as_json, show_head, show_report
 from training_pipeline.datasets.preview import preview as preview_lines
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import NotFound
@@ -24,21 +23,20 @@ from training_pipeline.domain.rules.examples.chat_format import STATED_AT_IMPORT
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, SheetStatus
 from training_pipeline.infra.files import is_file
 from training_pipeline.settings import Settings
-from training_pipeline.sheets.base import OpenSheet
-from training_pipeline.sheets.diff import diff
 from training_pipeline.sheets.files.checking import check as check_file
 from training_pipeline.sheets.files.source import SUFFIXES, FileTrainingSheets
 from training_pipeline.sheets.files.structure import unreadable
-from training_pipeline.sheets.files.versions import VERSION, versions
 from training_pipeline.sheets.head import Head, read_head
 from training_pipeline.sheets.importing.convert import Conversion
 from training_pipeline.sheets.importing.importer import examine
 from training_pipeline.sheets.importing.mapping import ColumnMapping
+from training_pipeline.sheets.importing.reading.arrow import is_saved
 from training_pipeline.sheets.importing.request import ImportRequest
 
 app = typer.Typer(help="List, check, preview, import and review training sheets.", no_args_is_help=True)
 app.command("import")(import_file)
 sheets_edit.add_to(app)
+sheets_versions.add_to(app)
 
 SheetId = Annotated[str, typer.Argument(help="The training sheet's id.", metavar="ID")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -103,10 +101,11 @@ def check(
     ],
     limit: Annotated[int, typer.Option(min=0, help="Maximum number of problems to show; all are counted.")] = 50,
     mapping: Annotated[Path | None, typer.Option(help="A file that is no sheet yet: how it is to be read.")] = None,
+    split: Annotated[str | None, typer.Option(help="A folder saved by `datasets`: name of the split.")] = None,
     json: Json = False,
 ) -> None:
     """Report every problem of every row; the exit code is 1 if there is an error."""
-    if (foreign := _foreign(Path(sheet), mapping)) is not None:
+    if (foreign := _foreign(Path(sheet), mapping, split)) is not None:
         _check_foreign(foreign, limit, json=json)
         return
     data, head = _files(file_sheets(Settings()), sheet)
@@ -119,13 +118,14 @@ def check(
         raise typer.Exit(1)
 
 
-def _foreign(file: Path, mapping: Path | None) -> Conversion | None:
+def _foreign(file: Path, mapping: Path | None, split: str | None) -> Conversion | None:
     """A file that is no training sheet yet; null for one that is, and for what is no file at all."""
-    if not is_file(file) or file.suffix == ".yaml":
+    if not (is_file(file) or is_saved(file)) or file.suffix == ".yaml":
         return None
     if file.with_name(file.stem.partition("@")[0] + ".yaml").exists() and file.suffix in SUFFIXES:
         return None
     read = mapping_in(mapping) if mapping is not None else ColumnMapping()
+    read = read if split is None else read.with_(ColumnMapping(split=split))
     conversion = examine(ImportRequest(file=file, id="checked", mapping=read))
     has_ids = not conversion.tally.columns.keys().isdisjoint({"pair_id", "item_ref"})
     is_ours = has_ids and mapping is None and file.suffix in SUFFIXES and not conversion.format.status_words
@@ -149,47 +149,6 @@ def _check_foreign(conversion: Conversion, limit: int, *, json: bool) -> None:
     tally = conversion.tally
     if refusals or len(tally.faults) or tally.findings.count(Severity.ERROR) or not tally.sound:
         raise typer.Exit(1)
-
-
-@app.command("versions")
-def list_versions(sheet_id: SheetId, json: Json = False) -> None:
-    """List the versions of a sheet that were kept when it was replaced, the newest first."""
-    found = versions([Settings().sheets], sheet_id)
-    if json:
-        typer.echo(jsonlib.dumps({"versions": [{"name": name, "folder": str(folder)} for name, folder in found]}))
-        return
-    for name, folder in found:
-        typer.echo(f"{name}  {folder}")
-    if not found:
-        typer.echo(f"No earlier version of {sheet_id} was kept.", err=True)
-
-
-@app.command("diff")
-def diff_sheets(
-    old: Annotated[str, typer.Argument(help="A sheet's id, or a version of it, as sums@0123456789ab.", metavar="OLD")],
-    new: Annotated[str, typer.Argument(help="The sheet or version to compare it with.", metavar="NEW")],
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of pairs to name.")] = 50,
-    json: Json = False,
-) -> None:
-    """Show what changed from one sheet, or version of it, to another: which pairs, and how. Never shows their text."""
-    with _opened(old) as before, _opened(new) as after:
-        found = diff(before, after, limit=limit)
-    if json:
-        pairs = [{"pair_id": one.pair_id, "was": one.was, "changes": one.changes} for one in found.pairs]
-        typer.echo(jsonlib.dumps({"counts": found.counts, "total": found.total, "pairs": pairs}))
-        return
-    show_diff(Console(), found)
-
-
-def _opened(named: str) -> AbstractContextManager[OpenSheet]:
-    settings = Settings()
-    if match := VERSION.fullmatch(named):
-        folders = dict(versions([settings.sheets], match["id"]))
-        if named not in folders:
-            known = ", ".join(folders) or "none"
-            raise NotFound(f"There is no version '{named}'.", hint=f"There are: {known}.")
-        return FileTrainingSheets([folders[named]]).open(match["id"])
-    return sheet_source(settings).open(named)
 
 
 def _files(sheets: FileTrainingSheets, named: str) -> tuple[Path, Head]:

@@ -28,8 +28,8 @@ def import_file(
     file: Annotated[
         str,
         typer.Argument(
-            help="A JSONL, JSON, CSV, TSV, Excel or Parquet file (.gz too), or a folder with a Delta or Iceberg table; "
-            "or its URL in a bucket: s3://, gs://, abfss:// or az://.",
+            help="A JSONL, JSON, CSV, TSV, Excel, Parquet or Arrow file, a folder saved by `datasets`, or one with a "
+            "Delta or Iceberg table; or a URL of a file or table in a bucket: s3://, gs://, abfss:// or az://.",
             metavar="FILE|URL",
         ),
     ],
@@ -100,6 +100,9 @@ def import_file(
         str | None, typer.Option(help="Of several annotations of an item: agree, latest or ground_truth.")
     ] = None,
     worksheet: Annotated[str | None, typer.Option(help="Excel: name of the worksheet, if there are several.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="A folder saved by `datasets`: name of the split, if there are several.")
+    ] = None,
     delimiter: Annotated[str | None, typer.Option(help="CSV: field separator. Default: recognised.")] = None,
     list_separator: Annotated[str | None, typer.Option(help="CSV: separator between the words of a list.")] = None,
     table_version: Annotated[
@@ -139,6 +142,7 @@ def import_file(
         "delimiter": delimiter,
         "list_separator": list_separator,
         "worksheet": worksheet,
+        "split": split,
     }
     request = ImportRequest(
         file=Path(file),

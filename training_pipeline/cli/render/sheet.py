@@ -14,7 +14,6 @@ from training_pipeline.cli.render import job
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.rules.examples.chat_format import Severity
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, TrainingSheet
-from training_pipeline.sheets.diff import CHANGES, SheetDiff
 from training_pipeline.sheets.files.checking import CheckReport
 
 
@@ -70,20 +69,6 @@ def show_head(console: Console, sheet: TrainingSheet, digest: str, summary: Expo
     grid.add_row("version", digest[:16])
     console.print(grid)
     console.print(job.of_gates(summary))
-
-
-def show_diff(console: Console, found: SheetDiff) -> None:
-    """Print how many pairs changed in each way, and the first of them by id."""
-    for change, meaning in CHANGES.items():
-        if found.counts[change]:
-            console.print(f"{found.counts[change]:>8,} {change}  [dim]{meaning}[/]", highlight=False)
-    if not found.total:
-        console.print("Nothing changed.")
-    for pair in found.pairs:
-        was = f" (was {pair.was})" if pair.was else ""
-        console.print(f"{escape(pair.pair_id + was)}: {', '.join(pair.changes)}", style="dim", highlight=False)
-    if more := found.total - len(found.pairs):
-        console.print(f"{more:,} more are not shown. Show more with --limit.", style="dim")
 
 
 def _reference(reference: Reference) -> str:

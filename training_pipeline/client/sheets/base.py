@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
+from training_pipeline.domain.sheet_change import SheetChange
 from training_pipeline.schemas.sheet_contents import (
     PairConversations,
     TrainingSheetLengths,
@@ -13,6 +14,7 @@ from training_pipeline.schemas.sheet_contents import (
 )
 from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
+from training_pipeline.schemas.sheet_versions import TrainingSheetDiff, TrainingSheetVersions
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 
 
@@ -23,7 +25,7 @@ class Sheets(Protocol):
         """List all training sheets whose head can be read."""
 
     def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
-        """Get a training sheet with its export summary. Both gates are applied to every pair now."""
+        """Get a training sheet with its export summary, which is counted once for each version, by who asks first."""
 
     def sheet_pairs(
         self,
@@ -54,6 +56,23 @@ class Sheets(Protocol):
 
     def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
         """How many more pairs could be trained on without each of the reasons that a person can lift."""
+
+    def sheet_versions(self, sheet_id: str) -> TrainingSheetVersions:
+        """The earlier versions of a training sheet that were kept, the newest first."""
+
+    def sheet_diff(
+        self,
+        old: str,
+        new: str,
+        *,
+        changes: Collection[SheetChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingSheetDiff:
+        """What changed from one sheet, or version of it, to another: counts, and a page of pairs without text.
+
+        The page has pairs that changed in one of `changes`, or in any way.
+        """
 
     def approve_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
         """Approve a training sheet that was imported, as the version whose `digest` is given."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,12 +10,14 @@ from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.client.sheets.contents import lengths, near_duplicates, pair_conversations, what_lifting_adds
 from training_pipeline.client.sheets.edits import edit_page, pair_text, take_sheet_over
-from training_pipeline.client.sheets.rows import sheet_changes, sheet_pair_page, sheet_versions
+from training_pipeline.client.sheets.rows import sheet_pair_page
+from training_pipeline.client.sheets.versions import SheetVersions
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.bucket_location import BucketLocation
 from training_pipeline.domain.export_summary import ExportSummary as Counted
+from training_pipeline.domain.sheet_change import SheetChange
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.schemas.sheet_contents import (
     PairConversations,
@@ -32,6 +34,7 @@ from training_pipeline.schemas.sheet_edit import (
 )
 from training_pipeline.schemas.sheet_import import ApproveTrainingSheet, ImportDryRun, ImportTrainingSheet
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
+from training_pipeline.schemas.sheet_versions import TrainingSheetDiff, TrainingSheetVersions
 from training_pipeline.schemas.training_sheet import (
     ExportSummary,
     TrainingSheet,
@@ -39,7 +42,6 @@ from training_pipeline.schemas.training_sheet import (
     TrainingSheetPreview,
     TrainingSheets,
 )
-from training_pipeline.sheets.diff import SheetDiff
 from training_pipeline.uploads.staging import Receiving, Upload
 
 
@@ -116,14 +118,23 @@ class LocalSheets(OnServices):
         return what_lifting_adds(self._services, sheet_id)
 
     @needs(Role.VIEWER)
-    def sheet_versions(self, sheet_id: str) -> tuple[str, ...]:
-        """The earlier versions of a sheet, the newest first; the REST API does not offer this."""
-        return sheet_versions(self._services, sheet_id)
+    def sheet_versions(self, sheet_id: str) -> TrainingSheetVersions:
+        """See `Client`."""
+        return SheetVersions(self._services.source, self._services.settings).list(sheet_id)
 
     @needs(Role.VIEWER)
-    def sheet_changes(self, sheet_id: str, version: str) -> SheetDiff:
-        """What changed since an earlier version of a sheet; the REST API does not offer this."""
-        return sheet_changes(self._services, sheet_id, version)
+    def sheet_diff(
+        self,
+        old: str,
+        new: str,
+        *,
+        changes: Collection[SheetChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingSheetDiff:
+        """See `Client`."""
+        kept = SheetVersions(self._services.source, self._services.settings)
+        return kept.diff(old, new, changes=changes, page_size=page_size, cursor=cursor)
 
     @needs(Role.VIEWER)
     def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:

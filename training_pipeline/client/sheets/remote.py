@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from training_pipeline.client.http import OverHttp
+from training_pipeline.domain.sheet_change import SheetChange
 from training_pipeline.schemas.sheet_contents import (
     PairConversations,
     TrainingSheetLengths,
@@ -15,6 +16,7 @@ from training_pipeline.schemas.sheet_contents import (
 )
 from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
+from training_pipeline.schemas.sheet_versions import TrainingSheetDiff, TrainingSheetVersions
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 
 
@@ -64,6 +66,24 @@ class RemoteSheets(OverHttp):
     def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
         """See `Client`."""
         return self._service.ask(TrainingSheetLifting, "GET", _sheet(sheet_id, "/lifting"))
+
+    def sheet_versions(self, sheet_id: str) -> TrainingSheetVersions:
+        """See `Client`."""
+        return self._service.ask(TrainingSheetVersions, "GET", _sheet(sheet_id, "/versions"))
+
+    def sheet_diff(
+        self,
+        old: str,
+        new: str,
+        *,
+        changes: Collection[SheetChange] = (),
+        page_size: int = 100,
+        cursor: str | None = None,
+    ) -> TrainingSheetDiff:
+        """See `Client`."""
+        params = {"changes": list(changes) or None, "page_size": page_size, "cursor": cursor}
+        path = _sheet(old, f"/diff/{quote(new, safe='')}")
+        return self._service.ask(TrainingSheetDiff, "GET", path, params=params)
 
     def approve_sheet(self, sheet_id: str, body: Mapping[str, Any]) -> TrainingSheetDetails:
         """See `Client`."""

@@ -1,4 +1,4 @@
-"""What is in a training sheet: pages of its pairs, its earlier versions, and what changed since one of them."""
+"""What is in a training sheet: pages of its pairs with their verdicts."""
 
 from __future__ import annotations
 
@@ -10,22 +10,16 @@ from training_pipeline.client.sheets.contents import sees_every_text
 from training_pipeline.datasets.pair_texts import pairs_that_say
 from training_pipeline.datasets.sheet_rows import ELIGIBLE
 from training_pipeline.domain.access import Caller
-from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.sheet_pairs import SheetPair, TrainingSheetPairs
 from training_pipeline.sheets.base import Stamped
-from training_pipeline.sheets.diff import SheetDiff, diff
-from training_pipeline.sheets.files.source import FileTrainingSheets
-from training_pipeline.sheets.files.versions import versions
 
 #: Pairs that a search for a text may find.
 MOST_THAT_SAY: Final = 10_000
 #: A verdict that no pair has.
 UNREADABLE: Final = "unreadable"
-#: Changed pairs that are named.
-_MOST_CHANGES = 100
 
 
 def sheet_pair_page(
@@ -115,22 +109,3 @@ def _said(services: Services, sheet_id: str, digest: str, text: str) -> Sequence
         return tuple(ids)
 
     return services.sheet_rows.said(sheet_id, digest, text, find)
-
-
-def sheet_versions(services: Services, sheet_id: str) -> tuple[str, ...]:
-    """The names of the versions that were kept, the newest first; none where sheets are in tables. Reads only."""
-    if services.settings.sheet_source != "files":
-        return ()
-    return tuple(name for name, _ in versions([services.settings.sheets], sheet_id))
-
-
-def sheet_changes(services: Services, sheet_id: str, version: str) -> SheetDiff:
-    """What changed from a kept version to the sheet as it is; raises `NotFound`. Reads only."""
-    folders = dict(versions([services.settings.sheets], sheet_id))
-    if version not in folders:
-        raise NotFound(f"There is no version '{version}' of training sheet '{sheet_id}'.")
-    with (
-        FileTrainingSheets([folders[version]]).open(sheet_id) as before,
-        services.source.open(sheet_id) as now,
-    ):
-        return diff(before, now, limit=_MOST_CHANGES)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, literal_column, select, text
 
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.revocations import Revocation, Taint
+from training_pipeline.domain.rules.text.id_order import counted_sql
 from training_pipeline.models.revocations.tables import revocations, revoked_rows, taints
 from training_pipeline.models.revocations.taints import taints_of
 from training_pipeline.models.uses.in_use import InUses, in_use
@@ -17,6 +18,8 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: So many pairs of a revocation are named at most; all are counted.
 MOST_PAIR_IDS: Final = 1000
+#: Ids in the order in which people count.
+_AS_COUNTED: Final = literal_column(counted_sql("pair_id")).collate("C")
 #: Of each tainted model the first version that came later and that the revocation does not taint.
 _SUCCESSORS: Final = text(
     "SELECT DISTINCT ON (t.job_id) t.job_id, l.model_version FROM taints AS t"
@@ -73,7 +76,8 @@ def page(
 
 def whole(store: JobStore, revocation_id: str) -> Whole:
     """One revocation; raises `NotFound`."""
-    pairs = select(revoked_rows.c.pair_id).where(revoked_rows.c.revocation_id == revocation_id).distinct()
+    pair_id = revoked_rows.c.pair_id
+    pairs = select(pair_id).where(revoked_rows.c.revocation_id == revocation_id).group_by(pair_id)
     with store.begin() as connection:
         row = connection.execute(select(revocations).where(revocations.c.id == revocation_id)).mappings().first()
         if row is None:
@@ -84,6 +88,6 @@ def whole(store: JobStore, revocation_id: str) -> Whole:
         found = taints_of(connection, revocation_ids=[revocation_id])
         later = connection.execute(_SUCCESSORS, {"id": revocation_id}).tuples().all()
         successors = {str(job_id): str(version) for job_id, version in later}
-        named = connection.execute(pairs.order_by(revoked_rows.c.pair_id).limit(MOST_PAIR_IDS)).scalars()
+        named = connection.execute(pairs.order_by(_AS_COUNTED, pair_id).limit(MOST_PAIR_IDS)).scalars()
         used = in_use(connection, [(one.model_name, one.model_version) for one in found])
         return Whole(Revocation.model_validate(dict(row)), tuple(found), tuple(named), successors, used)

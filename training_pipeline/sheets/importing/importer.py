@@ -23,7 +23,7 @@ from training_pipeline.sheets.files.structure import MOST_LISTED
 from training_pipeline.sheets.files.versions import version_of
 from training_pipeline.sheets.head import Head, read_head, write_head
 from training_pipeline.sheets.importing.convert import Conversion, convert
-from training_pipeline.sheets.importing.reading.file_kind import SUFFIXES, Source, read_source
+from training_pipeline.sheets.importing.reading.file_kind import SAVED, SUFFIXES, Source, read_source
 from training_pipeline.sheets.importing.request import ImportRequest, unstated
 from training_pipeline.sheets.importing.tally import Findings
 
@@ -79,15 +79,19 @@ def import_sheet(
 def examine(request: ImportRequest, guard: Guard | None = None) -> Conversion:
     """The file as it would be imported, by its first rows; raises `InvalidRequest` where it is none that is known."""
     file, mapping = request.file, request.mapping
-    if not is_file(file):
+    if not (is_file(file) or file.is_dir()):
         raise _refused([FieldProblem("FILE", "missing_file", f"there is no file {file}"), *unstated(request)])
     try:
-        source = read_source(file, delimiter=mapping.delimiter, worksheet=mapping.worksheet)
+        source = read_source(file, delimiter=mapping.delimiter, worksheet=mapping.worksheet, split=mapping.split)
     except OSError as error:
         raise Unavailable(f"{file} cannot be read: {error.strerror or error}.", hint="Try again.") from None
     if source is None:
         expected = f"{file.name} is none of {', '.join(SUFFIXES)}"
+        if file.is_dir():
+            expected = f"{file.name} is a folder that neither save_to_disk of datasets wrote, nor Delta or Iceberg"
         raise _refused([FieldProblem("FILE", "unknown_format", expected), *unstated(request)])
+    if mapping.split is not None and source.kind != SAVED:
+        raise _refused([FieldProblem("--split", "no_splits", f"{file.name} has no splits"), *unstated(request)])
     return convert(source if guard is None else guard(source), request)
 
 

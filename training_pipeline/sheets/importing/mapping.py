@@ -42,6 +42,8 @@ class ColumnMapping(BaseModel):
     delimiter: str | None = Field(None, min_length=1, max_length=1)
     list_separator: str = Field(";", min_length=1, max_length=1)
     worksheet: str | None = None
+    #: The split of a folder that the library `datasets` saved with several.
+    split: str | None = None
 
     @field_validator("columns", mode="before")
     @classmethod

@@ -18,8 +18,8 @@ from training_pipeline.schemas.sheet_contents import (
 )
 from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
+from training_pipeline.schemas.sheet_versions import TrainingSheetDiff, TrainingSheetVersions
 from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
-from training_pipeline.sheets.diff import SheetDiff
 from training_pipeline.web.client.base import PageCalls, thread
 
 T = TypeVar("T")
@@ -70,13 +70,13 @@ class SheetCalls(PageCalls):
         """What lifting a reason would add. Many who ask at the same moment ask once."""
         return await self.shared(f"lifting {sheet_id}", partial(self.local.what_lifting_adds, sheet_id))
 
-    async def sheet_versions(self, sheet_id: str) -> tuple[str, ...]:
+    async def sheet_versions(self, sheet_id: str) -> TrainingSheetVersions:
         """The earlier versions of a sheet, the newest first."""
         return await thread(self.local.sheet_versions, sheet_id)
 
-    async def sheet_changes(self, sheet_id: str, version: str) -> SheetDiff:
-        """What changed since an earlier version."""
-        return await thread(self.local.sheet_changes, sheet_id, version)
+    async def sheet_diff(self, old: str, new: str) -> TrainingSheetDiff:
+        """What changed from one sheet, or version of it, to another."""
+        return await thread(self.local.sheet_diff, old, new)
 
     async def preview(self, sheet_id: str, *, limit: int) -> TrainingSheetPreview:
         """The first lines of what would be trained on."""

@@ -77,7 +77,7 @@ def show_gates(found: ImportDryRun) -> None:
     else:
         show_summary(found.gates)
     if found.open_questions:
-        Tag("h3", "Still to be specified")
+        Tag("h3", "Still to be specified", classes="after")
         with Tag("ul", classes="warnings"):
             for question in found.open_questions:
                 with Tag("li"):

@@ -86,7 +86,9 @@ class ImportPage:
         with Tag("label", classes="drop", for_="import-file", data_drop=""):
             icon("sheet")
             Tag("strong", "Drop a file here, or choose one")
-            Tag("span", "CSV, TSV, Excel, JSON, JSONL, Parquet; also compressed with gzip.", classes="muted")
+            Tag(
+                "span", "CSV, TSV, Excel, JSON, JSONL, Parquet, Arrow; text also compressed with gzip.", classes="muted"
+            )
             Tag("input", id_="import-file", type_="file", classes="drop-file", data_upload="/train/uploads")
             Tag("span", "", classes="muted", role="status", data_upload_said="")
         if client.import_prefixes:

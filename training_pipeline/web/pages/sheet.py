@@ -105,10 +105,10 @@ def register(site: Site) -> None:
                 counts.clear()
                 with counts:
                     show_summary(edited.export_summary)
-                names = await client.sheet_versions(found.id)
+                versions_now = await client.sheet_versions(found.id)
                 kept.clear()
                 with kept:
-                    VersionsPanel(client, found.id, names)
+                    VersionsPanel(client, found.id, versions_now)
 
         async def load() -> None:
             await page.connected()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from training_pipeline.domain.sheet_change import MEANINGS, SheetChange
 from training_pipeline.schemas.sheet_import import ImportChanges
-from training_pipeline.sheets.diff import CHANGES, SheetDiff
+from training_pipeline.schemas.sheet_versions import TrainingSheetDiff
 from training_pipeline.web import formats
 from training_pipeline.web.elements import Tag, small_table
 
@@ -13,7 +14,7 @@ from training_pipeline.web.elements import Tag, small_table
 _AT_ONCE: Final = 10
 
 
-def show_changes(title: str, found: SheetDiff | ImportChanges) -> None:
+def show_changes(title: str, found: TrainingSheetDiff | ImportChanges) -> None:
     """The counts, and the pairs: many of them on demand. Never their text."""
     Tag("h3", f"{title}: {formats.count(found.total)} {'pair' if found.total == 1 else 'pairs'}")
     told = ", ".join(f"{count:,} {change}" for change, count in found.counts.items() if count)
@@ -27,6 +28,6 @@ def show_changes(title: str, found: SheetDiff | ImportChanges) -> None:
                     with Tag("tr"):
                         Tag("td", pair.pair_id, classes="mono")
                         Tag("td", pair.was or formats.NONE, classes="mono")
-                        Tag("td", " ".join(CHANGES[change] for change in pair.changes))
+                        Tag("td", " ".join(MEANINGS[SheetChange(change)] for change in pair.changes))
             if found.total > len(found.pairs):
                 Tag("p", f"and {found.total - len(found.pairs):,} more", classes="muted")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from training_pipeline.cli.commands.sheets import app
 from training_pipeline.domain.errors import InvalidRequest, NotFound, SheetUnreadable
+from training_pipeline.testing.saved_datasets import save_splits
 
 STATED = [
     *("--status", "labeled", "--allow", "training", "--allow", "validation", "--prohibit", "none"),
@@ -184,16 +186,37 @@ def test_check_reads_what_is_no_sheet_yet() -> None:
     )
 
 
+def test_a_folder_that_datasets_saved_is_checked_and_imported(tmp_path: Path) -> None:
+    rows = [{"question": f"{number}+{number}?", "answer": f"{2 * number}"} for number in range(5)]
+    save_splits(tmp_path / "sums", {"train": rows, "test": rows[:2]})
+    for command in (("check", "sums"), ("import", "sums", "--id", "sums", *STATED, "--dry-run")):
+        with pytest.raises(SheetUnreadable) if command[0] == "import" else nullcontext() as refused:
+            result = run(*command)
+        told = str(refused.value.problems) if refused else result.stdout
+        assert "has the splits 'train', 'test'; name one with --split" in told
+    assert run("check", "sums", "--split", "test").exit_code == 0
+    done = json.loads(run("import", "sums", "--id", "sums", *STATED, "--split", "train", "--json").stdout)
+    assert (done["kind"], done["pairs"], done["sound"]) == ("saved data set", 5, 5)
+    with pytest.raises(InvalidRequest) as no_splits:
+        run("import", foreign(), "--id", "other", *STATED, "--split", "train")
+    assert [one.pointer for one in no_splits.value.problems] == ["--split"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InvalidRequest) as other:
+        run("import", "empty", "--id", "other", *STATED)
+    assert "neither save_to_disk of datasets wrote" in other.value.problems[0].message
+
+
 def test_versions_and_what_changed_between_them() -> None:
     run("import", foreign(3), "--id", "sums", *STATED)
-    assert "No earlier version" in run("versions", "sums").stderr
+    assert "No earlier version" in run("versions", "sums").stdout
     run("import", foreign(5), "--id", "sums", *STATED, "--replace")
     (version,) = json.loads(run("versions", "sums", "--json").stdout)["versions"]
     changed = json.loads(run("diff", version["name"], "sums", "--json").stdout)
     assert (changed["counts"]["added"], changed["total"]) == (2, 2)
-    assert "2 added" in run("diff", version["name"], "sums").stdout
-    with pytest.raises(NotFound, match="There is no version"):
+    assert "added  2  Only the new sheet has it." in run("diff", version["name"], "sums").stdout
+    with pytest.raises(NotFound, match="There is no version") as unknown:
         run("diff", "sums@000000000000", "sums")
+    assert version["name"] in str(unknown.value.hint)
     run("import", foreign(6), "--id", "sums", *STATED, "--replace", "--discard-old")
     assert len(json.loads(run("versions", "sums", "--json").stdout)["versions"]) == 1
 

@@ -10,14 +10,16 @@ from typing import Final
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.sheets.files.row import Row, broken_row
-from training_pipeline.sheets.importing.reading import csv_fields, json_values, jsonl, parquet, workbook
+from training_pipeline.sheets.importing.reading import arrow, csv_fields, json_values, jsonl, parquet, workbook
 from training_pipeline.sheets.importing.reading.opening import first_bytes
 
 #: What a file may be called. Capitals make no difference, and `.gz` may stand behind each.
 SUFFIXES: Final = (
-    *(".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".parquet"),
+    *(".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".parquet", ".arrow"),
     *workbook.SUFFIXES,
 )
+#: What a folder is taken for that the library `datasets` saved.
+SAVED: Final = "saved data set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +38,26 @@ class Source:
     delimiter: str | None = None
 
 
-def read_source(file: Path, *, delimiter: str | None = None, worksheet: str | None = None) -> Source | None:
-    """The file's kind and rows; null where neither its content nor its name is one that is known.
+def read_source(
+    file: Path, *, delimiter: str | None = None, worksheet: str | None = None, split: str | None = None
+) -> Source | None:
+    """The kind and rows of a file, or of a folder; null where neither its content nor its name is one that is known.
 
     Raises `OSError` where the file cannot be opened. What cannot be read later becomes a row of problems.
     """
+    if file.is_dir():
+        if not arrow.is_saved(file):
+            return None
+        rows = partial(_guarded, file, lambda path: arrow.folder_rows(path, split))
+        return Source(SAVED, "has the files that save_to_disk writes", rows)
     name = file.name.lower().removesuffix(".gz")
     start = first_bytes(file)
     if start.startswith(parquet.MAGIC) or name.endswith(".parquet"):
         why = "begins with PAR1" if start.startswith(parquet.MAGIC) else "is called .parquet"
         return Source("Parquet", why, partial(_guarded, file, parquet.rows))
+    if start.startswith(arrow.MAGICS) or name.endswith(".arrow"):
+        why = "begins as Arrow does" if start.startswith(arrow.MAGICS) else "is called .arrow"
+        return Source("Arrow", why, partial(_guarded, file, arrow.rows))
     if start.startswith(workbook.MAGICS) or name.endswith(workbook.SUFFIXES):
         why = "is a workbook by its first bytes" if start.startswith(workbook.MAGICS) else "is called as a workbook"
         rows = partial(_guarded, file, lambda path: workbook.rows(path, worksheet))

@@ -9,7 +9,7 @@ from typing import Final
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
-from training_pipeline.sheets.files.row import Row
+from training_pipeline.sheets.files.row import Row, repeated_names
 from training_pipeline.sheets.files.rows import batch_rows
 
 MAGIC: Final = b"PAR1"
@@ -21,6 +21,9 @@ def rows(file: Path) -> Iterator[Row]:
     line = 0
     try:
         with pq.ParquetFile(file) as opened:
+            for name in repeated_names(opened.schema_arrow.names):
+                yield Row(1, None, [Problem(name, "repeated_column", "stands twice in its schema", 1)])
+                return
             for batch in opened.iter_batches(batch_size=_BATCH):
                 for row in batch_rows(batch, line + 1):
                     line = row.line
