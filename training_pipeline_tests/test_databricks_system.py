@@ -101,7 +101,7 @@ def test_sensors_alone_take_a_job_from_a_table_to_a_registered_version(
     assert frame["val_loss"].notna().sum() >= 2
     assert frame["epoch"].notna().all()
     pages_lead_to_the_workspace(system, job, f"{system.workspace.url}/?o=", run.run_id)
-    until(lambda: len(lineage(system.workspace).edges()) == 3, seconds=60, what="the lineage in Unity Catalog")
+    until(lambda: len(lineage(system.workspace).edges()) == 3, seconds=120, what="the lineage in Unity Catalog")
     ours = f"external_metadata:training_pipeline_{job.id}"
     edges = {(f"table:{SOURCE}", ours), (f"table:{PAIRS}", ours), (ours, "model_version:main.ml.maths@1")}
     assert lineage(system.workspace).edges() == edges
@@ -165,7 +165,7 @@ def test_a_daemon_killed_around_the_submit_leaves_one_run_of_each_job(system: Da
     until(lambda: all(system.runs(job_id) for job_id in both), seconds=200, what="both submits")
     with system.held_events() as is_waited_for:
         faults.slow_seconds = 0.0
-        until(is_waited_for, seconds=60, what="the handle of one job")
+        until(is_waited_for, seconds=120, what="the handle of one job")
         system.kill()
     for job_id in both:
         job = system.job(job_id)

@@ -9,11 +9,14 @@ from collections.abc import Callable
 def until(
     condition: Callable[[], object],
     *,
-    seconds: float = 20.0,
+    seconds: float = 90.0,
     what: str = "the condition",
     pause: Callable[[], object] = lambda: time.sleep(0.02),
 ) -> None:
-    """Return as soon as `condition()` is true; fail after `seconds`. `pause` waits before each further look."""
+    """Return as soon as `condition()` is true; fail after `seconds`. `pause` waits before each further look.
+
+    The limit tells what never comes from what comes late on a busy machine, so it is generous.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, NotFound, PipelineError
-from training_pipeline.domain.estimate.estimate import Estimate
+from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.study import (
     LIVE_STUDIES,
@@ -23,8 +22,6 @@ from training_pipeline.domain.study import (
     best_of,
     winning_request,
 )
-from training_pipeline.domain.study_space import middle, probes, problems_of
-from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor
@@ -35,6 +32,7 @@ from training_pipeline.tuning import records
 from training_pipeline.tuning.mattered import Importances, WhatMattered
 from training_pipeline.tuning.objective import Objectives, sign_of
 from training_pipeline.tuning.optimizer import Told
+from training_pipeline.tuning.planning import StudyPlanner
 from training_pipeline.tuning.records import Effort, StudyFacets
 from training_pipeline.tuning.scoring import Scoring, figure_of
 
@@ -59,9 +57,9 @@ class Studies:
     def __init__(
         self, store: JobStore, jobs: JobService, backend: FineTuningBackend, objectives: Objectives, scoring: Scoring
     ) -> None:
-        self._store, self._jobs, self._backend = store, jobs, backend
+        self._store, self._jobs, self._scoring = store, jobs, scoring
+        self._planner = StudyPlanner(jobs, backend, objectives)
         self._mattered = WhatMattered()
-        self._objectives, self._scoring = objectives, scoring
 
     def create(self, request: StudyRequest, *, created_by: str) -> Study:
         """Store a study that runs; again with the same request: the one that is there.
@@ -84,42 +82,14 @@ class Studies:
         return _same(records.add(self._store, study), request)
 
     def plan(self, request: StudyRequest) -> DryRun:
-        """The dry run of one trial in the middle of the space, with a look at the suite; stores nothing.
+        """The dry run of one trial, with everything that is wrong with the study; stores nothing.
 
-        Raises `InvalidRequest` with every problem, `Conflict` where the name is taken by another study, and what
-        planning a job raises: `GateRefused`, `SplitRefused`, `NotFound` …
+        Raises `Conflict` where the name is taken by another study, and what `StudyPlanner.plan` does.
         """
         taken = records.find(self._store, request.name)
         if taken is not None:
             _same(taken, request)
-        problems = problems_of(request)
-        sound = not problems
-        base = self._base(request, at_middle=sound)
-        problems += self._refused(request) if sound else []
-        plan = None
-        try:
-            plan = self._jobs.plan(base)
-            if plan.config.method == "full" and "method" not in request.space.searched:
-                problems += [
-                    FieldProblem(f"/space/{name}", "no_effect", "changes nothing: this base model is trained in full")
-                    for name in request.space.searched
-                    if name.startswith("lora_") and request.job.training_config.method == "auto"
-                ]
-        except InvalidRequest as error:
-            told = {problem.pointer for problem in problems}
-            found = (_of_job(problem) for problem in error.problems)
-            problems += [problem for problem in found if problem.pointer not in told]
-            if not problems:
-                raise
-        except PipelineError:
-            if not problems:
-                raise
-        problems += _of_budget(request, None if plan is None else plan.estimate)
-        if plan is not None:
-            problems += self._objectives.problems_of(request)
-        if problems or plan is None:
-            raise InvalidRequest("The study cannot be created.", problems=_once(problems))
-        return plan
+        return self._planner.plan(request)
 
     def page(
         self,
@@ -220,36 +190,6 @@ class Studies:
             raise Conflict(f"Trial {number} of the study {study.name} is {trial.status}; only a succeeded one is kept.")
         return trial
 
-    def _base(self, request: StudyRequest, *, at_middle: bool) -> JobRequest:
-        """The request that is planned: in the middle of a sound space."""
-        stated = request.job.training_config.model_dump(exclude_unset=True)
-        config = {**stated, **(middle(request.space) if at_middle else {})}
-        return request.job.model_copy(
-            update={"training_config": request.job.training_config.model_validate(config), "register_to_uc": False}
-        )
-
-    def _refused(self, request: StudyRequest) -> list[FieldProblem]:
-        """What the backend says against the values of each key, the others being in the middle."""
-        at_middle = self._base(request, at_middle=True).training_config
-        ground = {problem.code for problem in self._problems(request, at_middle)}
-        found = []
-        for name, search in request.space.searched.items():
-            for value in probes(search):
-                config = at_middle.model_validate({**at_middle.model_dump(exclude_unset=True), name: value})
-                new = [problem for problem in self._problems(request, config) if problem.code not in ground]
-                found += [
-                    FieldProblem(f"/space/{name}", each.code, f"with {value}: {each.pointer[1:]} {each.message}")
-                    for each in new[:1]
-                ]
-        return found
-
-    def _problems(self, request: StudyRequest, config: Any) -> list[FieldProblem]:
-        try:
-            self._backend.plan(request.job.base_model, config, train_pairs=None)
-        except InvalidRequest as error:
-            return list(error.problems) or [FieldProblem("/job", error.code, error.message)]
-        return []
-
 
 class _Overtaken(Exception):
     """Somebody else promoted the trial a moment before."""
@@ -262,31 +202,6 @@ def _same(study: Study, request: StudyRequest) -> Study:
             hint="Choose another name, such as one with a date.",
         )
     return study
-
-
-def _of_job(problem: FieldProblem) -> FieldProblem:
-    return FieldProblem(f"/job{problem.pointer}", problem.code, problem.message)
-
-
-def _once(problems: Iterable[FieldProblem]) -> list[FieldProblem]:
-    return list(dict.fromkeys(problems))
-
-
-def _of_budget(request: StudyRequest, estimate: Estimate | None) -> list[FieldProblem]:
-    """A budget that buys not one trial, or that nobody can count."""
-    if estimate is None:
-        return []
-    found = []
-    seconds, cost = estimate.time.low, estimate.cost
-    if request.hours is not None and seconds is not None and seconds > request.hours * 3600:
-        said = f"buys not one trial, which is estimated to take {seconds / 3600:.2g} hours at least"
-        found.append(FieldProblem("/hours", "too_little", said))
-    if request.cost is not None and cost.low is None:
-        found.append(FieldProblem("/cost", "no_estimate", f"cannot be kept: {cost.reason or 'it is not known'}"))
-    elif request.cost is not None and cost.low is not None and cost.low > request.cost:
-        said = f"buys not one trial, which is estimated to cost {cost.low:.2f} {estimate.currency} at least"
-        found.append(FieldProblem("/cost", "too_little", said))
-    return found
 
 
 def _said(study: Study, trial: Trial, report: Evaluation | None) -> str:

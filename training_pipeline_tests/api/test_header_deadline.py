@@ -91,7 +91,7 @@ def test_a_request_has_no_deadline_once_its_headers_are_there(
 
         def slow() -> Iterator[bytes]:
             for part in (b"{", b"}"):
-                until(lambda: not server.server.config.http.incomplete, seconds=10)  # type: ignore[union-attr]
+                until(lambda: not server.server.config.http.incomplete, seconds=120)  # type: ignore[union-attr]
                 yield part
 
         headers = {"Content-Type": "application/json"}

@@ -34,7 +34,7 @@ def launched_from_the_launchpad(system: RunningSystem) -> str:
         repository_name="__repository__",
         run_config={"ops": {"create": {"config": config}}},
     )
-    until(lambda: system.services.jobs.list(created_by="grace")[1], seconds=60, what="the job from the Launchpad")
+    until(lambda: system.services.jobs.list(created_by="grace")[1], seconds=120, what="the job from the Launchpad")
     return system.services.jobs.list(created_by="grace")[0][0].id
 
 
@@ -54,7 +54,7 @@ def test_processes_of_a_job_and_the_database_are_killed_while_it_runs(system: Ru
     assert postmaster is not None
     find = system.services.backend.find
     with suppress(OperationalError), system.held_events() as waiting:  # its own connection dies with the server
-        until(lambda: find(launching, 1) is not None and waiting(), seconds=60, what="the submit")
+        until(lambda: find(launching, 1) is not None and waiting(), seconds=120, what="the submit")
         os.kill(postmaster, signal.SIGKILL)
         until(
             lambda: server.pid() not in {None, postmaster} and server.accepts_connections(),
@@ -78,7 +78,7 @@ def test_the_run_worker_is_killed_before_and_after_the_submit(system: RunningSys
     system.until(killed_after, lambda job: job.data.dataset_digest is not None, "the dataset")
     with system.held_events():  # the next event is that the backend has accepted the job
         find = system.services.backend.find
-        until(lambda: find(killed_after, 1) is not None, seconds=60, what="the submit")
+        until(lambda: find(killed_after, 1) is not None, seconds=120, what="the submit")
         job = system.job(killed_after)
         assert (job.status, job.handles.backend_run_id) == ("pending", None)
         os.kill(system.worker(job.launch.run_id), signal.SIGKILL)
@@ -92,7 +92,7 @@ def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: Runn
     job_id = system.create().id
     system.until(job_id, lambda job: job.data.dataset_digest is not None, "the dataset")
     with system.held_events():
-        until(lambda: system.services.backend.find(job_id, 1) is not None, seconds=60, what="the submit")
+        until(lambda: system.services.backend.find(job_id, 1) is not None, seconds=120, what="the submit")
         system.kill()
     system.up()
     system.release(job_id)
@@ -100,7 +100,7 @@ def test_everything_is_killed_in_the_middle_of_launch_and_of_finish(system: Runn
     with system.held_events():  # the next event is that the model has been registered
         client = system.tracking.client
         run_id = system.job(job_id).handles.mlflow_run_id
-        until(lambda: client.search_model_versions(f"run_id = '{run_id}'"), seconds=60, what="the registration")
+        until(lambda: client.search_model_versions(f"run_id = '{run_id}'"), seconds=120, what="the registration")
         assert system.job(job_id).status == "running"
         system.kill()
     system.up()
@@ -115,6 +115,6 @@ def test_the_code_server_is_killed_while_a_job_trains(system: RunningSystem) -> 
     assert record is not None
     killed = next(child.process for child in record.children if child.name == "code_server")
     os.kill(killed.pid, signal.SIGKILL)
-    until(lambda: "code server was started again" in system.output.read_text(), seconds=60, what="restart")
+    until(lambda: "code server was started again" in system.output.read_text(), seconds=120, what="restart")
     system.assert_succeeded_once(job_id)
     system.assert_succeeded_once(launched_from_the_launchpad(system))

@@ -70,7 +70,7 @@ def server(request: pytest.FixtureRequest, directory: Path) -> Iterator[psutil.P
         env={**os.environ, "PYTHONPATH": str(directory)},
         start_new_session=True,
     )
-    until(lambda: accepts_connections(directory / "code") or process.poll() is not None, seconds=60)
+    until(lambda: accepts_connections(directory / "code") or process.poll() is not None, seconds=120)
     yield process
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -99,7 +99,7 @@ def test_runs_are_forked_off_a_process_that_has_imported_all(
 ) -> None:
     instance = workspace.instance
     runs = [launched(workspace, "here", "telling") for _ in range(2)]
-    until(lambda: all(instance.get_run_by_id(one).is_finished for one in runs), seconds=60)  # type: ignore[union-attr]
+    until(lambda: all(instance.get_run_by_id(one).is_finished for one in runs), seconds=120)  # type: ignore[union-attr]
     assert [instance.get_run_by_id(one).status for one in runs] == [dg.DagsterRunStatus.SUCCESS] * 2  # type: ignore[union-attr]
     (imported, first), (also, second) = [processes(instance, one) or (0, 0) for one in runs]
     assert imported == also
@@ -111,18 +111,18 @@ def test_runs_are_forked_off_a_process_that_has_imported_all(
 def test_a_run_that_is_killed_fails_and_one_that_is_cancelled_ends(workspace: WorkspaceRequestContext) -> None:
     instance = workspace.instance
     killed, cancelled = launched(workspace, "here", "waiting"), launched(workspace, "here", "waiting")
-    until(lambda: processes(instance, killed) and processes(instance, cancelled), seconds=60)
+    until(lambda: processes(instance, killed) and processes(instance, cancelled), seconds=120)
     os.kill((processes(instance, killed) or (0, 0))[1], signal.SIGKILL)
     assert instance.run_launcher.terminate(cancelled)
-    until(lambda: instance.get_run_by_id(killed).is_finished, seconds=60)  # type: ignore[union-attr]
-    until(lambda: instance.get_run_by_id(cancelled).is_finished, seconds=60)  # type: ignore[union-attr]
+    until(lambda: instance.get_run_by_id(killed).is_finished, seconds=120)  # type: ignore[union-attr]
+    until(lambda: instance.get_run_by_id(cancelled).is_finished, seconds=120)  # type: ignore[union-attr]
     assert instance.get_run_by_id(killed).status == dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
     assert instance.get_run_by_id(cancelled).status == dg.DagsterRunStatus.CANCELED  # type: ignore[union-attr]
 
 
 def test_it_ends_when_asked_though_a_run_is_at_work(workspace: WorkspaceRequestContext, server: psutil.Popen) -> None:
     run = launched(workspace, "here", "waiting")
-    until(lambda: processes(workspace.instance, run), seconds=60)
+    until(lambda: processes(workspace.instance, run), seconds=120)
     server.terminate()
     assert server.wait(timeout=60) == 0
 

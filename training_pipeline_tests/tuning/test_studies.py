@@ -1,4 +1,4 @@
-"""What a study is refused for, all at once; and what becomes of its winner."""
+"""A name is one study; and what becomes of its winner."""
 
 from __future__ import annotations
 
@@ -8,15 +8,10 @@ import pytest
 from sqlalchemy import text
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.defaults import resolve
-from training_pipeline.backends.plan import Plan
-from training_pipeline.domain.errors import Conflict, GateRefused, InvalidRequest, NotFound
-from training_pipeline.domain.estimate.estimate import Estimate, Estimated
+from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.study import StudyStatus
-from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.retraining.retrain import _jobs
 from training_pipeline.testing.jobs.job_life import prepared
-from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.studies.trial_life import (
     TrialBackend,
     begin,
@@ -26,84 +21,11 @@ from training_pipeline.testing.studies.trial_life import (
     stored_study,
     study_request,
 )
-from training_pipeline.training_jobs.lifecycle.estimating import Estimator
-from training_pipeline.tuning import records
 from training_pipeline.tuning.mattered import Importances
 
 
 def made(services: Services, **values: Any) -> Any:
     return services.studies.create(study_request(**values), created_by="ada")
-
-
-def problems(services: Services, **values: Any) -> dict[str, str]:
-    with pytest.raises(InvalidRequest) as caught:
-        made(services, **values)
-    assert records.find(services.store, "s") is None
-    return {problem.pointer: problem.message for problem in caught.value.problems}
-
-
-def of_the_backend(base_model: str | None, config: TrainingConfig, **_: Any) -> Plan:
-    """The plan of a real backend."""
-    resolved, found = resolve(config, from_scratch=False, train_pairs=None, precision="fp32")
-    if base_model == "unknown":
-        raise InvalidRequest("There is no base model unknown.")
-    if found:
-        raise InvalidRequest("The training job cannot be created.", problems=found)
-    return Plan(base_model="builtin:tiny", config=resolved)
-
-
-def test_everything_that_is_wrong_is_told_at_once(
-    services: Services, backend: TrialBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(backend, "plan", of_the_backend)
-    config = {"gradient_accumulation_steps": 4, "epochs": 3}
-    job = {"training_sheet_id": "small", "model_name": "triage", "training_config": config}
-    job["split_predecessor"] = "tj-none"
-    space = {"epochs": {"low": 1, "high": 99}, "learning_rate": {"low": 1e-3, "high": 1e-4}}
-    found = problems(services, job=job, space=space)
-    assert found == {
-        "/space/epochs": "is searched and set in training_config; leave one of them out",
-        "/space/learning_rate": "low is 0.001, above high, which is 0.0001",
-        "/job/split_predecessor": "there is no training job 'tj-none'",
-    }
-    found = problems(services, job=job | {"split_predecessor": None}, space={"batch_size": {"choices": [4, 6, 8, 12]}})
-    said = "with 6: training_config/gradient_accumulation_steps must divide batch_size, but 6 is no multiple of 4; "
-    assert found == {"/space/batch_size": said + "set one of them otherwise"}
-    with pytest.raises(InvalidRequest, match="no base model unknown"):
-        made(services, job={"training_sheet_id": "small", "model_name": "triage", "base_model": "unknown"})
-
-
-def test_a_study_on_what_may_not_be_trained_on_is_refused(services: Services) -> None:
-    with pytest.raises(NotFound):
-        made(services, job={"training_sheet_id": "nobody", "model_name": "triage"})
-    write_sheet(services.settings.sheets, "few", rows(5))
-    with pytest.raises(GateRefused):
-        made(services, job={"training_sheet_id": "few", "model_name": "triage"})
-    assert services.studies.page(limit=9) == ([], 0)
-
-
-def test_a_budget_that_buys_nothing_or_that_nobody_can_count(
-    services: Services, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert problems(services, cost=5.0).keys() == {"/cost"}
-    time = Estimated(middle=7200.0, low=5400.0, high=9000.0)
-    estimate = Estimate(time=time, cost=Estimated(middle=20.0, low=15.0, high=25.0), currency="EUR")
-    monkeypatch.setattr(Estimator, "estimate", lambda *_: estimate)
-    assert problems(services, cost=5.0, hours=1.0) == {
-        "/cost": "buys not one trial, which is estimated to cost 15.00 EUR at least",
-        "/hours": "buys not one trial, which is estimated to take 1.5 hours at least",
-    }
-    stored_study(services, cost=41.0)
-    services.advance_studies.advance("s")
-    (trial,) = records.trials_of(services.store, "s")
-    assert (trial.estimated_cost, trial.estimated_seconds) == (20.0, 7200.0)
-    stored_study(services, name="t", cost=41.0)
-    first = {"estimate": estimate.model_copy(update={"currency": "USD"}).model_dump(mode="json")}
-    records.change(services.store, "t", first, status=StudyStatus.RUNNING)
-    services.advance_studies.advance("t")
-    (other,) = records.trials_of(services.store, "t")
-    assert (other.estimated_cost, other.estimated_seconds) == (None, 7200.0), "the price list has another currency now"
-    assert services.studies.page(limit=1)[0][0][1] == [other]
 
 
 def test_a_name_is_a_study(services: Services) -> None:

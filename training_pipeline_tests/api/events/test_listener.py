@@ -87,7 +87,7 @@ def test_no_event_is_lost_or_told_twice_over_restarts_of_the_database(
 
         def more() -> None:
             wanted = len(received[0]) + 5
-            until(lambda: len(received[0]) >= wanted, seconds=30)
+            until(lambda: len(received[0]) >= wanted, seconds=120)
 
         for way in ("stop", "kill"):
             more()

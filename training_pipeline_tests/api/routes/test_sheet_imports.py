@@ -149,8 +149,8 @@ def test_a_hundred_at_once_and_a_connection_that_breaks_off(settings: Settings, 
             head += "Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
             head += 'Content-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nquestion'
             broken.sendall(head.encode())
-            until(lambda: staged(settings), seconds=10, what="the beginning of an upload")
-        until(lambda: not staged(settings), seconds=10, what="the end of what broke off")
+            until(lambda: staged(settings), seconds=120, what="the beginning of an upload")
+        until(lambda: not staged(settings), seconds=120, what="the end of what broke off")
 
 
 def test_what_nobody_made_a_sheet_of_is_swept_when_the_service_starts(settings: Settings, services: Services) -> None:
@@ -159,7 +159,7 @@ def test_what_nobody_made_a_sheet_of_is_swept_when_the_service_starts(settings: 
     before = time.time() - 3700
     os.utime(receiving.upload.folder / "upload.json", (before, before))
     with TestClient(create_app(settings, services)):
-        until(lambda: not staged(settings), seconds=10, what="the sweep")
+        until(lambda: not staged(settings), seconds=120, what="the sweep")
 
 
 def test_a_url_is_fetched_only_where_the_settings_allow_it(client: TestClient, settings: Settings) -> None:

@@ -34,7 +34,7 @@ class Heard:
 
     def only(self, *expected: Work) -> None:
         """Wait until this is what was noticed."""
-        until(lambda: len(self._work) >= len(expected), seconds=30)
+        until(lambda: len(self._work) >= len(expected), seconds=120)
         with self._lock:
             assert sorted(self._work) == sorted(expected)
             self._work.clear()

@@ -69,7 +69,7 @@ def test_a_real_server_on_every_address_asks_for_tokens(settings: Settings, data
     with log.open("wb") as output:
         server = subprocess.Popen(serve, env=environment, stdout=output, stderr=output)
     try:
-        until(lambda: status(port, "/healthz") == 200 or server.poll() is not None, seconds=60)
+        until(lambda: status(port, "/healthz") == 200 or server.poll() is not None, seconds=120)
         tokens = ApiTokens(JobStore(database.engine(pooled=False)))
         token, secret = tokens.create("ada", Role.VIEWER, timedelta(days=1), created_by="root")
         models = "/api/v1/training/models"
