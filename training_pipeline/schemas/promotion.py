@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training_pipeline.models.evaluation.suites import NAME
+from training_pipeline.models.evaluation.subsets import NAME
 from training_pipeline.models.promotion.gate import Verdict
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
 from training_pipeline.schemas.base import Answer

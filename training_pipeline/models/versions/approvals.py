@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import duckdb
-
 from training_pipeline.datasets.store import manifest_sha256
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import DatasetRef
@@ -41,6 +39,8 @@ class Approvals:
 
 def approvals(dataset: DatasetRef) -> Approvals:
     """Count the stewards of a dataset. Raises `Unavailable` where its manifest is gone or is not what was recorded."""
+    import duckdb  # to list versions, no manifest is read
+
     manifest = dataset.manifest_file
     try:
         if manifest_sha256(manifest) != dataset.manifest_sha256:
