@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from training_pipeline.models.playground import LONGEST_QUESTION, MOST_TOKENS, TOKENS
+from training_pipeline.backends.asking import LONGEST_QUESTION, MOST_TOKENS, TOKENS
 from training_pipeline.schemas.base import Answer
 
 if TYPE_CHECKING:

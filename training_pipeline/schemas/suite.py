@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training_pipeline.models.evaluation.subsets import NAME
-from training_pipeline.models.evaluation.suites import MOST_SHEETS
+from training_pipeline.models.evaluation.subsets import MOST_SHEETS, NAME
 from training_pipeline.schemas.base import Answer
 from training_pipeline.schemas.lineage import DIGEST
 

@@ -11,8 +11,7 @@ from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.estimate.estimate import Estimate as EstimateGiven
 from training_pipeline.domain.job import TERMINAL
 from training_pipeline.schemas.advice import Advice, Estimate, Finding, TrainingJobAdvice
-from training_pipeline.training_jobs.lifecycle.new_jobs import ADVICE
-from training_pipeline.training_jobs.store.estimates import ESTIMATE
+from training_pipeline.training_jobs.store.estimates import ADVICE, ESTIMATE
 from training_pipeline.training_jobs.store.metric_series import evaluations
 
 if TYPE_CHECKING:

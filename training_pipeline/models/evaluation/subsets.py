@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 #: What a suite may be called: as a model may.
 NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+#: So many sheets can be in one suite.
+MOST_SHEETS: Final = 50
 
 
 class Half(StrEnum):
