@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from training_pipeline.datasets import store as datasets
-from training_pipeline.datasets.erased import erased
 from training_pipeline.domain.errors import PipelineError, Unavailable
 from training_pipeline.domain.lineage import NOT_RECORDED
 from training_pipeline.domain.model_version import Check, Outcome
@@ -101,6 +99,8 @@ class Verifier:
         return self._rows_of("base_model", self._store.get(ancestor.job_id), what)
 
     def _rows_of(self, name: str, job: TrainingJob, what: str) -> Check:
+        from training_pipeline.datasets import store as datasets
+
         if not datasets.manifest_is_whole(required(job.data.dataset, "dataset")):
             return _unknown(name, f"{what} are not known: the manifest that names them is gone or damaged.")
         answer = self._permission.ask(job)
@@ -110,6 +110,9 @@ class Verifier:
         return _passed(name, f"{what} may still be trained on, all of them.{also}")
 
     def _dataset(self, job: TrainingJob) -> Check:
+        from training_pipeline.datasets import store as datasets
+        from training_pipeline.datasets.erased import erased
+
         dataset = required(job.data.dataset, "dataset")
         mark = erased(dataset.path)
         if mark is not None and datasets.manifest_is_whole(dataset):
