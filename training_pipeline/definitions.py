@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from training_pipeline.app.container import Services, open_services
+from training_pipeline.app.container import Services
+from training_pipeline.app.everything import open_everything
 from training_pipeline.defs import (
     alerts,
     assets,
@@ -93,4 +94,4 @@ def defs() -> dg.Definitions:
     except PipelineError as error:
         _log.warning("the assets are shown without the owners of training sheets: %s", error.message)
         sheets = []
-    return build(settings, lambda: open_services(settings), owners=graph.owners_of(sheets))
+    return build(settings, lambda: open_everything(settings), owners=graph.owners_of(sheets))

@@ -70,6 +70,9 @@ DRIVES: Final = {
     "web/test_pages.py": "web/mount.py",
 }
 
+#: What the container is made of: who has the container has all that these build.
+CONTAINER: Final = ("app/base.py", "app/jobs.py", "app/models.py")
+
 #: Test file: the modules that it covers and that have none of their own; a folder stands for all of those in it.
 COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "api/auth/test_sessions.py": ("api/routes/session.py",),
@@ -155,8 +158,11 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/commands/test_run.py": (
         "app/alerting.py",
         "app/backend.py",
+        "app/base.py",
         "app/container.py",
+        "app/jobs.py",
         "app/limits.py",
+        "app/models.py",
         "cli/render/job.py",
         "cli/system/driver.py",
         "cli/system/installation.py",
@@ -432,7 +438,7 @@ def covers(test: str, module: str) -> bool:
     direct = {name for file in files if file.is_file() and TESTS in file.parents for name in imports(file)}
     direct |= {DRIVES[test]} if test in DRIVES else set()
     shared = reached([name for name in direct if name.startswith(SHARED)], SHARED)
-    return module in reached(direct | shared, f"{module.split('/')[0]}/", f"{test.split('/')[0]}/")
+    return module in reached(direct | shared, f"{module.split('/')[0]}/", f"{test.split('/')[0]}/", *CONTAINER)
 
 
 def alone(entry: str) -> list[str]:

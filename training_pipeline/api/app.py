@@ -52,7 +52,8 @@ from training_pipeline.api.routes import (
     uses,
 )
 from training_pipeline.api.single_flight import SingleFlight
-from training_pipeline.app.container import Services, open_services
+from training_pipeline.app.container import Services
+from training_pipeline.app.everything import open_everything
 from training_pipeline.settings import Settings
 
 PREFIX: Final = "/api/v1/training"
@@ -78,7 +79,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def running(app: FastAPI) -> AsyncIterator[None]:
-        opened = None if services is not None else await to_thread.run_sync(open_services, settings)
+        opened = None if services is not None else await to_thread.run_sync(open_everything, settings)
         app.state.services = parts = services or cast("Services", opened)
         try:
             sweeping = asyncio.create_task(_sweep(parts))

@@ -5,27 +5,30 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from training_pipeline.app.sheet_source import workspace
-from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
-from training_pipeline.databricks.backend import DatabricksBackend
-from training_pipeline.databricks.base_models import DatabricksModels
-from training_pipeline.databricks.run_request import RunOptions
-from training_pipeline.databricks.serving import Serving, serving
-from training_pipeline.databricks.tracking import DatabricksTracking
-from training_pipeline.databricks.volume_folders import VolumeFolders
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.infra.database import Database
-from training_pipeline.settings import Settings
-from training_pipeline.tracking.mlflow import RunTracking, Tracking
+from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.tracking.own_mlflow import OwnTracking
-from training_pipeline.training_jobs.lifecycle.retention import Retention
-from training_pipeline.training_jobs.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from training_pipeline.backends.base import FineTuningBackend
+    from training_pipeline.backends.local.backend import LocalBackend
+    from training_pipeline.databricks.backend import DatabricksBackend
+    from training_pipeline.databricks.run_request import RunOptions
+    from training_pipeline.databricks.serving import Serving
+    from training_pipeline.infra.database import Database
+    from training_pipeline.settings import Settings
+    from training_pipeline.tracking.mlflow import RunTracking
+    from training_pipeline.training_jobs.lifecycle.retention import Retention
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 def local_backend(settings: Settings) -> LocalBackend:
     """Fine-tuning on this machine."""
+    from training_pipeline.backends.local.backend import PROGRAM, LocalBackend
+
     return LocalBackend(
         settings.runs,
         slots=settings.local_slots,
@@ -47,6 +50,9 @@ def backend_of(settings: Settings) -> FineTuningBackend:
 
 def databricks_backend(settings: Settings) -> DatabricksBackend:
     """Fine-tuning on Databricks AI Runtime."""
+    from training_pipeline.databricks.backend import DatabricksBackend
+    from training_pipeline.databricks.base_models import DatabricksModels
+
     return DatabricksBackend(
         databricks_options(settings),
         workspace(settings),
@@ -56,6 +62,8 @@ def databricks_backend(settings: Settings) -> DatabricksBackend:
 
 def databricks_options(settings: Settings) -> RunOptions:
     """What every run of this installation has in common; raises `InvalidRequest` where there is no volume."""
+    from training_pipeline.databricks.run_request import RunOptions
+
     if settings.databricks_volume is None:
         raise InvalidRequest(
             "The databricks backend needs a Unity Catalog volume, but TRAINING_PIPELINE_DATABRICKS_VOLUME is not set.",
@@ -78,6 +86,9 @@ def databricks_options(settings: Settings) -> RunOptions:
 
 def retention_of(settings: Settings, store: JobStore, *, days: float | None = None) -> Retention | None:
     """What removes from the volume, after so many `days` or as set; null where there is no volume or nothing is set."""
+    from training_pipeline.databricks.volume_folders import VolumeFolders
+    from training_pipeline.training_jobs.lifecycle.retention import Retention
+
     days = days or settings.databricks_retention_days
     if settings.databricks_volume is None or days is None:
         return None
@@ -86,8 +97,14 @@ def retention_of(settings: Settings, store: JobStore, *, days: float | None = No
 
 def tracking_of(settings: Settings, database: Database, backend: FineTuningBackend) -> RunTracking:
     """The MLflow tracking to use: the backend's if its runs log to it themselves, else ours."""
-    if isinstance(backend, DatabricksBackend):
-        return DatabricksTracking(backend.connection, settings.databricks_access_control_list)
+    from training_pipeline.backends.local.backend import LocalBackend
+
+    if not isinstance(backend, LocalBackend):  # where it is, a command need not load the other one
+        from training_pipeline.databricks.backend import DatabricksBackend
+        from training_pipeline.databricks.tracking import DatabricksTracking
+
+        if isinstance(backend, DatabricksBackend):
+            return DatabricksTracking(backend.connection, settings.databricks_access_control_list)
     artifacts = settings.state_dir / "mlflow-artifacts"
     if settings.mlflow_tracking_uri is None:
         return OwnTracking(database, experiment=settings.mlflow_experiment, artifacts=artifacts)
@@ -96,4 +113,7 @@ def tracking_of(settings: Settings, database: Database, backend: FineTuningBacke
 
 def endpoints_of(backend: FineTuningBackend) -> Callable[[], Serving] | None:
     """What asks for the serving endpoints of the backend's workspace; null where it has none."""
+    from training_pipeline.databricks.backend import DatabricksBackend
+    from training_pipeline.databricks.serving import serving
+
     return partial(serving, backend.connection) if isinstance(backend, DatabricksBackend) else None

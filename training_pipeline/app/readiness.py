@@ -6,13 +6,15 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import text
 
-from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.infra.migrations import is_migrated
+
+if TYPE_CHECKING:
+    from training_pipeline.app.container import Services
 
 #: Dagster's daemon writes a heartbeat every 30 seconds.
 MOST_SECONDS: Final = 90

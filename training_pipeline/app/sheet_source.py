@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from training_pipeline.databricks.statements import Statements
-from training_pipeline.databricks.workspace import Connection
+from typing import TYPE_CHECKING
+
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.settings import Settings
-from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
-from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
+
+if TYPE_CHECKING:
+    from training_pipeline.databricks.workspace import Connection
+    from training_pipeline.settings import Settings
+    from training_pipeline.sheets.base import TrainingSheetSource
+    from training_pipeline.sheets.files.source import FileTrainingSheets
+    from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
 
 
 def sheet_source(settings: Settings) -> TrainingSheetSource:
@@ -18,6 +21,9 @@ def sheet_source(settings: Settings) -> TrainingSheetSource:
 
 def table_sheets(settings: Settings) -> UnityCatalogSheets:
     """Training sheets in tables of Unity Catalog, judged by a SQL warehouse."""
+    from training_pipeline.databricks.statements import Statements
+    from training_pipeline.sheets.unity_catalog.source import UnityCatalogSheets
+
     needed = {
         "TRAINING_PIPELINE_UC_SHEETS_TABLE": settings.uc_sheets_table,
         "TRAINING_PIPELINE_UC_PAIRS_TABLE": settings.uc_pairs_table,
@@ -44,11 +50,15 @@ def table_sheets(settings: Settings) -> UnityCatalogSheets:
 
 def workspace(settings: Settings) -> Connection:
     """How the Databricks workspace is reached; the SDK finds its address and credentials. Connects to nothing."""
+    from training_pipeline.databricks.workspace import Connection
+
     return Connection(settings.databricks_http_timeout_seconds, settings.databricks_retry_seconds)
 
 
 def file_sheets(settings: Settings) -> FileTrainingSheets:
     """The user's training sheets, then the bundled sample."""
+    from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
+
     return FileTrainingSheets(
         [settings.sheets, SAMPLES],
         memory_limit=settings.duckdb_memory_limit,

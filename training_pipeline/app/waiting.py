@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import func, literal, select, tuple_
 
-from training_pipeline.app.container import Services
 from training_pipeline.app.readiness import daemon_runs
-from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.domain.job import JobStatus
 from training_pipeline.training_jobs.store.tables import training_jobs
+
+if TYPE_CHECKING:
+    from training_pipeline.app.container import Services
+    from training_pipeline.domain.job import TrainingJob
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 def waiting(services: Services, job: TrainingJob) -> str:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Final, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
+
+#: Characters.
+LONGEST_QUESTION: Final = 8_000
+MOST_TOKENS: Final = 512
+#: The fewest that make sense of an answer, and what is given where nobody says otherwise.
+TOKENS: Final = 256
 
 
 class AskedModel(BaseModel):

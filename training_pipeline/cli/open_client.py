@@ -1,4 +1,7 @@
-"""The client that a command works with: of the REST API that is named, else of this installation."""
+"""The client that a command works with: of the REST API that is named, else of this installation.
+
+A command that lists or shows opens its subject alone, and so imports what that subject needs.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,19 @@ from typing import TYPE_CHECKING
 import typer
 
 from training_pipeline.cli.user import caller
-from training_pipeline.client.base import Client
 from training_pipeline.client.config import remote_service
-from training_pipeline.domain.job import TrainingJob
 from training_pipeline.settings import Settings
 
 if TYPE_CHECKING:
+    from training_pipeline.app.container import Services
+    from training_pipeline.client.base import Client
     from training_pipeline.client.config import RemoteService
-    from training_pipeline.client.local import LocalClient
-    from training_pipeline.client.remote import RemoteClient
+    from training_pipeline.client.governance.base import Governance
+    from training_pipeline.client.http import HttpService
+    from training_pipeline.client.jobs.base import Jobs
+    from training_pipeline.client.models.base import Models
+    from training_pipeline.client.services import Drive
+    from training_pipeline.domain.job import TrainingJob
 
 
 @contextmanager
@@ -26,27 +33,77 @@ def open_client(url: str | None, token: str | None) -> Iterator[Client]:
 
     Raises `InvalidRequest` for an address or a token that cannot be one, and `Unavailable`.
     """
-    remote = remote_service(url, token)
-    with _local() if remote is None else _remote(remote) as client:
-        yield client
+    if (remote := remote_service(url, token)) is not None:
+        from training_pipeline.client.remote import RemoteClient
+
+        with _http(remote) as service:
+            yield RemoteClient(service)
+        return
+    from training_pipeline.client.local import LocalClient
+
+    with _here() as (services, drive):
+        yield LocalClient(services, caller(), drive=drive)
 
 
 @contextmanager
-def _remote(remote: RemoteService) -> Iterator[RemoteClient]:
+def open_jobs(url: str | None, token: str | None) -> Iterator[Jobs]:
+    """What `open_client` gives, of training jobs alone. Raises as that does."""
+    if (remote := remote_service(url, token)) is not None:
+        from training_pipeline.client.jobs.remote import RemoteJobs
+
+        with _http(remote) as service:
+            yield RemoteJobs(service)
+        return
+    from training_pipeline.client.jobs.local import LocalJobs
+
+    with _here() as (services, drive):
+        yield LocalJobs(services, caller(), drive=drive)
+
+
+@contextmanager
+def open_models(url: str | None, token: str | None) -> Iterator[Models]:
+    """What `open_client` gives, of model versions alone. Raises as that does."""
+    if (remote := remote_service(url, token)) is not None:
+        from training_pipeline.client.models.remote import RemoteModels
+
+        with _http(remote) as service:
+            yield RemoteModels(service)
+        return
+    from training_pipeline.client.models.local import LocalModels
+
+    with _here() as (services, _):
+        yield LocalModels(services, caller())
+
+
+@contextmanager
+def open_governance(url: str | None, token: str | None) -> Iterator[Governance]:
+    """What `open_client` gives, of uses, revocations and decisions alone. Raises as that does."""
+    if (remote := remote_service(url, token)) is not None:
+        from training_pipeline.client.governance.remote import RemoteGovernance
+
+        with _http(remote) as service:
+            yield RemoteGovernance(service)
+        return
+    from training_pipeline.client.governance.local import LocalGovernance
+
+    with _here() as (services, _):
+        yield LocalGovernance(services, caller())
+
+
+@contextmanager
+def _http(remote: RemoteService) -> Iterator[HttpService]:
     from training_pipeline.client.http import HttpService
-    from training_pipeline.client.remote import RemoteClient
 
     if remote.exposes_token:
         typer.echo(f"Warning: the token is sent unencrypted to {remote.url}; use https://.", err=True)
     with HttpService(remote) as service:
-        yield RemoteClient(service)
+        yield service
 
 
 @contextmanager
-def _local() -> Iterator[LocalClient]:
+def _here() -> Iterator[tuple[Services, Drive]]:
     from training_pipeline.app.container import open_services
     from training_pipeline.cli.system.environment import prepare_environment
-    from training_pipeline.client.local import LocalClient
 
     settings = Settings()
     prepare_environment(settings)
@@ -60,6 +117,6 @@ def _local() -> Iterator[LocalClient]:
             yield from driven(parts, instance, job_id)
 
     try:
-        yield LocalClient(services, caller(), drive=drive)
+        yield services, drive
     finally:
         services.store.engine.dispose()

@@ -9,6 +9,9 @@ from __future__ import annotations
 from training_pipeline.client.audit.local import LocalAudit
 from training_pipeline.client.evaluation.local import LocalEvaluation
 from training_pipeline.client.governance.local import LocalGovernance
+
+# What verbs on jobs import when they are called. Whoever has the whole client, as API and pages, calls them all.
+from training_pipeline.client.jobs import advice, compare, diff, log, result, system_metrics  # noqa: F401
 from training_pipeline.client.jobs.local import LocalJobs
 from training_pipeline.client.models.local import LocalModels
 from training_pipeline.client.sheets.local import LocalSheets

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from training_pipeline.app.container import Services
-from training_pipeline.domain.access import Caller
 from training_pipeline.domain.job import TrainingJob as StoredJob
-from training_pipeline.schemas.model_version import ModelVersionDetails
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.schemas.validation import invalid_request
 from training_pipeline.training_jobs.urls import Addresses
+
+if TYPE_CHECKING:
+    from training_pipeline.app.container import Services
+    from training_pipeline.domain.access import Caller
+    from training_pipeline.schemas.model_version import ModelVersionDetails
 
 M = TypeVar("M", bound=BaseModel)
 #: Drives a job to its end in this process; gives the job after every step.
@@ -35,6 +37,8 @@ class OnServices:
 
     def _details(self, name: str, version: str) -> ModelVersionDetails:
         """A model version with everything that is on record of it. Raises `NotFound`."""
+        from training_pipeline.schemas.model_version import ModelVersionDetails
+
         whole = self._services.versions.show(name, version)
         retrains = self._services.retrains
         proposal = retrains.of(name, version)

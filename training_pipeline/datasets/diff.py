@@ -15,12 +15,13 @@ from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.text.id_order import counted_sql
+from training_pipeline.infra.sql_literal import literal
 
 # An included pair has an id of its own. Ids that several rows had are invalid, and one row stands for them all.
 _CHANGED: Final = """
 CREATE TEMP TABLE changed AS
-WITH one AS (SELECT pair_id, row_hash, split FROM read_parquet($first) WHERE split IS NOT NULL),
-two AS (SELECT pair_id, row_hash, split FROM read_parquet($second) WHERE split IS NOT NULL),
+WITH one AS (SELECT pair_id, row_hash, split FROM read_parquet({first}) WHERE split IS NOT NULL),
+two AS (SELECT pair_id, row_hash, split FROM read_parquet({second}) WHERE split IS NOT NULL),
 gone AS (SELECT * FROM one ANTI JOIN two USING (pair_id)),
 fresh AS (SELECT * FROM two ANTI JOIN one USING (pair_id)),
 same AS (
@@ -38,14 +39,16 @@ UNION ALL SELECT pair_id, pair_id, ['removed'] FROM gone ANTI JOIN same ON pair_
 UNION ALL SELECT pair_id, pair_id, ['added'] FROM fresh ANTI JOIN same ON pair_id = now
 """
 _COUNTS: Final = "SELECT change, count(*) FROM (SELECT unnest(changes) AS change FROM changed) GROUP BY change"
-_PAGE: Final = f"""
-SELECT was, now, changes FROM changed
-WHERE list_has_any(changes, $kinds) AND ({counted_sql("now")}, now) > ({counted_sql("$after")}, $after)
-ORDER BY {counted_sql("now")}, now LIMIT $limit
-"""  # noqa: S608 - built from our own names
+_ORDER: Final = f"{counted_sql('now')}, now"
+_PAGE: Final = """
+CREATE TEMP TABLE page AS SELECT was, now, changes FROM changed
+WHERE list_has_any(changes, [{kinds}]) {further} ORDER BY {order} LIMIT {limit}
+"""
+_FURTHER: Final = f"AND ({_ORDER}) > ({counted_sql('$after')}, $after)"
+_ON_PAGE: Final = f"SELECT was, now, changes FROM page ORDER BY {_ORDER}"  # noqa: S608 - built from our own names
 _STATES: Final = """
-SELECT * EXCLUDE (component) FROM read_parquet($manifest)
-SEMI JOIN (SELECT unnest($ids) AS pair_id) USING (pair_id) ORDER BY pair_id, split, reason
+SELECT * EXCLUDE (component) FROM read_parquet({manifest})
+SEMI JOIN (SELECT {id} AS pair_id FROM page) USING (pair_id) ORDER BY pair_id, split, reason
 """
 
 
@@ -79,13 +82,14 @@ def diff(
     Named are at most `limit` pairs with an id after `after`, as people count, that changed in one of these ways, or in
     any. A renamed pair goes by its new id. Raises `Unavailable` where a manifest cannot be read.
     """
-    kinds = [str(change) for change in changes or PairChange]
+    kinds = ", ".join(literal(change) for change in changes or PairChange)
+    query = _PAGE.format(kinds=kinds, further=_FURTHER if after else "", order=_ORDER, limit=limit + 1)
     with duckdb.connect() as engine:
         try:
             counts = _counted(engine, first, second)
-            page = engine.execute(_PAGE, {"kinds": kinds, "after": after, "limit": limit + 1}).fetchall()
-            before = _states(engine, first, [was for was, _, _ in page])
-            now = _states(engine, second, [pair_id for _, pair_id, _ in page])
+            engine.execute(query, {"after": after} if after else None)
+            page = engine.execute(_ON_PAGE).fetchall()
+            before, now = _states(engine, first, "was"), _states(engine, second, "now")
         except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
             raise unreadable(first, second) from error
     pairs = tuple(
@@ -113,16 +117,16 @@ def pair_counts(engine: duckdb.DuckDBPyConnection, first: DatasetRef, second: Da
 
 def _counted(engine: duckdb.DuckDBPyConnection, first: DatasetRef, second: DatasetRef) -> dict[PairChange, int]:
     """Make the table `changed`, and count what is in it."""
-    engine.execute(_CHANGED, {"first": str(first.manifest_file), "second": str(second.manifest_file)})
+    engine.execute(_CHANGED.format(first=literal(first.manifest_file), second=literal(second.manifest_file)))
     counts = dict(engine.execute(_COUNTS).fetchall())
     return {change: counts.get(change, 0) for change in PairChange}
 
 
-def _states(engine: duckdb.DuckDBPyConnection, dataset: DatasetRef, ids: list[str]) -> dict[str, dict[str, Any]]:
-    """What the manifest says of these pairs, by their ids."""
-    if not ids:
-        return {}
-    found = engine.execute(_STATES, {"manifest": str(dataset.manifest_file), "ids": ids}).to_arrow_table().to_pylist()
+def _states(engine: duckdb.DuckDBPyConnection, dataset: DatasetRef, which: str) -> dict[str, dict[str, Any]]:
+    """What the manifest says of the pairs on the page, by the ids in the column `which`."""
+    engine.execute(_STATES.format(manifest=literal(dataset.manifest_file), id=which))
+    names = [column[0] for column in engine.description or ()]
+    found = [dict(zip(names, row, strict=True)) for row in engine.fetchall()]
     return {row["pair_id"]: row for row in reversed(found)}
 
 

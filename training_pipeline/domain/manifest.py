@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 #: What a snapshot keeps of every pair, in the order of the pair ids. `row_hash` is null where no rule needed it: for
 #: pairs that were left out by themselves and are not prohibited.
@@ -66,6 +67,11 @@ REPEATING: Final = (
     "gate_policy_version",
 )
 
+# -1 and "", made of their bytes: of a Python value, Arrow makes one only after it has loaded pandas to compare it with,
+# for which whoever reads one manifest would wait a quarter of a second.
+_MISSING: Final = pa.Array.from_buffers(pa.int32(), 1, [None, pa.py_buffer(np.array([-1], np.int32))])[0]
+_EMPTY: Final = pa.StringArray.from_buffers(1, pa.py_buffer(np.zeros(2, np.int32)), pa.py_buffer(b""))[0]
+
 
 class RowsDigest:
     """A digest of a table's rows in their order, whatever the batches they come in and whoever stores them.
@@ -84,9 +90,9 @@ class RowsDigest:
             column = batch.column(name)
             for chunk in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
                 text = chunk.cast(pa.string())
-                sizes = pc.fill_null(pc.binary_length(text), -1)
-                lengths.update(sizes.to_numpy(zero_copy_only=False).astype("<i4").tobytes())
-                values.update(text_bytes(pc.fill_null(text, "")))
+                sizes = pc.fill_null(pc.binary_length(text), _MISSING)
+                lengths.update(_int32(sizes).astype("<i4").tobytes())
+                values.update(text_bytes(pc.fill_null(text, _EMPTY)))
 
     def hexdigest(self) -> str:
         """The digest of all rows so far: 64 hexadecimal digits."""
@@ -94,6 +100,13 @@ class RowsDigest:
         for name, lengths, values in self._columns:
             whole.update(f"{name}\n{lengths.hexdigest()}\n{values.hexdigest()}\n".encode())
         return whole.hexdigest()
+
+
+def _int32(numbers: pa.Int32Array) -> NDArray[np.int32]:
+    """The numbers, of which none is null, without copying; `to_numpy` loads pandas."""
+    if not len(numbers):
+        return np.empty(0, np.int32)
+    return np.frombuffer(numbers.buffers()[1], np.int32, len(numbers), numbers.offset * 4)
 
 
 def text_bytes(texts: pa.StringArray | pa.LargeStringArray) -> memoryview:

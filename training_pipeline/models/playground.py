@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from training_pipeline.backends.asking import AskedModel, Asking, AskLimits, ChatTurn, ModelAnswer
+from training_pipeline.backends.asking import TOKENS, AskedModel, Asking, AskLimits, ChatTurn, ModelAnswer
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.datasets.validation_text import validation_pairs
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, PipelineError
@@ -18,11 +17,6 @@ from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
-
-LONGEST_QUESTION: Final = 8_000
-MOST_TOKENS: Final = 512
-#: The fewest that make sense of an answer, and what is given where nobody says otherwise.
-TOKENS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)

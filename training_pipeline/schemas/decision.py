@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training_pipeline.domain import decisions as domain
 from training_pipeline.domain.decisions import LONGEST_EVIDENCE, MEANINGS, DecisionKind, InForce
 from training_pipeline.domain.revocations import LONGEST_REASON
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.schemas.lineage import DIGEST
 from training_pipeline.schemas.revocation import REVOCATION
 from training_pipeline.schemas.uses import JOB
+
+if TYPE_CHECKING:
+    from training_pipeline.domain import decisions as domain
 
 _KINDS = "; ".join(f"`{kind}`: {meaning}" for kind, meaning in MEANINGS.items())
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.judge import JUDGE_NAME
 from training_pipeline.domain.usage import DataClassification
-from training_pipeline.models.evaluation import records
-from training_pipeline.models.evaluation.judges import Judging
 from training_pipeline.models.evaluation.records import EvaluationStatus
-from training_pipeline.models.evaluation.suites import NAME
+from training_pipeline.models.evaluation.subsets import NAME
 from training_pipeline.schemas.base import Answer
 from training_pipeline.schemas.lineage import DIGEST
 from training_pipeline.schemas.suite import JOB
+
+if TYPE_CHECKING:
+    from training_pipeline.models.evaluation import records
+    from training_pipeline.models.evaluation.judges import Judging
 
 EVALUATION: str = "ev-20261123-072145-9f3a2c"
 

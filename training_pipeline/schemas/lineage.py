@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.schemas.base import Answer, NextCursor
 
 if TYPE_CHECKING:  # heavy, and whoever asks a remote service needs none of it
     from training_pipeline.datasets.manifest_page import ManifestPage
+    from training_pipeline.domain.lineage import LineageRecord
     from training_pipeline.domain.refs import DatasetRef
 
 DIGEST = "3b1f0d2c" * 8

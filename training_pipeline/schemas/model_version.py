@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
-from training_pipeline.domain import retrain_proposal as domain
-from training_pipeline.domain.estimate import estimate as estimates
-from training_pipeline.domain.model_version import Check as FoundCheck
 from training_pipeline.domain.model_version import Outcome, Verdict, VersionState, verdict
-from training_pipeline.models.versions.find import Registered
-from training_pipeline.models.versions.versions import Whole
 from training_pipeline.schemas.advice import Estimate
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.schemas.evaluation import ModelEvaluation
 from training_pipeline.schemas.lineage import DIGEST
-from training_pipeline.training_jobs.urls import Addresses
+
+if TYPE_CHECKING:
+    from training_pipeline.domain import retrain_proposal as domain
+    from training_pipeline.domain.estimate import estimate as estimates
+    from training_pipeline.domain.model_version import Check as FoundCheck
+    from training_pipeline.models.versions.find import Registered
+    from training_pipeline.models.versions.versions import Whole
+    from training_pipeline.training_jobs.urls import Addresses
 
 JOB = "tj-20261123-072145-9f3a2c"
 _UNAVAILABLE = Field(

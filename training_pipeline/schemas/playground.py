@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from training_pipeline.backends.asking import AskLimits
-from training_pipeline.models.playground import LONGEST_QUESTION, MOST_TOKENS, TOKENS, Answered
+from training_pipeline.backends.asking import LONGEST_QUESTION, MOST_TOKENS, TOKENS
 from training_pipeline.schemas.base import Answer
+
+if TYPE_CHECKING:
+    from training_pipeline.backends.asking import AskLimits
+    from training_pipeline.models.playground import Answered
 
 
 class AskModelVersion(BaseModel):

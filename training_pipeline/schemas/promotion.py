@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training_pipeline.models.evaluation.suites import NAME
+from training_pipeline.models.evaluation.subsets import NAME
 from training_pipeline.models.promotion.gate import Verdict
-from training_pipeline.models.promotion.records import Promotion, PromotionKind
+from training_pipeline.models.promotion.records import PromotionKind
 from training_pipeline.schemas.base import Answer
 from training_pipeline.schemas.evaluation import EVALUATION
+
+if TYPE_CHECKING:
+    from training_pipeline.models.promotion.records import Promotion
 
 _ALIAS = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
 

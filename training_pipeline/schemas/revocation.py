@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training_pipeline.domain import revocations as domain
 from training_pipeline.domain.revocations import LONGEST_REASON, RevocationSource, RevokedKind
 from training_pipeline.domain.uses import NOWHERE
-from training_pipeline.models.revocations.read import Counted, Whole
-from training_pipeline.models.revocations.revoke import Preview
-from training_pipeline.models.uses.in_use import InUses
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.schemas.uses import JOB, InUse
+
+if TYPE_CHECKING:
+    from training_pipeline.domain import revocations as domain
+    from training_pipeline.models.revocations.read import Counted, Whole
+    from training_pipeline.models.revocations.revoke import Preview
+    from training_pipeline.models.uses.in_use import InUses
 
 REVOCATION = "rv-20261123-072145-9f3a2c"
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from training_pipeline.domain import study as domain
 from training_pipeline.domain.study import StudyStatus, TrialStatus, best_of, leaders, spent
 from training_pipeline.models.evaluation.records import EvaluationStatus
-from training_pipeline.models.evaluation.suite import Half
+from training_pipeline.models.evaluation.subsets import Half
 from training_pipeline.schemas.advice import Estimate
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.schemas.lineage import DIGEST

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Self
+from typing import TYPE_CHECKING, Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from training_pipeline.models.evaluation.suites import MOST_SHEETS, NAME, NamedSuite
+from training_pipeline.models.evaluation.subsets import MOST_SHEETS, NAME
 from training_pipeline.schemas.base import Answer
 from training_pipeline.schemas.lineage import DIGEST
+
+if TYPE_CHECKING:
+    from training_pipeline.models.evaluation.suites import NamedSuite
 
 JOB: Final = "tj-20261123-072145-9f3a2c"
 SHEET_ID: Final = r"^[A-Za-z0-9_.-]{1,128}$"

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from training_pipeline.databricks.urls import DatabricksPages
 from training_pipeline.domain import job as domain
-from training_pipeline.domain.access import Caller, allowed_actions
+from training_pipeline.domain.access import allowed_actions
 from training_pipeline.domain.advice.after_failure import what_to_do
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.training_jobs.links import links
 from training_pipeline.training_jobs.store.rows import columns_of
-from training_pipeline.training_jobs.urls import Addresses
+
+if TYPE_CHECKING:
+    from training_pipeline.domain.access import Caller
+    from training_pipeline.training_jobs.urls import Addresses
 
 LOSS = "Cross-entropy in nats per trained token"
 ACCURACY = "Mean token accuracy, 0 to 1"

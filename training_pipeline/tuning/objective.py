@@ -18,7 +18,8 @@ from training_pipeline.domain.study import StudyRequest
 from training_pipeline.models.evaluation.aging import AGED, sheets_now
 from training_pipeline.models.evaluation.guard import SAME_EXAMPLE
 from training_pipeline.models.evaluation.metrics import METRICS, comparable
-from training_pipeline.models.evaluation.suite import Half, Suite
+from training_pipeline.models.evaluation.subsets import Half
+from training_pipeline.models.evaluation.suite import Suite
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.sheets.base import TrainingSheetSource
 

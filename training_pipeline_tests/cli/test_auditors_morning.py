@@ -86,6 +86,27 @@ def test_no_step_loads_a_library_that_it_has_no_use_for(services: Services, done
     assert said == "LOADED [0, 0, 2, 0, 0, 0] []", found.stderr
 
 
+#: What judges, trains or serves: to list what is on record none of it is asked.
+ENGINES = ("dagster", "duckdb", "pyarrow", "ibis", "mlflow", "torch", "databricks", "pandas", "nicegui", "fastapi")
+
+
+def test_a_list_loads_no_engine(services: Services, done: TrainingJob) -> None:
+    steps = [["jobs", "list"], ["jobs", "show", done.id], ["models", "list"]]
+    script = STEPS.format(steps=steps, heavy=(*ENGINES, "numpy", "sqlglot", "scipy", "optuna", "yaml", "httpx2"))
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    (said,) = [line for line in found.stdout.splitlines() if line.startswith("LOADED")]
+    assert said == "LOADED [0, 0, 0] []", found.stderr
+
+
+def test_what_reads_a_manifest_loads_no_pandas(services: Services, done: TrainingJob) -> None:
+    other = succeeded(services)
+    steps = [["jobs", "diff", other.id, done.id], ["jobs", "lineage", done.id], ["models", "show", "triage", "2"]]
+    script = STEPS.format(steps=steps, heavy=("pandas", "ibis", "sqlglot", "mlflow", "dagster", "scipy"))
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
+    (said,) = [line for line in found.stdout.splitlines() if line.startswith("LOADED")]
+    assert said == "LOADED [0, 0, 0] []", found.stderr
+
+
 def test_the_manifests_alone_say_the_same(command: Command, services: Services, done: TrainingJob) -> None:
     dataset = done.data.dataset
     assert isinstance(dataset, DatasetRef)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 import dagster as dg
 import pytest
@@ -72,16 +71,16 @@ def started_run(
 
 
 def test_a_dead_run_is_reported_and_its_claim_given_back(
-    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    impatient = replace(services, settings=services.settings.model_copy(update={"run_grace_seconds": 0.0}))
+    monkeypatch.setattr(services, "settings", services.settings.model_copy(update={"run_grace_seconds": 0.0}))
     job = create(services)
     claim(services.store, Phase.LAUNCH)
     run_id = started_run(instance, definitions, Phase.LAUNCH, job.id)
     with advisory_lock.hold(services.database, lock_key(Phase.LAUNCH, job.id)):
-        assert settle_runs(instance, impatient) == 0
+        assert settle_runs(instance, services) == 0
         assert services.store.get(job.id).launch.claimed_at is not None
-    assert settle_runs(instance, impatient) == 1
+    assert settle_runs(instance, services) == 1
     run = instance.get_run_by_id(run_id)
     assert run is not None
     assert run.status is dg.DagsterRunStatus.FAILURE

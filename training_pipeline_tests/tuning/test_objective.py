@@ -14,7 +14,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation.metrics import METRICS
-from training_pipeline.models.evaluation.suite import Half, half_of
+from training_pipeline.models.evaluation.subsets import Half, half_of
 from training_pipeline.settings import Settings
 from training_pipeline.testing.models.evaluated import SUITE, make_suite, unseen
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet

@@ -19,7 +19,8 @@ from training_pipeline.models.evaluation import kept
 from training_pipeline.models.evaluation import records as evaluations
 from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.records import Counts
-from training_pipeline.models.evaluation.suite import Half, Suite, half_of, rows_of
+from training_pipeline.models.evaluation.subsets import Half, half_of
+from training_pipeline.models.evaluation.suite import Suite, rows_of
 from training_pipeline.models.evaluation.tables import model_evaluations
 from training_pipeline.schemas.study import StudyPage
 from training_pipeline.settings import Settings

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from training_pipeline.api.deps import client_for
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain import job_id as ids
-from training_pipeline.models.evaluation.suites import NAME
+from training_pipeline.models.evaluation.subsets import NAME
 from training_pipeline.schemas.suite import JOB, CreateSuite, Suite, SuiteCheck, Suites
 
 router = APIRouter(tags=["evaluation suites"])

@@ -37,7 +37,7 @@ from training_pipeline.cli.commands.job_request import (
     request_of,
 )
 from training_pipeline.cli.commands.options import Cursor, JobId, Json, Key, Token, Url, print_json, say
-from training_pipeline.cli.open_client import open_client
+from training_pipeline.cli.open_client import open_jobs
 from training_pipeline.cli.render import jobs
 from training_pipeline.domain.job import ACTIVE, JobStatus
 from training_pipeline.settings import Settings
@@ -95,7 +95,7 @@ def create(
         note=note,
         tags=tag,
     )
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         if dry_run:
             plan = client.plan(body)
             print_json(plan) if json else say(jobs.plan(plan))
@@ -129,7 +129,7 @@ def list_jobs(
 ) -> None:
     """List training jobs, newest first."""
     statuses = sorted({*(status or ()), *(ACTIVE if active else ())})
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         page = paging.rows(
             lambda size, at: client.list(
                 statuses=statuses,
@@ -157,7 +157,7 @@ def list_jobs(
 @app.command()
 def show(job_id: JobId, json: Json = False, url: Url = None, token: Token = None) -> None:
     """Show one training job: configuration, metrics, events."""
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         job = client.get(job_id)
         if json:
             print_json(job)
@@ -174,7 +174,7 @@ def cancel(
     token: Token = None,
 ) -> None:
     """Cancel a training job. For a running job a stop is requested; it is cancelled once the backend confirms it."""
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         job = client.cancel(job_id, reason=reason)
     if json:
         print_json(job)
@@ -186,7 +186,7 @@ def cancel(
 @app.command()
 def finish(job_id: JobId, json: Json = False, url: Url = None, token: Token = None) -> None:
     """Finish a trained job now whose registration had bad luck. The system also tries automatically, less often."""
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         job = client.finish(job_id)
     if json:
         print_json(job)
@@ -227,7 +227,7 @@ def retry(
 ) -> None:
     """Create a new training job from one that failed, was cancelled or timed out."""
     changes = config_of(config or [])
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         job = client.retry(job_id, changes=changes, idempotency_key=idempotency_key).job
         if watch:
             jobs_watch.follow(client, job, json=json)

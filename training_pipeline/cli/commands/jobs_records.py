@@ -11,14 +11,13 @@ import typer
 
 from training_pipeline.cli.commands import paging
 from training_pipeline.cli.commands.options import Cursor, JobId, Json, Token, Url, print_json, say
-from training_pipeline.cli.open_client import open_client
+from training_pipeline.cli.open_client import open_jobs
 from training_pipeline.cli.render import jobs
 from training_pipeline.cli.render.compare import job_comparison
 from training_pipeline.cli.render.diff import job_diff
 from training_pipeline.cli.render.lineage import lineage_pairs, lineage_record
 from training_pipeline.cli.render.metrics import metric_figures
-from training_pipeline.client.base import Client
-from training_pipeline.client.jobs.base import Pairs
+from training_pipeline.client.jobs.base import Jobs, Pairs
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.schemas.metrics import MetricPoint
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
@@ -37,7 +36,7 @@ def events(
     token: Token = None,
 ) -> None:
     """List the events of a training job, newest first."""
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         page = paging.rows(
             lambda size, at: client.events(job_id, page_size=size, cursor=at), "events", limit=limit, cursor=cursor
         )
@@ -63,7 +62,7 @@ def metrics(
     """Show a training job's metrics, also while it runs."""
     if as_csv and json:
         raise typer.BadParameter("Use either --csv or --json, not both.", param_hint="--csv")
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         if as_csv:
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(MetricPoint.model_fields)
@@ -84,7 +83,7 @@ def lineage(
     token: Token = None,
 ) -> None:
     """Show what exactly a training job was trained on, and who allowed it."""
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         record = client.lineage(job_id, pairs=pairs, page_size=limit, cursor=cursor)
     if json:
         print_json(record)
@@ -107,7 +106,7 @@ def diff(
     token: Token = None,
 ) -> None:
     """Show what changed from one training job to another: pairs, configuration, base model, versions."""
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         found = client.diff(job_id, other_job_id, changes=change or (), page_size=limit, cursor=cursor)
     print_json(found) if json else say(job_diff(found, first_page=cursor is None))
 
@@ -122,12 +121,12 @@ def compare(
 
     Every other one is compared with the first.
     """
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         found = client.compare(job_ids)
     print_json(found) if json else say(job_comparison(found))
 
 
-def every_step(client: Client, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:
+def every_step(client: Jobs, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:
     """Every measured step of the range, in order; a range with too many steps is fetched in halves."""
     found = client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=MOST_POINTS)
     if not found.sampled:

@@ -10,9 +10,9 @@ import typer
 from pydantic import BaseModel
 
 from training_pipeline.cli.commands.options import JobId, Token, Url, console
-from training_pipeline.cli.open_client import open_client
+from training_pipeline.cli.open_client import open_jobs
 from training_pipeline.cli.render.progress import LiveProgress
-from training_pipeline.client.base import Client
+from training_pipeline.client.jobs.base import Jobs
 from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.schemas.event import TrainingJobEvent
@@ -32,11 +32,11 @@ def watch(
 
     The exit code is 0 for a job that succeeded, 1 for any other end, and 130 after Ctrl-C.
     """
-    with open_client(url, token) as client:
+    with open_jobs(url, token) as client:
         follow(client, client.get(job_id), json=json)
 
 
-def follow(client: Client, job: TrainingJob, *, json: bool) -> None:
+def follow(client: Jobs, job: TrainingJob, *, json: bool) -> None:
     """Show the job's last events and then new ones until it ends. Raises `typer.Exit` as `watch` says."""
     display: _Display = _JsonLines() if json else LiveProgress(console())
     try:
@@ -53,7 +53,7 @@ def follow(client: Client, job: TrainingJob, *, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _shown(client: Client, job: TrainingJob, display: _Display) -> TrainingJob:
+def _shown(client: Jobs, job: TrainingJob, display: _Display) -> TrainingJob:
     display.seen(job)
     past = client.events(job.id, page_size=PAST_EVENTS).events
     for event in reversed(past):

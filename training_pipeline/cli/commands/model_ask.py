@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from training_pipeline.backends.asking import MOST_TOKENS, TOKENS
 from training_pipeline.cli.commands.options import Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
-from training_pipeline.models.playground import MOST_TOKENS, TOKENS
 
 
 def add_to(app: typer.Typer) -> None:

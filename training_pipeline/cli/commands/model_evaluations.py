@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from training_pipeline.cli.commands.options import Json, Token, Url, print_json, say
 from training_pipeline.cli.open_client import open_client
-from training_pipeline.client.base import Client
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.models.evaluation.records import ACTIVE, EvaluationStatus
-from training_pipeline.schemas.evaluation import ModelEvaluation
+
+if TYPE_CHECKING:
+    from training_pipeline.client.base import Client
+    from training_pipeline.schemas.evaluation import ModelEvaluation
 
 #: Seconds between two looks at an evaluation that is waited for.
 _SECONDS: Final = 1.0

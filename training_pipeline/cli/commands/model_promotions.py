@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 import typer
 
 from training_pipeline.cli.commands.options import Json, Token, Url, print_json, say
-from training_pipeline.cli.commands.scores import EXIT_CODES, by_suite, numbers
 from training_pipeline.cli.open_client import open_client
 
 #: The exit code of a decision that another person must approve.
@@ -58,6 +57,8 @@ def promote(
 
     Exit code 0 ship, 2 do not ship, 3 not enough evidence, 4 it waits for somebody else.
     """
+    # The gate and its figures, which no other command on models needs.
+    from training_pipeline.cli.commands.scores import EXIT_CODES, by_suite, numbers
     from training_pipeline.cli.render.promotions import promotion_of
 
     gate: dict[str, Any] | None = None

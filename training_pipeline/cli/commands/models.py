@@ -17,7 +17,7 @@ from training_pipeline.cli.commands import (
     paging,
 )
 from training_pipeline.cli.commands.options import Cursor, Json, Token, Url, print_json, say
-from training_pipeline.cli.open_client import open_client
+from training_pipeline.cli.open_client import open_models
 from training_pipeline.cli.render import jobs
 from training_pipeline.cli.render import models as render
 from training_pipeline.domain.model_version import Verdict, VersionState
@@ -47,7 +47,7 @@ def list_(
     token: Token = None,
 ) -> None:
     """List registered model versions, newest first."""
-    with open_client(url, token) as client:
+    with open_models(url, token) as client:
         page = paging.rows(
             lambda size, at: client.model_versions(
                 name=name, alias=alias, state=state, sheet=sheet, page_size=size, cursor=at
@@ -62,7 +62,7 @@ def list_(
 @app.command()
 def show(name: Name, version: Version, json: Json = False, url: Url = None, token: Token = None) -> None:
     """Show what a version was trained on, who allowed it, where it comes from and is used, and its files."""
-    with open_client(url, token) as client:
+    with open_models(url, token) as client:
         found = client.model_version(name, version)
     print_json(found) if json else say(render.details(found))
 
@@ -70,7 +70,7 @@ def show(name: Name, version: Version, json: Json = False, url: Url = None, toke
 @app.command()
 def verify(name: Name, version: Version, json: Json = False, url: Url = None, token: Token = None) -> None:
     """Check now whether a version is still clean. Exit code: 0 clean, 2 not clean, 3 not everything can be checked."""
-    with open_client(url, token) as client:
+    with open_models(url, token) as client:
         found = client.verify_model_version(name, version)
     print_json(found) if json else say(render.verification(found))
     raise typer.Exit(CODES[found.verdict])
@@ -79,7 +79,7 @@ def verify(name: Name, version: Version, json: Json = False, url: Url = None, to
 @app.command()
 def retrain(name: Name, version: Version, json: Json = False, url: Url = None, token: Token = None) -> None:
     """Launch the proposed retrain of a tainted version, without the withdrawn rows. Again: the same job."""
-    with open_client(url, token) as client:
+    with open_models(url, token) as client:
         job = client.retrain(name, version)
     print_json(job) if json else say(jobs.created(job))
 
@@ -101,7 +101,7 @@ def endpoint(
     """Record where a version is served, and since when; what was recorded before stays."""
     if (add is None) == (remove is None):
         raise typer.BadParameter("Give one of --add and --remove.", param_hint="--add")
-    with open_client(url, token) as client:
+    with open_models(url, token) as client:
         if add is not None:
             found = client.add_endpoint(name, version, url=add)
         else:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from training_pipeline.schemas.event import TrainingJobEventPage
-from training_pipeline.schemas.model_version import ModelVersionPage
 from training_pipeline.schemas.paging import MOST_ROWS
-from training_pipeline.schemas.study import Studies
-from training_pipeline.schemas.training_job import TrainingJobPage
 
-P = TypeVar("P", TrainingJobPage, TrainingJobEventPage, ModelVersionPage, Studies)
+if TYPE_CHECKING:
+    from training_pipeline.schemas.event import TrainingJobEventPage
+    from training_pipeline.schemas.model_version import ModelVersionPage
+    from training_pipeline.schemas.study import Studies
+    from training_pipeline.schemas.training_job import TrainingJobPage
+
+P = TypeVar("P", "TrainingJobPage", "TrainingJobEventPage", "ModelVersionPage", "Studies")
 
 
 def rows(fetch: Callable[[int, str | None], P], field: str, *, limit: int, cursor: str | None) -> P:

@@ -12,8 +12,8 @@ from typing import Annotated, Any, TextIO, cast
 import typer
 
 from training_pipeline.cli.commands.options import Json, Token, Url, print_json, say
-from training_pipeline.cli.open_client import open_client
-from training_pipeline.client.base import Client
+from training_pipeline.cli.open_client import open_governance
+from training_pipeline.client.governance.base import Governance
 from training_pipeline.domain.errors import InvalidRequest, NotFound, PipelineError
 from training_pipeline.domain.uses import Kind, question
 from training_pipeline.schemas.uses import Uses
@@ -64,7 +64,7 @@ def uses(
             raise typer.BadParameter("Give a file or a key, not both.", param_hint=files[0])
     else:
         question(keys)  # what is wrong is said before anything is opened
-    with open_client(url, token) as client:
+    with open_governance(url, token) as client:
         if keys_file is not None:
             _answer_all(client, keys_file, output)
             return
@@ -87,7 +87,7 @@ def _rendered(answer: Uses) -> Any:
     return uses_of(answer)
 
 
-def _of_texts(client: Client, file: Path, sheet: str | None) -> Iterator[Uses]:
+def _of_texts(client: Governance, file: Path, sheet: str | None) -> Iterator[Uses]:
     """The answers about the texts of a file. Only their hashes are asked for."""
     from training_pipeline.datasets.text_hashes import text_hashes, texts_of
 
@@ -108,7 +108,7 @@ def _of_texts(client: Client, file: Path, sheet: str | None) -> Iterator[Uses]:
                     raise
 
 
-def _answer_all(client: Client, file: Path, output: Path | None) -> None:
+def _answer_all(client: Governance, file: Path, output: Path | None) -> None:
     """Answer line by line, so that no file is too long; what cannot be answered is said in its place."""
     with ExitStack() as opened:
         try:
@@ -129,7 +129,7 @@ def _answer_all(client: Client, file: Path, output: Path | None) -> None:
         raise typer.Exit(1)
 
 
-def _answer(client: Client, line: str) -> Mapping[str, Any]:
+def _answer(client: Governance, line: str) -> Mapping[str, Any]:
     try:
         keys = jsonlib.loads(line)
     except ValueError:

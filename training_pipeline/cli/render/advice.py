@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from training_pipeline.schemas.advice import Advice, Finding
-from training_pipeline.schemas.training_job import TrainingJob
+if TYPE_CHECKING:
+    from training_pipeline.schemas.advice import Advice, Finding
+    from training_pipeline.schemas.training_job import TrainingJob
 
 _YELLOW = "yellow"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,15 +12,17 @@ from rich.text import Text
 from training_pipeline.cli.render.job import badge, figure
 from training_pipeline.cli.render.progress import clock
 from training_pipeline.domain.pair_change import PairChange
-from training_pipeline.schemas.comparison import (
-    BestAndLast,
-    ComparedJob,
-    DataDifference,
-    Difference,
-    LossVerdict,
-    SuiteScores,
-    TrainingJobComparison,
-)
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.comparison import (
+        BestAndLast,
+        ComparedJob,
+        DataDifference,
+        Difference,
+        LossVerdict,
+        SuiteScores,
+        TrainingJobComparison,
+    )
 
 _LETTERS: Final = "ABCDEFGH"
 _SHORT: Final = 12

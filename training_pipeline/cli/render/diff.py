@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -9,8 +11,10 @@ from rich.text import Text
 from training_pipeline.cli.render.job import facts
 from training_pipeline.cli.render.jobs import go_on
 from training_pipeline.domain.pair_change import MEANINGS, PairChange
-from training_pipeline.schemas.diff import PairDifference, TrainingJobDiff
-from training_pipeline.schemas.lineage import LineagePair
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.diff import PairDifference, TrainingJobDiff
+    from training_pipeline.schemas.lineage import LineagePair
 
 _SHORT = 12
 _SHA256 = 64

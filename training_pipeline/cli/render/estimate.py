@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from training_pipeline.cli.render.progress import clock
-from training_pipeline.schemas.advice import Estimate, Estimated
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.advice import Estimate, Estimated
 
 
 def time(found: Estimate) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from training_pipeline.cli.render.progress import clock
-from training_pipeline.schemas.estimates import EstimateQuality, EstimatesSoFar
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.estimates import EstimateQuality, EstimatesSoFar
 
 _SHOWN: Final = 20
 

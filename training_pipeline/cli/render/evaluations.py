@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from training_pipeline.models.evaluation.records import EvaluationStatus
-from training_pipeline.schemas.evaluation import EvaluationFigure, ModelEvaluation
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.evaluation import EvaluationFigure, ModelEvaluation
 
 _STATES: Final = {
     EvaluationStatus.QUEUED: "yellow",

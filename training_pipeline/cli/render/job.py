@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from training_pipeline.backends.results import AnsweredQuestion
 from training_pipeline.cli.user import caller
-from training_pipeline.domain.export_summary import ExportSummary
-from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.domain.lineage import LineageRecord, ancestry
-from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.schemas.event import TrainingJobEvent
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.lineage import ancestry
 from training_pipeline.schemas.training_job import TrainingJob as PublicJob
-from training_pipeline.schemas.training_sheet import ExportSummary as PublicSummary
-from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store.events import EventType
 from training_pipeline.training_jobs.urls import Addresses
+
+if TYPE_CHECKING:
+    from training_pipeline.backends.results import AnsweredQuestion
+    from training_pipeline.domain.export_summary import ExportSummary
+    from training_pipeline.domain.job import TrainingJob
+    from training_pipeline.domain.lineage import LineageRecord
+    from training_pipeline.domain.refs import DatasetRef
+    from training_pipeline.schemas.event import TrainingJobEvent
+    from training_pipeline.schemas.training_sheet import ExportSummary as PublicSummary
+    from training_pipeline.settings import Settings
 
 COLOURS = {
     JobStatus.PENDING: "white",

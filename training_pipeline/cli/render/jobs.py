@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -13,10 +13,12 @@ from training_pipeline.cli.render import advice, estimate, notes
 from training_pipeline.cli.render.job import badge, event_line, facts, figure, of_gates
 from training_pipeline.cli.render.progress import clock, reached
 from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.schemas.advice import TrainingJobAdvice
-from training_pipeline.schemas.event import TrainingJobEventPage
-from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
-from training_pipeline.schemas.training_sheet import DryRun
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.advice import TrainingJobAdvice
+    from training_pipeline.schemas.event import TrainingJobEventPage
+    from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
+    from training_pipeline.schemas.training_sheet import DryRun
 
 
 def table(page: TrainingJobPage) -> RenderableType:

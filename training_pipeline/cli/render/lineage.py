@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -9,7 +11,9 @@ from rich.tree import Tree
 
 from training_pipeline.cli.render.jobs import go_on
 from training_pipeline.domain.lineage import NOT_RECORDED, libraries_in_words
-from training_pipeline.schemas.lineage import TrainingJobLineage
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.lineage import TrainingJobLineage
 
 SHORT = 12
 SHA256 = 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,7 +12,9 @@ from rich.text import Text
 
 from training_pipeline.cli.render.job import facts, figure
 from training_pipeline.cli.render.progress import clock
-from training_pipeline.schemas.metrics import TrainingJobMetrics
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.metrics import TrainingJobMetrics
 
 T = TypeVar("T")
 

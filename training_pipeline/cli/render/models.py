@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -17,16 +17,18 @@ from training_pipeline.cli.render.jobs import more
 from training_pipeline.cli.render.lineage import SHORT
 from training_pipeline.domain.lineage import NOT_RECORDED
 from training_pipeline.domain.model_version import Outcome, Verdict, VersionState
-from training_pipeline.schemas.model_version import (
-    Approvals,
-    EndpointUse,
-    ModelVersion,
-    ModelVersionDetails,
-    ModelVersionPage,
-    ModelVersionVerification,
-    RetrainProposal,
-    Steward,
-)
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.model_version import (
+        Approvals,
+        EndpointUse,
+        ModelVersion,
+        ModelVersionDetails,
+        ModelVersionPage,
+        ModelVersionVerification,
+        RetrainProposal,
+        Steward,
+    )
 
 _STATES: Final = {
     VersionState.REGISTERED: "green",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from training_pipeline.cli.render.job import facts
-from training_pipeline.schemas.training_job import TrainingJob
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.training_job import TrainingJob
 
 #: So many tags are shown in a list; all are in the JSON.
 _SHOWN: Final = 3

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from training_pipeline.schemas.playground import PlaygroundAnswer, PlaygroundAnswers
+if TYPE_CHECKING:
+    from training_pipeline.schemas.playground import PlaygroundAnswer, PlaygroundAnswers
 
 _TITLES: Final = {"base": "Base model", "tuned": "This version", "champion": "Champion"}
 

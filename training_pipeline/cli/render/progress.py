@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -14,8 +15,10 @@ from rich.text import Text
 
 from training_pipeline.cli.render.job import badge, event_line
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.schemas.event import TrainingJobEvent
-from training_pipeline.schemas.training_job import TrainingJob
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.event import TrainingJobEvent
+    from training_pipeline.schemas.training_job import TrainingJob
 
 BAR_WIDTH = 40
 

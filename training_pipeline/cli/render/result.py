@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from training_pipeline.cli.render.playground import plain
-from training_pipeline.schemas.result import AnsweredPair, PairLoss, TrainingJobResult
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.result import AnsweredPair, PairLoss, TrainingJobResult
 
 #: Why a text is not shown, in words.
 WITHHELD: Final = {

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from training_pipeline.cli.render.lineage import SHORT
-from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 
 #: So many pairs are named.
 _NAMED: Final = 20

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from training_pipeline.cli.render.job import facts, figure
 from training_pipeline.cli.render.metrics import WIDTH, bars
-from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 
 #: What is shown of a sample: its name, its words, its unit and by what it is divided.
 _FIGURES: Final = (

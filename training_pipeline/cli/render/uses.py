@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -9,7 +11,9 @@ from rich.tree import Tree
 
 from training_pipeline.cli.render.lineage import SHORT
 from training_pipeline.domain.uses import WORDS
-from training_pipeline.schemas.uses import DatasetUse, InUse, ModelUse, SheetUses, Uses
+
+if TYPE_CHECKING:
+    from training_pipeline.schemas.uses import DatasetUse, InUse, ModelUse, SheetUses, Uses
 
 
 def uses_of(found: Uses) -> RenderableType:

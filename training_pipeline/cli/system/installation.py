@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from training_pipeline.app.container import Services, open_services
+from training_pipeline.app.container import Services
+from training_pipeline.app.everything import open_everything
 from training_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +23,6 @@ def installation(settings: Settings) -> Iterator[tuple[Services, dg.DagsterInsta
     os.environ.update(prepare_environment(settings))
     import dagster as dg
 
-    services = open_services(settings)
+    services = open_everything(settings)
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         yield services, instance

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from training_pipeline.schemas.evaluation import ModelEvaluation, ModelEvaluations
-from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
-from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
+if TYPE_CHECKING:
+    from training_pipeline.schemas.evaluation import ModelEvaluation, ModelEvaluations
+    from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
+    from training_pipeline.schemas.suite import Suite, SuiteCheck, Suites
 
 
 class Evaluation(Protocol):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from training_pipeline.schemas.decision import Decision, DecisionPage
-from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
-from training_pipeline.schemas.uses import Uses
+if TYPE_CHECKING:
+    from training_pipeline.schemas.decision import Decision, DecisionPage
+    from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
+    from training_pipeline.schemas.uses import Uses
 
 
 class Governance(Protocol):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from training_pipeline.models.revocations.decisions import Decisions
+from typing import TYPE_CHECKING
+
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.decision import Decision, DecisionPage
+
+if TYPE_CHECKING:
+    from training_pipeline.models.revocations.decisions import Decisions
 
 
 def decision_page(

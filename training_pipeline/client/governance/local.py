@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training_pipeline.client.governance.decisions import decision_page
 from training_pipeline.client.governance.revocations import revocation_page
@@ -11,12 +11,17 @@ from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.revocations import revoked
-from training_pipeline.domain.uses import Kind, question
+from training_pipeline.domain.uses import question
 from training_pipeline.models.revocations import read
 from training_pipeline.models.uses import ask
-from training_pipeline.schemas.decision import Decide, Decision, DecisionPage
-from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview, Revoke
+from training_pipeline.schemas.decision import Decide, Decision
+from training_pipeline.schemas.revocation import RevocationDetails, RevocationPreview, Revoke
 from training_pipeline.schemas.uses import Uses
+
+if TYPE_CHECKING:
+    from training_pipeline.domain.uses import Kind
+    from training_pipeline.schemas.decision import DecisionPage
+    from training_pipeline.schemas.revocation import RevocationPage
 
 
 class LocalGovernance(OnServices):

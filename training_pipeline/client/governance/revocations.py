@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from training_pipeline.models.revocations import read
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.revocation import Revocation, RevocationPage
-from training_pipeline.training_jobs.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 def revocation_page(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from training_pipeline.domain.advice.findings import Ended, Point, findings
 from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.estimate.estimate import Estimate as EstimateGiven
-from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.job import TERMINAL
 from training_pipeline.schemas.advice import Advice, Estimate, Finding, TrainingJobAdvice
-from training_pipeline.training_jobs.lifecycle.new_jobs import ADVICE
-from training_pipeline.training_jobs.store.estimates import ESTIMATE
-from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.estimates import ADVICE, ESTIMATE
 from training_pipeline.training_jobs.store.metric_series import evaluations
+
+if TYPE_CHECKING:
+    from training_pipeline.domain.job import TrainingJob
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from training_pipeline.domain.job import JobStatus
-from training_pipeline.domain.pair_change import PairChange
-from training_pipeline.schemas.advice import TrainingJobAdvice
-from training_pipeline.schemas.base_model import BaseModels
-from training_pipeline.schemas.comparison import TrainingJobComparison
-from training_pipeline.schemas.diff import TrainingJobDiff
-from training_pipeline.schemas.estimates import EstimatesSoFar
-from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
-from training_pipeline.schemas.lineage import TrainingJobLineage
-from training_pipeline.schemas.log import BYTES, TrainingJobLog
-from training_pipeline.schemas.metrics import TrainingJobMetrics
-from training_pipeline.schemas.result import LOSSES, TrainingJobResult
-from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
-from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
-from training_pipeline.schemas.training_sheet import DryRun
+from training_pipeline.schemas.log import BYTES
+from training_pipeline.schemas.result import LOSSES
 from training_pipeline.training_jobs.store.queries import JobSort
+
+if TYPE_CHECKING:
+    from training_pipeline.domain.job import JobStatus
+    from training_pipeline.domain.pair_change import PairChange
+    from training_pipeline.schemas.advice import TrainingJobAdvice
+    from training_pipeline.schemas.base_model import BaseModels
+    from training_pipeline.schemas.comparison import TrainingJobComparison
+    from training_pipeline.schemas.diff import TrainingJobDiff
+    from training_pipeline.schemas.estimates import EstimatesSoFar
+    from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
+    from training_pipeline.schemas.lineage import TrainingJobLineage
+    from training_pipeline.schemas.log import TrainingJobLog
+    from training_pipeline.schemas.metrics import TrainingJobMetrics
+    from training_pipeline.schemas.result import TrainingJobResult
+    from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
+    from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
+    from training_pipeline.schemas.training_sheet import DryRun
 
 Pairs = Literal["train", "validation", "excluded"]
 
@@ -42,7 +46,7 @@ class Notice:
 
 
 #: What comes of following a job: the job as it is now, an event of it, or a word about the following itself.
-Update = TrainingJob | TrainingJobEvent | Notice
+Update: TypeAlias = "TrainingJob | TrainingJobEvent | Notice"
 
 
 class Jobs(Protocol):

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from training_pipeline.client.jobs.base import Created
 from training_pipeline.client.jobs.idempotent import create_once
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role, require, require_own
 from training_pipeline.domain.job import Action
-from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.schemas.requests import CancelTrainingJob, CreateTrainingJob, RetryTrainingJob, UpdateTrainingJob
-from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.training_jobs.store.idempotency import body_hash
+
+if TYPE_CHECKING:
+    from training_pipeline.client.jobs.base import Created
+    from training_pipeline.domain.job import TrainingJob as StoredJob
+    from training_pipeline.schemas.training_job import TrainingJob
 
 
 class LocalJobChanges(OnServices):
@@ -50,7 +52,7 @@ class LocalJobChanges(OnServices):
     def annotate(self, job_id: str, *, note: str | None = None, tags: Collection[str] | None = None) -> TrainingJob:
         """See `Client`. Its creator's, and admins'."""
         asked = checked(UpdateTrainingJob, {"note": note, "tags": None if tags is None else list(tags)})
-        job = self._services.jobs.get(job_id)
+        job = self._services.store.get(job_id)
         require_own(self.caller, job.created_by, f"write on training job {job_id}")
         return self.shown(
             self._services.jobs.annotate(job_id, actor=self.caller.name, note=asked.note, tags=asked.tags)
@@ -97,7 +99,7 @@ class LocalJobChanges(OnServices):
 
     def _require(self, action: Action, job_id: str) -> None:
         # Who created a job never changes, so what is found here still holds when the service acts.
-        require(self.caller, action, self._services.jobs.get(job_id))
+        require(self.caller, action, self._services.store.get(job_id))
 
 
 def _changes(changes: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from training_pipeline.datasets.diff import diff
-from training_pipeline.domain.job import TrainingJob
-from training_pipeline.domain.lineage import LineageRecord
-from training_pipeline.domain.pair_change import PairChange
-from training_pipeline.domain.refs import DatasetRef, required
+from training_pipeline.domain.refs import required
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.diff import TrainingJobDiff, field_differences
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import columns_of
+
+if TYPE_CHECKING:
+    from training_pipeline.domain.job import TrainingJob
+    from training_pipeline.domain.lineage import LineageRecord
+    from training_pipeline.domain.pair_change import PairChange
+    from training_pipeline.domain.refs import DatasetRef
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: What two jobs were asked for and given, beside their lineage records.
 _OF_THE_JOB: Final = (

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from training_pipeline.app.container import Services
 from training_pipeline.client.jobs.base import Created
-from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.training_jobs.lifecycle.new_jobs import Also
 from training_pipeline.training_jobs.store import idempotency
+
+if TYPE_CHECKING:
+    from training_pipeline.app.container import Services
+    from training_pipeline.domain.job import TrainingJob as StoredJob
+    from training_pipeline.training_jobs.lifecycle.new_jobs import Also
 
 _CREATED = 201
 

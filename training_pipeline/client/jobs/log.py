@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from training_pipeline.app.container import Services
 from training_pipeline.backends.logs import KeepsLog, LogPart
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.job import TERMINAL
 from training_pipeline.schemas.log import TrainingJobLog
+
+if TYPE_CHECKING:
+    from training_pipeline.app.container import Services
+    from training_pipeline.domain.job import TrainingJob
 
 _NOTHING = LogPart(text="", offset=0, next_offset=0, size=0)
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
 
-from training_pipeline.client.jobs.base import Pairs
-from training_pipeline.datasets.manifest_page import manifest_page
-from training_pipeline.domain.job import JobStatus
-from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.domain.refs import required
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
-from training_pipeline.schemas.lineage import TrainingJobLineage
-from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
-from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.schemas.training_job import TrainingJobPage
 from training_pipeline.training_jobs.store.queries import JobSort
+
+if TYPE_CHECKING:
+    from training_pipeline.client.jobs.base import Pairs
+    from training_pipeline.domain.job import JobStatus
+    from training_pipeline.domain.job import TrainingJob as StoredJob
+    from training_pipeline.schemas.lineage import TrainingJobLineage
+    from training_pipeline.schemas.training_job import TrainingJob
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 def job_page(
@@ -90,6 +92,10 @@ def lineage_page(
 
     Raises `NotFound`, and `InvalidParameter` for a cursor of another job or other pairs.
     """
+    from training_pipeline.datasets.manifest_page import manifest_page
+    from training_pipeline.schemas.lineage import TrainingJobLineage
+    from training_pipeline.training_jobs.store import lineage
+
     job = store.get(job_id)
     record = lineage.read(store, job_id)
     dataset, part = required(job.data.dataset, "dataset"), pairs or "included"

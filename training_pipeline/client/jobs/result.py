@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from training_pipeline.app.container import Services
-from training_pipeline.backends.results import AnsweredQuestion, MeasuresPairs, PairLoss
-from training_pipeline.datasets.validation_text import ValidationPair, validation_ids, validation_pairs
+from training_pipeline.backends.results import AnsweredQuestion, MeasuresPairs
+from training_pipeline.datasets.validation_text import validation_ids, validation_pairs
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.refs import required
 from training_pipeline.schemas.result import AnsweredPair, TrainingJobResult
 from training_pipeline.schemas.result import PairLoss as ShownLoss
+
+if TYPE_CHECKING:
+    from training_pipeline.app.container import Services
+    from training_pipeline.backends.results import PairLoss
+    from training_pipeline.datasets.validation_text import ValidationPair
+    from training_pipeline.domain.job import TrainingJob
 
 #: Why a text is not shown to somebody whose role does not let them see any.
 OF_ROLE: Final = "role"

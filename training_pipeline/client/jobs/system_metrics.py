@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from training_pipeline.app.container import Services
+from typing import TYPE_CHECKING
+
 from training_pipeline.backends.metric_point import MeasuresMachine
-from training_pipeline.domain.job import TERMINAL, TrainingJob
+from training_pipeline.domain.job import TERMINAL
 from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
 from training_pipeline.training_jobs.store.machine_samples import extremes, machine_samples
+
+if TYPE_CHECKING:
+    from training_pipeline.app.container import Services
+    from training_pipeline.domain.job import TrainingJob
 
 
 def system_metrics(services: Services, job_id: str, *, resolution: int) -> TrainingJobSystemMetrics:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from training_pipeline.domain.model_version import VersionState
-from training_pipeline.schemas.model_version import (
-    ModelEndpoints,
-    ModelVersionDetails,
-    ModelVersionPage,
-    ModelVersionVerification,
-)
-from training_pipeline.schemas.playground import PlaygroundAnswers
-from training_pipeline.schemas.training_job import TrainingJob
+if TYPE_CHECKING:
+    from training_pipeline.domain.model_version import VersionState
+    from training_pipeline.schemas.model_version import (
+        ModelEndpoints,
+        ModelVersionDetails,
+        ModelVersionPage,
+        ModelVersionVerification,
+    )
+    from training_pipeline.schemas.playground import PlaygroundAnswers
+    from training_pipeline.schemas.training_job import TrainingJob
 
 
 class Models(Protocol):

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from training_pipeline.client.models.pages import version_page
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role
-from training_pipeline.domain.model_version import VersionState
-from training_pipeline.models.versions.download import Download
-from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas.model_version import (
     ModelEndpoints,
-    ModelVersionDetails,
-    ModelVersionPage,
     ModelVersionVerification,
 )
-from training_pipeline.schemas.playground import AskModelVersion, PlaygroundAnswers, PlaygroundLimits
-from training_pipeline.schemas.requests import ServingEndpoint
-from training_pipeline.schemas.training_job import TrainingJob
+
+if TYPE_CHECKING:
+    from training_pipeline.domain.model_version import VersionState
+    from training_pipeline.models.versions.download import Download
+    from training_pipeline.models.versions.find import VersionFacets
+    from training_pipeline.schemas.model_version import (
+        ModelVersionDetails,
+        ModelVersionPage,
+    )
+    from training_pipeline.schemas.playground import AskModelVersion, PlaygroundAnswers, PlaygroundLimits
+    from training_pipeline.schemas.training_job import TrainingJob
 
 
 class LocalModels(OnServices):
@@ -69,6 +72,8 @@ class LocalModels(OnServices):
     @needs(Role.OPERATOR)
     def ask(self, name: str, version: str, body: Mapping[str, Any] | AskModelVersion) -> PlaygroundAnswers:
         """See `Client`."""
+        from training_pipeline.schemas.playground import AskModelVersion, PlaygroundAnswers
+
         asked = checked(AskModelVersion, body)
         playground = self._services.playground
         found = playground.ask(name, version, **asked.model_dump())
@@ -82,11 +87,15 @@ class LocalModels(OnServices):
     @needs(Role.VIEWER)
     def playground_limits(self) -> PlaygroundLimits:
         """What bounds a question; the REST API says it with each answer."""
+        from training_pipeline.schemas.playground import PlaygroundLimits
+
         return PlaygroundLimits.of(self._services.playground.limits)
 
     @needs(Role.OPERATOR)
     def add_endpoint(self, name: str, version: str, *, url: str) -> ModelEndpoints:
         """See `Client`."""
+        from training_pipeline.schemas.requests import ServingEndpoint
+
         asked = checked(ServingEndpoint, {"url": url})
         found = self._services.versions.add_endpoint(name, version, asked.url, actor=self.caller.name)
         return ModelEndpoints.model_validate({"endpoints": found})

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from training_pipeline.domain.model_version import VersionState
-from training_pipeline.models.versions.versions import ModelVersions
+from typing import TYPE_CHECKING
+
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.model_version import ModelVersion, ModelVersionPage, fields_of
+
+if TYPE_CHECKING:
+    from training_pipeline.domain.model_version import VersionState
+    from training_pipeline.models.versions.versions import ModelVersions
 
 
 def version_page(

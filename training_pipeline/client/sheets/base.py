@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from training_pipeline.domain.sheet_change import SheetChange
-from training_pipeline.schemas.sheet_contents import (
-    PairConversations,
-    TrainingSheetLengths,
-    TrainingSheetLifting,
-    TrainingSheetNearDuplicates,
-)
-from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
-from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
-from training_pipeline.schemas.sheet_versions import TrainingSheetDiff, TrainingSheetVersions
-from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
+if TYPE_CHECKING:
+    from training_pipeline.domain.sheet_change import SheetChange
+    from training_pipeline.schemas.sheet_contents import (
+        PairConversations,
+        TrainingSheetLengths,
+        TrainingSheetLifting,
+        TrainingSheetNearDuplicates,
+    )
+    from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
+    from training_pipeline.schemas.sheet_pairs import TrainingSheetPairs
+    from training_pipeline.schemas.sheet_versions import TrainingSheetDiff, TrainingSheetVersions
+    from training_pipeline.schemas.training_sheet import TrainingSheetDetails, TrainingSheetPreview, TrainingSheets
 
 
 class Sheets(Protocol):

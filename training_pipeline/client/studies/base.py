@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from training_pipeline.domain.study import StudyStatus
-from training_pipeline.schemas.study import Studies, StudyPage
-from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.schemas.training_sheet import DryRun
+if TYPE_CHECKING:
+    from training_pipeline.domain.study import StudyStatus
+    from training_pipeline.schemas.study import Studies, StudyPage
+    from training_pipeline.schemas.training_job import TrainingJob
+    from training_pipeline.schemas.training_sheet import DryRun
 
 
 class OfStudies(Protocol):

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 #: The share of trainings whose duration is to lie in the interval.
 COVERAGE: Final = 0.8
@@ -45,6 +46,8 @@ class Seconds:
 
 def predict(past: Sequence[Past], work: float) -> Seconds:
     """How long this much work takes after these trainings; raises `ValueError` for none. Pure."""
+    import numpy as np  # shown estimates need none, and it takes a command a tenth of a second to load
+
     if not past:
         raise ValueError("nothing is known of no trainings")
     known = np.log([job.work for job in past])

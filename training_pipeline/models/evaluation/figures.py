@@ -12,21 +12,10 @@ from pydantic import BaseModel, ConfigDict
 from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, mean_interval, wilson
 from training_pipeline.models.evaluation.metrics import Metric
 from training_pipeline.models.evaluation.scores import SLICES, metrics_in, values_of
+from training_pipeline.models.evaluation.subsets import Slice
 
 #: Fewer pairs say nothing of a slice.
 LEAST: Final = 30
-
-
-class Slice(BaseModel):
-    """The pairs of which the column `by` has this value."""
-
-    model_config = ConfigDict(frozen=True)
-
-    by: str
-    value: str
-
-    def __str__(self) -> str:
-        return f"{self.by}={self.value}"
 
 
 class Figure(BaseModel):

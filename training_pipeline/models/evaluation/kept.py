@@ -10,7 +10,7 @@ from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of
 from training_pipeline.models.evaluation.guard import examine
 from training_pipeline.models.evaluation.records import Counts, Evaluation, EvaluationStatus, require_some
 from training_pipeline.models.evaluation.subjects import asked_job, evaluating
-from training_pipeline.models.evaluation.suite import Half
+from training_pipeline.models.evaluation.subsets import Half
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.versions.standing import Standings, no_standings
 from training_pipeline.sheets.base import TrainingSheetSource

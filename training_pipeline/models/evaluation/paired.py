@@ -9,10 +9,11 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.models.evaluation.figures import LEAST, Slice, slices
+from training_pipeline.models.evaluation.figures import LEAST, slices
 from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, mean_interval
 from training_pipeline.models.evaluation.metrics import Metric, comparable
 from training_pipeline.models.evaluation.scores import SLICES, keys_of, values_of
+from training_pipeline.models.evaluation.subsets import Slice
 
 
 class Comparison(BaseModel):

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select, update
@@ -17,12 +17,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.backends.asking import AskedModel
 from training_pipeline.backends.evaluating import EvaluationOrder
-from training_pipeline.domain.errors import GateRefused, NotFound, PipelineError
-from training_pipeline.models.evaluation.figures import Slice
+from training_pipeline.domain.errors import GateRefused, NotFound
 from training_pipeline.models.evaluation.judges import Judging
-from training_pipeline.models.evaluation.suite import Half
+from training_pipeline.models.evaluation.subsets import Half, Slice
 from training_pipeline.models.evaluation.tables import model_evaluations
-from training_pipeline.training_jobs.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from training_pipeline.domain.errors import PipelineError
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 class EvaluationStatus(StrEnum):

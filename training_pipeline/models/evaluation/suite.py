@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +22,7 @@ from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, TrainingSh
 from training_pipeline.domain.usage import Use
 from training_pipeline.infra.files import new_private_file
 from training_pipeline.infra.staging import disk_errors, publish, staging
+from training_pipeline.models.evaluation.subsets import Half, half_of
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
 
 #: What a suite keeps of each pair, in the order of the sheets that it was made from, and of their pair ids.
@@ -53,19 +53,6 @@ class SuiteSheet(BaseModel):
     total: int
     pairs: int
     excluded: dict[str, int]
-
-
-class Half(StrEnum):
-    """A half of a suite: one chooses among models, and the other one says how good the chosen one is."""
-
-    CHOOSING = "choosing"
-    HELD_BACK = "held_back"
-
-
-def half_of(training_sheet_id: str, pair_id: str) -> Half:
-    """The half that a pair is in, by a hash of its ids: the same in every suite, for ever. Pure."""
-    digest = hashlib.sha256(f"{training_sheet_id}\n{pair_id}".encode()).digest()
-    return Half.HELD_BACK if digest[0] % 2 else Half.CHOOSING
 
 
 class Suite(BaseModel):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
@@ -16,15 +15,11 @@ from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidReque
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation.ancestry import ancestry_of
 from training_pipeline.models.evaluation.guard import Contamination, check
+from training_pipeline.models.evaluation.subsets import MOST_SHEETS, NAME
 from training_pipeline.models.evaluation.suite import Suite, freeze
 from training_pipeline.models.evaluation.tables import evaluation_suites
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.store.jobs import JobStore
-
-#: What a suite may be called: as a model may.
-NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,62}$"
-#: So many sheets can be in one suite.
-MOST_SHEETS: Final = 50
 
 
 class NamedSuite(BaseModel):

@@ -19,7 +19,7 @@ from training_pipeline.models.evaluation.figures import figures
 from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, more_needed
 from training_pipeline.models.evaluation.metrics import METRICS
 from training_pipeline.models.evaluation.paired import Comparison, compare
-from training_pipeline.models.evaluation.suites import NAME
+from training_pipeline.models.evaluation.subsets import NAME
 
 
 class Verdict(StrEnum):

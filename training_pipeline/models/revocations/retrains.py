@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sqlalchemy import Connection, update
 
 from training_pipeline.domain.errors import Conflict, PipelineError
 from training_pipeline.domain.estimate.estimate import Estimate, Estimated
-from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import required
-from training_pipeline.domain.retrain_proposal import RetrainProposal, still_answers
+from training_pipeline.domain.retrain_proposal import still_answers
 from training_pipeline.models.revocations import proposals
 from training_pipeline.models.revocations.decisions import job_of
 from training_pipeline.models.revocations.tables import retrain_proposals
-from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.store.events import EventType, record_event
-from training_pipeline.training_jobs.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from training_pipeline.domain.job import TrainingJob
+    from training_pipeline.domain.retrain_proposal import RetrainProposal
+    from training_pipeline.training_jobs.lifecycle.service import JobService
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 class Retrains:

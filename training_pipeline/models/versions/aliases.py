@@ -10,16 +10,18 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, text
 
 from training_pipeline.domain.aliases import AliasMove, moves
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
-from training_pipeline.training_jobs.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from training_pipeline.tracking.mlflow import RunTracking
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: So many ask at the same time; a call that hangs for longer gives its turn away.
 _CALLS: Final = 4

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-import duckdb
-
-from training_pipeline.datasets.store import manifest_sha256
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.infra.sql_literal import literal
 
 _GROUPS: Final = """
-SELECT nullif(trim({column}), '') AS who, count(*) AS pairs FROM read_parquet($manifest) WHERE split IS NOT NULL
+SELECT nullif(trim({column}), '') AS who, count(*) AS pairs FROM read_parquet({manifest}) WHERE split IS NOT NULL
 GROUP BY who ORDER BY pairs DESC, who
 """
 
@@ -41,13 +39,18 @@ class Approvals:
 
 def approvals(dataset: DatasetRef) -> Approvals:
     """Count the stewards of a dataset. Raises `Unavailable` where its manifest is gone or is not what was recorded."""
+    # To list versions, no manifest is read.
+    import duckdb
+
+    from training_pipeline.datasets.store import manifest_sha256
+
     manifest = dataset.manifest_file
     try:
         if manifest_sha256(manifest) != dataset.manifest_sha256:
             raise _unreadable(dataset, "its rows are not those that were recorded")
         with duckdb.connect() as engine:
             groups = {
-                column: engine.execute(_GROUPS.format(column=column), {"manifest": str(manifest)}).fetchall()
+                column: engine.execute(_GROUPS.format(column=column, manifest=literal(manifest))).fetchall()
                 for column in ("reviewed_by", "constraints_set_by")
             }
     except (OSError, ValueError, duckdb.Error) as error:

@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
-from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
 from training_pipeline.models.versions import files
-from training_pipeline.models.versions.usable import OfVersion, RiskAccepted, require_usable
-from training_pipeline.models.versions.versions import ModelVersions
+from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.training_jobs.store.events import EventType
-from training_pipeline.training_jobs.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from training_pipeline.backends.base import FineTuningBackend
+    from training_pipeline.models.versions.usable import OfVersion, RiskAccepted
+    from training_pipeline.models.versions.versions import ModelVersions
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 _PIECE: Final = 2**20
 #: So many files are named where an unknown one was asked for.

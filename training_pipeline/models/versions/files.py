@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import BackendFailed, NotFound, PipelineError
-from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra.files import unlike
+
+if TYPE_CHECKING:
+    from training_pipeline.backends.base import FineTuningBackend
+    from training_pipeline.domain.job import TrainingJob
 
 _HERE: Final = """\
 from transformers import pipeline

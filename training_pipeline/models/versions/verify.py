@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.datasets import store as datasets
-from training_pipeline.datasets.erased import erased
 from training_pipeline.domain.errors import PipelineError, Unavailable
-from training_pipeline.domain.job import TrainingJob
-from training_pipeline.domain.lineage import NOT_RECORDED, LineageRecord
+from training_pipeline.domain.lineage import NOT_RECORDED
 from training_pipeline.domain.model_version import Check, Outcome
 from training_pipeline.domain.refs import DatasetRef, required
 from training_pipeline.models.versions import files
-from training_pipeline.models.versions.chain import Ancestor
 from training_pipeline.models.versions.dagster_record import materialized
-from training_pipeline.models.versions.find import Registered
-from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.lifecycle.provenance import event_disagreements, tag_disagreements
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
-from training_pipeline.training_jobs.polling.permission import Permission
-from training_pipeline.training_jobs.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from training_pipeline.backends.base import FineTuningBackend
+    from training_pipeline.domain.job import TrainingJob
+    from training_pipeline.domain.lineage import LineageRecord
+    from training_pipeline.models.versions.chain import Ancestor
+    from training_pipeline.models.versions.find import Registered
+    from training_pipeline.tracking.mlflow import RunTracking
+    from training_pipeline.training_jobs.polling.permission import Permission
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 T = TypeVar("T")
 #: How long MLflow may take to answer all that it is asked.
@@ -98,6 +99,8 @@ class Verifier:
         return self._rows_of("base_model", self._store.get(ancestor.job_id), what)
 
     def _rows_of(self, name: str, job: TrainingJob, what: str) -> Check:
+        from training_pipeline.datasets import store as datasets
+
         if not datasets.manifest_is_whole(required(job.data.dataset, "dataset")):
             return _unknown(name, f"{what} are not known: the manifest that names them is gone or damaged.")
         answer = self._permission.ask(job)
@@ -107,6 +110,9 @@ class Verifier:
         return _passed(name, f"{what} may still be trained on, all of them.{also}")
 
     def _dataset(self, job: TrainingJob) -> Check:
+        from training_pipeline.datasets import store as datasets
+        from training_pipeline.datasets.erased import erased
+
         dataset = required(job.data.dataset, "dataset")
         mark = erased(dataset.path)
         if mark is not None and datasets.manifest_is_whole(dataset):

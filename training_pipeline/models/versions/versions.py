@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.domain.job import TrainingJob
-from training_pipeline.domain.lineage import LineageRecord
-from training_pipeline.domain.model_version import Check, VersionState
 from training_pipeline.domain.refs import required
 from training_pipeline.models.evaluation import records
-from training_pipeline.models.evaluation.records import Evaluation
 from training_pipeline.models.versions import chain, endpoints, files, find
-from training_pipeline.models.versions.aliases import Aliases, AliasUse
-from training_pipeline.models.versions.approvals import Approvals, approvals
-from training_pipeline.models.versions.chain import Ancestor, Descendant
-from training_pipeline.models.versions.endpoints import EndpointUse
-from training_pipeline.models.versions.files import ModelFile, Place
-from training_pipeline.models.versions.find import Registered, VersionFacets
-from training_pipeline.models.versions.standing import Standings, no_standings
+from training_pipeline.models.versions.approvals import approvals
+from training_pipeline.models.versions.standing import no_standings
 from training_pipeline.models.versions.verify import Subject, Verifier
-from training_pipeline.tracking.mlflow import RunTracking
-from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.jobs import JobStore
+
+if TYPE_CHECKING:
+    from training_pipeline.backends.base import FineTuningBackend
+    from training_pipeline.domain.job import TrainingJob
+    from training_pipeline.domain.lineage import LineageRecord
+    from training_pipeline.domain.model_version import Check, VersionState
+    from training_pipeline.models.evaluation.records import Evaluation
+    from training_pipeline.models.versions.aliases import Aliases, AliasUse
+    from training_pipeline.models.versions.approvals import Approvals
+    from training_pipeline.models.versions.chain import Ancestor, Descendant
+    from training_pipeline.models.versions.endpoints import EndpointUse
+    from training_pipeline.models.versions.files import ModelFile, Place
+    from training_pipeline.models.versions.find import Registered, VersionFacets
+    from training_pipeline.models.versions.standing import Standings
+    from training_pipeline.tracking.mlflow import RunTracking
+    from training_pipeline.training_jobs.polling.permission import Permission
+    from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 @dataclass(frozen=True, slots=True)

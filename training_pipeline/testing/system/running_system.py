@@ -19,7 +19,8 @@ from unittest import mock
 import dagster as dg
 from sqlalchemy import text
 
-from training_pipeline.app.container import Services, open_services
+from training_pipeline.app.container import Services
+from training_pipeline.app.everything import open_everything
 from training_pipeline.cli.system import supervise, up_record
 from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.defs.provenance import asset_records
@@ -99,7 +100,7 @@ class RunningSystem:
         self.settings = Settings(**values)
         os.environ.update(prepare_environment(self.settings))
         write_sheet(self.settings.sheets, "small", rows(40))
-        self.services: Services = open_services(self.settings)
+        self.services: Services = open_everything(self.settings)
         self.instance = dg.DagsterInstance.from_config(str(self.settings.dagster_home))
         self.process: subprocess.Popen[bytes] | None = None
         self.changes = JobChanges(self.services.database)

@@ -23,7 +23,7 @@ from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, fresh_split_warning, split_of
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor, followed, last_succeeded
-from training_pipeline.training_jobs.store.estimates import ESTIMATE
+from training_pipeline.training_jobs.store.estimates import ADVICE, ESTIMATE
 from training_pipeline.training_jobs.store.history import MACHINE
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -32,8 +32,6 @@ WithdrawnRows = Callable[[str], Withdrawn]
 #: Writes on the connection of the transaction that stores a new job.
 Also = Callable[[Connection, TrainingJob], None]
 
-#: Where the first event of a job holds the advice that was given when it was created.
-ADVICE: Final = "advice"
 #: Sheets of up to this many pairs are counted by the gates when a job is created; larger ones by its launch run.
 COUNTED_AT_ONCE: Final = 100_000
 

@@ -15,7 +15,8 @@ from training_pipeline.training_jobs.store.history import MACHINE
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_job_events, training_jobs
 
-#: Where the first event of a job has its estimate.
+#: Where the first event of a job has the advice that was given when it was created, and its estimate.
+ADVICE: Final = "advice"
 ESTIMATE: Final = "estimate"
 #: So many of the last succeeded jobs are looked at.
 LOOKED_AT: Final = 1000

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from training_pipeline.backends.asking import LONGEST_QUESTION
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.model_version import VersionState
-from training_pipeline.models.playground import LONGEST_QUESTION
 from training_pipeline.schemas.model_version import ModelVersionDetails
 from training_pipeline.schemas.playground import PlaygroundAnswer, PlaygroundAnswers
 from training_pipeline.web.client import PageClient

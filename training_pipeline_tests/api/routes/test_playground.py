@@ -9,8 +9,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from training_pipeline.app.container import Services
-from training_pipeline.backends.asking import AskedModel, ChatTurn, ModelAnswer
-from training_pipeline.models.playground import LONGEST_QUESTION, Answered, Playground
+from training_pipeline.backends.asking import LONGEST_QUESTION, AskedModel, ChatTurn, ModelAnswer
+from training_pipeline.models.playground import Answered, Playground
 from training_pipeline.testing.jobs.job_life import API
 from training_pipeline_tests.api.test_problems import problem
 

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from training_pipeline.models.evaluation.figures import LEAST, Slice, figures, slices
+from training_pipeline.models.evaluation.figures import LEAST, figures, slices
 from training_pipeline.models.evaluation.metrics import METRICS
 from training_pipeline.models.evaluation.scores import read_scores
+from training_pipeline.models.evaluation.subsets import Slice
 from training_pipeline.models.promotion.gate import Gate, Verdict, judge
 from training_pipeline.sft.evaluation.scorers import score
 from training_pipeline.testing.models.score_files import right, scores

@@ -11,7 +11,7 @@ from training_pipeline.domain.model_version import Standing, VersionState
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.records import EvaluationStatus
-from training_pipeline.models.evaluation.suite import Half
+from training_pipeline.models.evaluation.subsets import Half
 from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
 

@@ -31,8 +31,8 @@ from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.dagster_runs import create
 from training_pipeline.training_jobs.lifecycle import advising, new_jobs
 from training_pipeline.training_jobs.lifecycle.claims import claim
-from training_pipeline.training_jobs.lifecycle.new_jobs import ADVICE
 from training_pipeline.training_jobs.store import lineage
+from training_pipeline.training_jobs.store.estimates import ADVICE
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from training_pipeline.models.evaluation.records import EvaluationStatus
-from training_pipeline.models.evaluation.suite import Half
+from training_pipeline.models.evaluation.subsets import Half
 from training_pipeline.schemas.study import StudyReport
 from training_pipeline.testing.studies.seen_study import study_page
 from training_pipeline.web.studies import words

@@ -6,9 +6,10 @@ The order of what is hashed (datasets, manifests, suites) is another one, and ne
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import ibis.expr.types as ir
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 #: Numbers are compared with so many digits; longer ones as texts.
 _DIGITS: Final = 20
