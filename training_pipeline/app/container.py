@@ -27,6 +27,7 @@ from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.playground import Playground
+from training_pipeline.models.promotion.approval_tags import ApprovalTags
 from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.retrains import Retrains
@@ -99,6 +100,7 @@ class Services:
     automatic_evaluations: AutomaticEvaluations
     downloads: Downloads
     promotions: Promotions
+    approval_tags: ApprovalTags
     playground: Playground
     launcher: Launcher
     finalizer: Finalizer
@@ -179,6 +181,8 @@ def assemble(
         refuse_near=refuse_near,
     )
     scoring = Scoring(kept, evaluations)
+    tag = settings.deployment_approval_tag
+    approval_tags = ApprovalTags(store, tracking, aliases, versions, tag, settings.deployment_approval_alias)
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
     jobs = JobService(
         store,
@@ -211,7 +215,16 @@ def assemble(
         evaluations=evaluations,
         automatic_evaluations=AutomaticEvaluations(store, evaluations),
         downloads=Downloads(store, backend, versions, decisions.risk_accepted),
-        promotions=Promotions(store, database, aliases, versions, suites, approval=settings.promotion_approval),
+        approval_tags=approval_tags,
+        promotions=Promotions(
+            store,
+            database,
+            aliases,
+            versions,
+            suites,
+            approval=settings.promotion_approval,
+            approval_tags=approval_tags,
+        ),
         playground=Playground(backend, versions, aliases, decisions, revocations, playground_limits(settings)),
         alias_watch=AliasWatch(
             store,

@@ -125,8 +125,8 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Starts the evaluations that training sheets request, and follows the running ones: hands out the "
-        "questions once an evaluation has its slot, restarts lost ones, records the metrics, and has each that ended "
-        "shown, with the verdict of the gate.",
+        "questions once an evaluation has its slot, restarts lost ones, records the metrics, has each that ended "
+        "shown, with the verdict of the gate, and tags promoted versions as approved.",
     )
     def watch_evaluations(context: dg.SensorEvaluationContext, services: ServicesParam) -> dg.SensorResult:
         """Start what sheets ask for, carry on every evaluation that has not ended, and have those shown that have."""
@@ -139,6 +139,7 @@ def watch(services: Services, cursor: str | None) -> dg.SensorResult:
     """One tick. The cursor is what was asked to be shown: so nothing is shown twice, or left out, by a restart."""
     started = services.automatic_evaluations.start_due()
     looked = services.evaluations.settle_all()
+    services.approval_tags.write_due()
     due, told = to_show(news.ended(services.store), cursor)
     if not due:
         said = f"Started {started} and looked at {looked} evaluation(s)."

@@ -13,6 +13,7 @@ from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.promotion import records
+from training_pipeline.models.promotion.approval_tags import ApprovalTags
 from training_pipeline.models.promotion.evidence import Evidence
 from training_pipeline.models.promotion.gate import Gate, Verdict, parse_gate
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
@@ -38,10 +39,11 @@ class Promotions:
         suites: Suites,
         *,
         approval: timedelta | None = None,
+        approval_tags: ApprovalTags | None = None,
     ) -> None:
         self._store, self._database = store, database
         self._aliases, self._versions, self._suites = aliases, versions, suites
-        self._approval = approval
+        self._approval, self._approval_tags = approval, approval_tags
         self._evidence = Evidence(store, versions)
 
     def promote(
@@ -185,7 +187,10 @@ class Promotions:
                 f"The registry did not move {alias} of {name}: {backoff.describe(error)}.",
                 hint=f"Decision {stored.number} is on record, and the alias where it was. Promote it again.",
             ) from error
-        return records.moved(self._store, stored.number)
+        moved = records.moved(self._store, stored.number)
+        if self._approval_tags is not None:
+            self._approval_tags.write_due()
+        return moved
 
     def _gate(self, name: str, alias: str, asked: Mapping[str, Any] | None) -> Gate:
         if asked is not None:
