@@ -41,8 +41,8 @@ class ModelSettings(BaseModel):
         None,
         pattern=r"^[^.,\-=/:\x00-\x20\x7f]+$",
         max_length=255,
-        description="Tag of a model version that a deployment job's approval task looks for, such as the task's name. It is "
-        "set to `Approved` when a version is promoted to DEPLOYMENT_APPROVAL_ALIAS. Default: no tag is set.",
+        description="Tag of a model version that a deployment job's approval task looks for, such as the task's name. "
+        "It is set to `Approved` when a version is promoted to DEPLOYMENT_APPROVAL_ALIAS. Default: no tag is set.",
     )
     deployment_approval_alias: str = Field(
         "champion",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
@@ -70,7 +71,7 @@ class Promotions:
         asked = self._gate(name, alias, gate)
         if suite is not None:
             self._suites.get(suite)
-        with advisory_lock.hold(self._database, f"alias {name} {alias}"):
+        with self._alone(name, alias):
             subject = self._versions.subject(name, version)
             require_usable(subject)
             before = self._holder(name, alias)
@@ -109,7 +110,7 @@ class Promotions:
         that version may not be used any more, and `Unavailable` as `promote` does.
         """
         _require_alias(alias)
-        with advisory_lock.hold(self._database, f"alias {name} {alias}"):
+        with self._alone(name, alias):
             now = self._holder(name, alias)
             last = self._last(name, alias)
             if last is None:
@@ -136,6 +137,19 @@ class Promotions:
     def of_model(self, name: str, alias: str | None = None) -> list[Promotion]:
         """Every decision about the aliases of a model, the newest first. Reads only."""
         return records.of_model(self._store, name, alias, approval=self._approval)
+
+    @contextmanager
+    def _alone(self, name: str, alias: str) -> Iterator[None]:
+        """One decision about an alias at a time; raises `Conflict` while another one is made, and waits for none."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(advisory_lock.hold(self._database, f"alias {name} {alias}"))
+            except Conflict:
+                raise Conflict(
+                    f"Somebody else is deciding about {alias} of {name} right now.",
+                    hint="See what they decided (`training-pipeline models promotions`), then decide again.",
+                ) from None
+            yield
 
     def _holder(self, name: str, alias: str) -> str | None:
         """The version that has the alias. A move that a process did not live to note is noted now."""
