@@ -16,6 +16,7 @@ from training_pipeline.defs import (
     evaluations,
     graph,
     jobs,
+    promotions,
     resources,
     retraining,
     revocations,
@@ -49,6 +50,7 @@ def build(settings: Settings, services: Callable[[], Services], *, owners: Colle
         *assets.external_assets,
         *assets.LAUNCH_ASSETS,
         *assets.FINALIZE_ASSETS,
+        evaluations.model_evaluation,
     ]
     return dg.Definitions(
         assets=list(dg.map_asset_specs(presented, all_assets)),
@@ -56,10 +58,13 @@ def build(settings: Settings, services: Callable[[], Services], *, owners: Colle
             jobs.create_training_job,
             jobs.cancel_training_job,
             jobs.retry_training_job,
+            evaluations.evaluate_model,
+            promotions.promote_model,
             studies.create_study,
             retraining.retrain_changed_sheets,
             jobs.launch_training,
             jobs.finalize_training,
+            evaluations.show_evaluation,
         ],
         sensors=[
             *sensors.make_sensors(settings.poll_seconds),

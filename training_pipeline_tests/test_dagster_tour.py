@@ -13,9 +13,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.testing.models.evaluated import SUITE, make_suite
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.system.running_system import RunningSystem, temporary_state
 from training_pipeline.testing.ui.chromium import CHROMIUM
@@ -87,6 +89,7 @@ def test_a_person_works_with_mouse_and_keyboard_only(system: RunningSystem, imag
         long = created(ui, system, 3, model_name="triage-long", training_config={"epochs": 50})
         cancel(ui, system, long)
         retry(ui, system, long)
+        evaluate_and_promote(ui, system, good)
         compare(ui)
         see_the_schedule(ui)
 
@@ -127,6 +130,29 @@ def find_the_cause(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> No
     ui.until_run("Failure")
     ui.sees(re.compile(re.escape(failed.error_message[:40])))
     ui.picture("cause", above="Stack Trace:")  # Dagster shows one, of itself
+
+
+def evaluate_and_promote(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:
+    """Figures, the gate's refusal in a sentence, and both on the page of the asset."""
+    make_suite(system.services)
+    version = {"model_name": job.request.model_name, "version": 1}
+    ui.launch("evaluate_model", "evaluate", {**version, "suite": SUITE, "requested_by": PERSON})
+    ui.until_run("Success")
+    until(lambda: shown(system, job) == 1, seconds=240, what="the evaluation on the page of the asset")
+    gate = {"margins": {"exact_match": 0.05}, "thresholds": {"exact_match": 0.7}}
+    ui.launch("promote_model", "promote", {**version, "gate": gate, "requested_by": PERSON}, picture="promote")
+    ui.until_run("Failure")
+    ui.sees(re.compile("The gate says: do not ship. champion of triage-model stays at no version"))
+    until(lambda: shown(system, job) == 2, seconds=120, what="the verdict on the page of the asset")
+    ui.asset("model_evaluation", partition=job.id)
+    ui.sees("do not ship")
+    ui.picture("evaluation")
+
+
+def shown(system: RunningSystem, job: TrainingJob) -> int:
+    """How often an evaluation of the job's model version was shown."""
+    wanted = dg.AssetRecordsFilter(asset_key=dg.AssetKey("model_evaluation"), asset_partitions=[job.id])
+    return len(system.instance.fetch_materializations(wanted, limit=10).records)
 
 
 def cancel(ui: DagsterUI, system: RunningSystem, job: TrainingJob) -> None:

@@ -28,11 +28,15 @@ def test_what_dagster_sees() -> None:
         "fine_tuning_run",
         "training_metrics",
         "fine_tuned_model",
+        "model_evaluation",
     }
     assert {job.name for job in loaded.jobs or []} == {
         "create_training_job",
         "cancel_training_job",
         "create_study",
+        "evaluate_model",
+        "promote_model",
+        "show_evaluation",
         "retry_training_job",
         "retrain_changed_sheets",
         "launch_training",
@@ -91,7 +95,7 @@ def test_a_broken_sheet_or_directory_takes_nothing_down(
 def test_every_asset_says_what_it_is() -> None:
     for spec in defs().resolve_all_asset_specs():
         assert spec.description, spec.key
-        assert spec.group_name in {"source", "governance", "training", "registry"}, spec.key
+        assert spec.group_name in {"source", "governance", "training", "registry", "evaluation"}, spec.key
 
 
 def processor_seconds(code: str) -> float:

@@ -233,6 +233,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "tuning/starting.py",
         "tuning/tables.py",
     ),
+    "defs/test_evaluations.py": ("defs/evaluation_metadata.py",),
     "defs/test_retraining.py": ("retraining/retrain.py",),
     "defs/test_revocations.py": ("models/revocations/unreported.py",),
     "domain/rules/test_gates.py": (

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import psutil
 
 from training_pipeline.backends.asking import AskLimits
 from training_pipeline.settings import Settings
+
+#: The models of a question have so long, however long it waited.
+_LEAST_SECONDS: Final = 5.0
 
 if TYPE_CHECKING:
     from training_pipeline.uploads.imports import SheetImports
@@ -38,7 +41,14 @@ def imports_of(settings: Settings) -> SheetImports:
 
 
 def playground_limits(settings: Settings) -> AskLimits:
-    """How long a question of the playground may take, within a request, and how much memory."""
+    """How long a question of the playground may wait and take, within a request, how much memory, and how many do."""
     half = psutil.virtual_memory().total // 2**21
-    seconds = min(settings.playground_seconds, max(5.0, settings.api_request_seconds - 5))
-    return AskLimits(seconds=seconds, memory_mb=settings.playground_memory_mb or half)
+    within = max(_LEAST_SECONDS, settings.api_request_seconds - 5)
+    return AskLimits(
+        seconds=min(settings.playground_seconds, within),
+        memory_mb=settings.playground_memory_mb or half,
+        at_once=settings.playground_at_once,
+        waiting=settings.playground_waiting,
+        wait_seconds=min(settings.playground_wait_seconds, within - _LEAST_SECONDS),
+        within_seconds=within,
+    )

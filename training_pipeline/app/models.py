@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from training_pipeline.models.evaluation.kept import KeptModels
     from training_pipeline.models.evaluation.suites import Suites
     from training_pipeline.models.playground import Playground
+    from training_pipeline.models.promotion.approval_tags import ApprovalTags
     from training_pipeline.models.promotion.promote import Promotions
     from training_pipeline.models.revocations.retrains import Retrains
     from training_pipeline.models.revocations.tags import TaintTags
@@ -102,8 +103,23 @@ class ModelParts(JobParts):
         """Moves aliases through the gate."""
         from training_pipeline.models.promotion.promote import Promotions
 
-        approval = self.settings.promotion_approval
-        return Promotions(self.store, self.database, self.aliases, self.versions, self.suites, approval=approval)
+        return Promotions(
+            self.store,
+            self.database,
+            self.aliases,
+            self.versions,
+            self.suites,
+            approval=self.settings.promotion_approval,
+            approval_tags=self.approval_tags,
+        )
+
+    @part
+    def approval_tags(self) -> ApprovalTags:
+        """Tags versions that an alias was moved to, for deployment jobs that wait for an approval."""
+        from training_pipeline.models.promotion.approval_tags import ApprovalTags
+
+        tag, alias = self.settings.deployment_approval_tag, self.settings.deployment_approval_alias
+        return ApprovalTags(self.store, self.tracking, self.aliases, self.versions, tag, alias)
 
     @part
     def playground(self) -> Playground:

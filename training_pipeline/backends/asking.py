@@ -39,12 +39,22 @@ class ChatTurn(BaseModel):
 
 
 class AskLimits(BaseModel):
-    """How long all models of a question may take together, and how much memory the process that asks them."""
+    """How long all models of a question may take together, and how much memory the process that asks them; how many
+    questions are answered at once, how many people may wait for theirs, and for how long."""
 
     model_config = ConfigDict(frozen=True)
 
     seconds: float
     memory_mb: int
+    at_once: int = 1
+    waiting: int = 10
+    wait_seconds: float = 20.0
+    #: Waiting and answers together: what asks hears nothing later.
+    within_seconds: float = 3600.0
+
+    def left_after(self, waited: float) -> float:
+        """The seconds that the models have after so long a wait. Pure."""
+        return min(self.seconds, self.within_seconds - waited)
 
 
 class ModelAnswer(BaseModel):
@@ -68,10 +78,18 @@ class Asking(Protocol):
     """What a backend has besides where models can be asked one question from here."""
 
     def ask(
-        self, models: Sequence[AskedModel], messages: Sequence[ChatTurn], *, max_tokens: int, limits: AskLimits
+        self,
+        models: Sequence[AskedModel],
+        messages: Sequence[ChatTurn],
+        *,
+        max_tokens: int,
+        limits: AskLimits,
+        asked_by: str,
     ) -> list[ModelAnswer]:
         """What each model answers, in their order. Nothing that is asked or answered is kept or logged.
 
-        One question at a time: raises `Conflict` while another one is asked.
+        One question of a person at a time, and so many of all people as the limits say; the others wait for their turn
+        in the order they came. Raises `Conflict` where the person is asking already, too many wait, or it takes too
+        long.
         """
         ...

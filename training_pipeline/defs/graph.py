@@ -97,6 +97,15 @@ _ASSETS: Final[dict[str, tuple[str, tuple[str, ...], str, str]]] = {
         "on. It is materialized, and the job succeeds, only once Dagster, the lineage record, the stored dataset and "
         "MLflow agree.",
     ),
+    "model_evaluation": (
+        "evaluation",
+        ("parquet",),
+        _NO_TEXT,
+        "What the model version scored on an evaluation suite, beside its base model and the version in use: figures "
+        "with their intervals, wins and losses pair by pair, what became of the suite's pairs, and the verdict of the "
+        "gate once somebody asked it. Materialized for each evaluation that ends and each decision that rests on one, "
+        "wherever they were asked for. Only scores are stored, no text.",
+    ),
 }
 
 

@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import BaseModel
 
 from training_pipeline.domain.access import Caller, local_caller
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.launched_by import launcher
 from training_pipeline.settings import Settings
 
@@ -28,11 +29,24 @@ REQUESTED_BY: Final = dg.Field(
     description="Your name, stored with the job. Where you logged in, that name is stored instead.",
 )
 JOB_ID: Final = dg.Field(str, description="The training job, such as tj-20261123-072145-9f3a2c.")
+MODEL_NAME: Final = dg.Field(str, description="The registered model.")
+#: A form takes 2 for a number, and no type of Dagster's is "a number or a text".
+VERSION: Final = dg.Field(dg.Any, description="Its version, such as 2.")
 
 
 def caller_of(run: dg.DagsterRun, stated: str, settings: Settings) -> Caller:
     """Who launched the run: who had logged in; else, as nobody is asked, whom the form states, with every right."""
     return launcher(run.tags) or local_caller(stated or settings.local_user)
+
+
+def version_of(field: str, value: Any) -> str:
+    """The version that a field names, typed as a number or a text. Raises `InvalidRequest` for anything else. Pure."""
+    if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
+        return str(value).strip()
+    raise InvalidRequest(
+        f"{value!r} is no version of a model.",
+        problems=[FieldProblem(f"/{field}", "version", "must be a version, such as 2")],
+    )
 
 
 def form(model: type[BaseModel], *, left_out: Collection[str] = (), changes: bool = False) -> dict[str, dg.Field]:

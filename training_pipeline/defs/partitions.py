@@ -11,10 +11,10 @@ from training_pipeline.training_jobs.lifecycle.claims import run_key
 
 training_job_partitions = dg.DynamicPartitionsDefinition(name="training_job")
 
-_OURS: Final = "training_pipeline/"
-JOB_TAG: Final = f"{_OURS}job_id"
-PHASE_TAG: Final = f"{_OURS}phase"
-ATTEMPT_TAG: Final = f"{_OURS}attempt"
+OURS: Final = "training_pipeline/"
+JOB_TAG: Final = f"{OURS}job_id"
+PHASE_TAG: Final = f"{OURS}phase"
+ATTEMPT_TAG: Final = f"{OURS}attempt"
 RUNS: Final = {Phase.LAUNCH: "launch_training", Phase.FINALIZE: "finalize_training"}
 
 
@@ -27,10 +27,10 @@ def job_tags(job: TrainingJob) -> dict[str, str]:
     """The tags by which people find the runs of a job, a sheet, a model, a backend or a person."""
     return {
         JOB_TAG: job.id,
-        f"{_OURS}training_sheet": job.request.training_sheet_id,
-        f"{_OURS}model": job.request.model_name,
-        f"{_OURS}backend": job.backend,
-        f"{_OURS}requested_by": job.created_by,
+        f"{OURS}training_sheet": job.request.training_sheet_id,
+        f"{OURS}model": job.request.model_name,
+        f"{OURS}backend": job.backend,
+        f"{OURS}requested_by": job.created_by,
     }
 
 

@@ -59,8 +59,9 @@ class Playground:
         max_tokens: int = TOKENS,
         base: bool = True,
         champion: bool = True,
+        asked_by: str,
     ) -> Answered:
-        """The answers to a question, or to that of a validation pair of the version.
+        """The answers to a question, or to that of a validation pair of the version, once it is this person's turn.
 
         Raises `InvalidRequest`, `NotFound`, `Conflict`, and `Tainted` for a version that is withdrawn, or tainted
         without the recorded decision to accept the risk. Writes nothing.
@@ -78,7 +79,7 @@ class Playground:
         beside, note = self._champion(subject) if champion else (None, None)
         if beside is not None:
             models.append(asked_version(self._backend, "champion", beside))
-        answers = self._backend.ask(models, messages, max_tokens=max_tokens, limits=self.limits)
+        answers = self._backend.ask(models, messages, max_tokens=max_tokens, limits=self.limits, asked_by=asked_by)
         held = None if beside is None else beside.version.version
         return Answered(tuple(messages), expected, tuple(models), tuple(answers), held, note)
 

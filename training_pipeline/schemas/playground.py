@@ -81,6 +81,10 @@ class PlaygroundLimits(Answer):
     max_tokens: int = Field(description="The most tokens of an answer that can be asked for.", examples=[MOST_TOKENS])
     seconds: float = Field(description="Seconds that all models may take together.", examples=[50.0])
     memory_mb: int = Field(description="Memory that they may take, in MB.", examples=[8192])
+    at_once: int = Field(description="Questions that are answered at once, one of each person.", examples=[1])
+    waiting: int = Field(description="People who may wait for their turn.", examples=[10])
+    wait_seconds: float = Field(description="Seconds that they wait at most.", examples=[20.0])
+    within_seconds: float = Field(description="Seconds that waiting and answers may take together.", examples=[55.0])
 
     @classmethod
     def of(cls, limits: AskLimits) -> Self:

@@ -47,3 +47,22 @@ class LocalSettings(BaseModel):
         ge=256,
         description="Memory that they may take, in MB, and as much of a GPU. Default: half of this machine's.",
     )
+    playground_at_once: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Questions of the playground that are answered at the same time, one of each person. Each may take "
+        "the memory above.",
+    )
+    playground_waiting: int = Field(
+        10,
+        ge=0,
+        le=30,
+        description="People who may wait for their turn in the playground, in the order they came.",
+    )
+    playground_wait_seconds: float = Field(
+        20.0,
+        ge=0,
+        description="Seconds that they wait at most. Waiting and answers together take no longer than a request's time "
+        "limit, less 5 seconds.",
+    )

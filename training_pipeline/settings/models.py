@@ -37,6 +37,18 @@ class ModelSettings(BaseModel):
         description="Move an alias only once two people have promoted the same version by the same gate. Needs "
         "TRAINING_PIPELINE_AUTH=token, and a token for everybody.",
     )
+    deployment_approval_tag: str | None = Field(
+        None,
+        pattern=r"^[^.,\-=/:\x00-\x20\x7f]+$",
+        max_length=255,
+        description="Tag of a model version that a deployment job's approval task looks for, such as the task's name. "
+        "It is set to `Approved` when a version is promoted to DEPLOYMENT_APPROVAL_ALIAS. Default: no tag is set.",
+    )
+    deployment_approval_alias: str = Field(
+        "champion",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
+        description="The alias whose promotion approves a version for deployment.",
+    )
     revocation_seconds: float = Field(
         30.0,
         gt=0,

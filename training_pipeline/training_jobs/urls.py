@@ -4,6 +4,7 @@ and on Databricks, and its model."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from training_pipeline.databricks.urls import DatabricksPages
 from training_pipeline.domain.job import TrainingJob
@@ -33,6 +34,10 @@ class Addresses:
     def job(self, job_id: str) -> str:
         """The job's page."""
         return f"{self.page}/train/jobs/{job_id}"
+
+    def version(self, name: str, version: str) -> str:
+        """The page of a model version."""
+        return f"{self.page}/train/models/{quote(name, safe='')}/{quote(version, safe='')}"
 
     def revocation(self, revocation_id: str) -> str:
         """The page of a revocation."""

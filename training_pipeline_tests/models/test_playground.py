@@ -36,6 +36,7 @@ class Asked:
     def __init__(self) -> None:
         self.models: list[AskedModel] = []
         self.turns: list[ChatTurn] = []
+        self.asked_by = ""
 
     def ask(
         self,
@@ -45,8 +46,10 @@ class Asked:
         *,
         max_tokens: int,
         limits: AskLimits,
+        asked_by: str,
     ) -> list[ModelAnswer]:
         del backend, max_tokens, limits
+        self.asked_by = asked_by
         self.models, self.turns = [*models], [*messages]
         return [
             ModelAnswer(role=model.role, answer=CANARY[::-1], stopped=True, tokens=1, seconds=1) for model in models
@@ -90,13 +93,13 @@ def test_a_question_and_that_of_a_pair(
     playground: Playground, dataset: DatasetRef, asked: Asked, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.DEBUG):
-        found = playground.ask("triage", "2", question=CANARY)
-    assert [model.role for model in asked.models] == ["base", "tuned"]
+        found = playground.ask("triage", "2", asked_by="ada", question=CANARY)
+    assert ([model.role for model in asked.models], asked.asked_by) == (["base", "tuned"], "ada")
     assert (found.messages, found.expected, found.note) == ((ChatTurn(role="user", content=CANARY),), None, None)
     assert CANARY not in caplog.text
     assert CANARY[::-1] not in caplog.text
     (first, *_) = validation_ids(dataset, 1)
-    of_pair = playground.ask("triage", "2", pair_id=first, base=False)
+    of_pair = playground.ask("triage", "2", asked_by="ada", pair_id=first, base=False)
     written = {pair["pair_id"]: pair["messages"] for pair in rows(40)}[first]
     assert [turn.content for turn in asked.turns] == [written[0]["content"]]
     assert of_pair.expected == written[1]["content"]
@@ -107,25 +110,25 @@ def test_what_is_refused(
     playground: Playground, dataset: DatasetRef, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(NotFound):
-        playground.ask("triage", "7", question="?")
+        playground.ask("triage", "7", asked_by="ada", question="?")
     with pytest.raises(NotFound, match="not validated on a pair 'nobody'"):
-        playground.ask("triage", "2", pair_id="nobody")
+        playground.ask("triage", "2", asked_by="ada", pair_id="nobody")
     with pytest.raises(InvalidRequest, match="either a question or"):
-        playground.ask("triage", "2", question="?", pair_id="nobody")
+        playground.ask("triage", "2", asked_by="ada", question="?", pair_id="nobody")
     (first, *_) = validation_ids(dataset, 1)
     erase_text(dataset.path, Erased.model_validate({"revocation_id": "rv-1", "actor": "a", "erased_at": "2026-01-01"}))
     with pytest.raises(Conflict, match="its text is erased"):
-        playground.ask("triage", "2", pair_id=first, base=False)
+        playground.ask("triage", "2", asked_by="ada", pair_id=first, base=False)
     with pytest.raises(Conflict, match="text is gone"):
-        playground.ask("triage", "2", question="?")
+        playground.ask("triage", "2", asked_by="ada", question="?")
     monkeypatch.setattr(files, "place", lambda *_: Place(None, None, "The folder of its model is gone.", lost=True))
     with pytest.raises(Conflict, match="The folder of its model is gone") as caught:
-        playground.ask("triage", "2", question="?", base=False)
+        playground.ask("triage", "2", asked_by="ada", question="?", base=False)
     assert "Restore its files" in caught.value.hint
     elsewhere: Any = type("Elsewhere", (), {"name": "elsewhere"})()
     monkeypatch.setattr(services.playground, "_backend", elsewhere)
     with pytest.raises(InvalidRequest, match="backend elsewhere keeps its models"):
-        playground.ask("triage", "2", question="?")
+        playground.ask("triage", "2", asked_by="ada", question="?")
 
 
 def test_a_tainted_version_answers_once_the_risk_of_all_that_taints_it_is_accepted(
@@ -134,31 +137,31 @@ def test_a_tainted_version_answers_once_the_risk_of_all_that_taints_it_is_accept
     first, second, *_ = validation_ids(dataset, 2)
     services.revocations.revoke(Revoked(kind="pair", value=first), reason="consent", actor="grace")
     with pytest.raises(Tainted, match="is tainted") as caught:
-        playground.ask("triage", "2", question="?")
+        playground.ask("triage", "2", asked_by="ada", question="?")
     assert "accept_risk" in caught.value.hint
     services.decisions.decide("triage", "2", "suppress", reason="r", actor="grace")
     with pytest.raises(Tainted):
-        playground.ask("triage", "2", question="?")
+        playground.ask("triage", "2", asked_by="ada", question="?")
     services.decisions.decide("triage", "2", "accept_risk", reason="r", actor="grace")
-    assert playground.ask("triage", "2", question="?").answers
+    assert playground.ask("triage", "2", asked_by="ada", question="?").answers
     with pytest.raises(Conflict, match="its text is revoked"):
-        playground.ask("triage", "2", pair_id=first)
+        playground.ask("triage", "2", asked_by="ada", pair_id=first)
     services.revocations.revoke(Revoked(kind="pair", value=second), reason="consent", actor="grace")
     with pytest.raises(Tainted, match="is tainted"):
-        playground.ask("triage", "2", question="?")
+        playground.ask("triage", "2", asked_by="ada", question="?")
     services.decisions.decide("triage", "2", "accept_risk", reason="r", actor="grace")
-    assert playground.ask("triage", "2", question="?").answers
+    assert playground.ask("triage", "2", asked_by="ada", question="?").answers
     services.decisions.decide("triage", "2", "withdraw", reason="r", actor="grace")
     with pytest.raises(Tainted, match="is withdrawn"):
-        playground.ask("triage", "2", question="?")
+        playground.ask("triage", "2", asked_by="ada", question="?")
 
 
 def test_the_champion_is_asked_where_it_may_be(
     playground: Playground, services: Services, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(services.playground._aliases, "holder", lambda name, alias: "2")
-    assert playground.ask("triage", "2", question="?").champion is None
+    assert playground.ask("triage", "2", asked_by="ada", question="?").champion is None
     monkeypatch.setattr(services.playground._aliases, "holder", lambda name, alias: "9")
-    found = playground.ask("triage", "2", question="?")
+    found = playground.ask("triage", "2", asked_by="ada", question="?")
     assert "The champion is not asked" in str(found.note)
     assert [model.role for model in asked.models] == ["base", "tuned"]

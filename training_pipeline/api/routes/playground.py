@@ -21,8 +21,10 @@ def ask_model_version(
     version: Version,
     body: AskModelVersion,
 ) -> PlaygroundAnswers:
-    """Ask a model version, its base model and the champion one question. One at a time; nothing is kept or logged.
+    """Ask a model version, its base model and the champion one question. Nothing is kept or logged.
 
-    409 for a version that is withdrawn, or tainted without the decision to accept the risk.
+    A person asks one at a time, and waits for their turn while others ask. 409 for a second question meanwhile, for one
+    whose turn does not come in time, and for a version that is withdrawn, or tainted without the decision to accept the
+    risk.
     """
     return client.ask(name, version, body)

@@ -1,4 +1,4 @@
-"""One question to models of this machine: a process of its own answers, bounded in time and memory, one at a time.
+"""One question to models of this machine: a process of its own answers, bounded in time and memory.
 
 The question goes to it by a pipe, and the answers come back by one. Nothing of them is in a file, argument or log.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,9 +19,9 @@ from typing import Any, Final
 import psutil
 
 from training_pipeline.backends.asking import AskedModel, AskLimits, ChatTurn, ModelAnswer
+from training_pipeline.backends.local.asking_turns import Place, turn
 from training_pipeline.backends.local.supervisor_start import child_environment
-from training_pipeline.domain.errors import Conflict
-from training_pipeline.infra.file_lock import is_held, try_lock
+from training_pipeline.infra.file_lock import is_held
 
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft", "--ask")
 #: Seconds between two looks at its memory.
@@ -30,49 +29,46 @@ _TICK_SECONDS: Final = 0.2
 
 
 def ask(
-    runs: Path, models: Sequence[AskedModel], messages: Sequence[ChatTurn], *, max_tokens: int, limits: AskLimits
+    runs: Path,
+    models: Sequence[AskedModel],
+    messages: Sequence[ChatTurn],
+    *,
+    max_tokens: int,
+    limits: AskLimits,
+    asked_by: str,
 ) -> list[ModelAnswer]:
-    """What each model answers, in their order, or why it does not. Raises `Conflict` while another question is asked.
+    """What each model answers, in their order, or why it does not, once it is the turn of `asked_by`.
 
-    Beside a training it does not use the GPU. Leaves nothing behind.
+    Raises `Conflict` where it does not come. Beside a training it does not use the GPU. Leaves nothing behind.
     """
-    home = runs / ".playground"
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = try_lock(home / "asked.lock")
-    if lock is None:
-        raise Conflict("The playground is answering another question.", hint="It answers one at a time: try again.")
-    work = home / "work"
-    try:
-        shutil.rmtree(work, ignore_errors=True)  # of a process that was killed
-        work.mkdir(mode=0o700)
+    with turn(runs / ".playground", asked_by, limits) as place:
+        left = limits.left_after(place.waited)
         order = {
-            "work": str(work),
+            "work": str(place.work),
             "models": [model.model_dump(mode="json") for model in models],
-            "messages": [turn.model_dump(mode="json") for turn in messages],
+            "messages": [message.model_dump(mode="json") for message in messages],
             "max_tokens": max_tokens,
-            "seconds": limits.seconds,
+            "seconds": left,
             "memory_mb": limits.memory_mb,
         }
-        told, why = _answered(json.dumps(order).encode(), work, lock, limits, gpu=not _trains(runs))
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-        os.close(lock)
+        bounded = limits.model_copy(update={"seconds": left})
+        told, why = _answered(json.dumps(order).encode(), place, bounded, gpu=not _trains(runs))
     answers = {line["role"]: ModelAnswer.model_validate(line) for line in told}
     return [answers.get(model.role) or ModelAnswer(role=model.role, problem=why) for model in models]
 
 
-def _answered(order: bytes, work: Path, lock: int, limits: AskLimits, *, gpu: bool) -> tuple[list[dict[str, Any]], str]:
+def _answered(order: bytes, place: Place, limits: AskLimits, *, gpu: bool) -> tuple[list[dict[str, Any]], str]:
     """The lines of the process, and why there are no more of them."""
     environment = child_environment(os.environ) | ({} if gpu else {"CUDA_VISIBLE_DEVICES": ""})
     process = subprocess.Popen(
         PROGRAM,
-        cwd=work,
+        cwd=place.work,
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        pass_fds=[lock],  # should this process die, the next question waits for the end of that one
+        pass_fds=place.locks,  # should this process die, the next question waits for the end of that one
     )
     deadline = time.monotonic() + limits.seconds
     why = "The process that asks the models ended before this one had answered: try again."
@@ -86,8 +82,8 @@ def _answered(order: bytes, work: Path, lock: int, limits: AskLimits, *, gpu: bo
                 sent = None  # the rest of it is still being sent
             if time.monotonic() > deadline:
                 why = (
-                    f"This model had not answered after {limits.seconds:g} s, the time for all of them: ask for fewer "
-                    "tokens or fewer models."
+                    f"This model had not answered after {limits.seconds:.3g} s, the time for all of them: ask for "
+                    "fewer tokens or fewer models."
                 )
                 _kill(process)
             elif _memory_mb(process.pid) > limits.memory_mb:

@@ -214,11 +214,18 @@ class LocalBackend(StoredRuns):
         return outcome is None or outcome.status != JobStatus.FAILED
 
     def ask(
-        self, models: Sequence[AskedModel], messages: Sequence[ChatTurn], *, max_tokens: int, limits: AskLimits
+        self,
+        models: Sequence[AskedModel],
+        messages: Sequence[ChatTurn],
+        *,
+        max_tokens: int,
+        limits: AskLimits,
+        asked_by: str,
     ) -> list[ModelAnswer]:
         """What each model answers; see `Asking`."""
-        with using(RunDirectory(self._runs.path)):
-            return asking.ask(self._runs.path, models, messages, max_tokens=max_tokens, limits=limits)
+        runs = self._runs.path
+        with using(RunDirectory(runs)):
+            return asking.ask(runs, models, messages, max_tokens=max_tokens, limits=limits, asked_by=asked_by)
 
     def evaluate(self, order: EvaluationOrder) -> None:
         """Start an evaluation, in a slot as a training. Idempotent; raises as `submit` does."""

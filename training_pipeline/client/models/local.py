@@ -76,7 +76,7 @@ class LocalModels(OnServices):
 
         asked = checked(AskModelVersion, body)
         playground = self._services.playground
-        found = playground.ask(name, version, **asked.model_dump())
+        found = playground.ask(name, version, **asked.model_dump(), asked_by=self.caller.name)
         return PlaygroundAnswers.of(name, version, found, playground.limits)
 
     @needs(Role.OPERATOR)

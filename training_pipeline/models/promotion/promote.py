@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.promotion import records
+from training_pipeline.models.promotion.approval_tags import ApprovalTags
 from training_pipeline.models.promotion.evidence import Evidence
 from training_pipeline.models.promotion.gate import Gate, Verdict, parse_gate
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
@@ -38,10 +40,11 @@ class Promotions:
         suites: Suites,
         *,
         approval: timedelta | None = None,
+        approval_tags: ApprovalTags | None = None,
     ) -> None:
         self._store, self._database = store, database
         self._aliases, self._versions, self._suites = aliases, versions, suites
-        self._approval = approval
+        self._approval, self._approval_tags = approval, approval_tags
         self._evidence = Evidence(store, versions)
 
     def promote(
@@ -68,7 +71,7 @@ class Promotions:
         asked = self._gate(name, alias, gate)
         if suite is not None:
             self._suites.get(suite)
-        with advisory_lock.hold(self._database, f"alias {name} {alias}"):
+        with self._alone(name, alias):
             subject = self._versions.subject(name, version)
             require_usable(subject)
             before = self._holder(name, alias)
@@ -107,7 +110,7 @@ class Promotions:
         that version may not be used any more, and `Unavailable` as `promote` does.
         """
         _require_alias(alias)
-        with advisory_lock.hold(self._database, f"alias {name} {alias}"):
+        with self._alone(name, alias):
             now = self._holder(name, alias)
             last = self._last(name, alias)
             if last is None:
@@ -134,6 +137,19 @@ class Promotions:
     def of_model(self, name: str, alias: str | None = None) -> list[Promotion]:
         """Every decision about the aliases of a model, the newest first. Reads only."""
         return records.of_model(self._store, name, alias, approval=self._approval)
+
+    @contextmanager
+    def _alone(self, name: str, alias: str) -> Iterator[None]:
+        """One decision about an alias at a time; raises `Conflict` while another one is made, and waits for none."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(advisory_lock.hold(self._database, f"alias {name} {alias}"))
+            except Conflict:
+                raise Conflict(
+                    f"Somebody else is deciding about {alias} of {name} right now.",
+                    hint="See what they decided (`training-pipeline models promotions`), then decide again.",
+                ) from None
+            yield
 
     def _holder(self, name: str, alias: str) -> str | None:
         """The version that has the alias. A move that a process did not live to note is noted now."""
@@ -185,7 +201,10 @@ class Promotions:
                 f"The registry did not move {alias} of {name}: {backoff.describe(error)}.",
                 hint=f"Decision {stored.number} is on record, and the alias where it was. Promote it again.",
             ) from error
-        return records.moved(self._store, stored.number)
+        moved = records.moved(self._store, stored.number)
+        if self._approval_tags is not None:
+            self._approval_tags.write_due()
+        return moved
 
     def _gate(self, name: str, alias: str, asked: Mapping[str, Any] | None) -> Gate:
         if asked is not None:

@@ -31,5 +31,7 @@ promotions = Table(
     Column("approves", BigInteger),
     # Null where the alias was not moved: the gate did not let it, it waits, or the registry could not.
     Column("moved_at", DateTime(timezone=True)),
+    # When the version was tagged as approved for deployment, where a tag is set.
+    Column("approval_tagged_at", DateTime(timezone=True)),
     Index("ix_promotions_model_name_alias", "model_name", "alias"),
 )

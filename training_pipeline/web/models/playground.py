@@ -55,8 +55,9 @@ class PlaygroundPanel:
         words = self._client.playground_limits
         Tag(
             "p",
-            f"One question at a time. All models together have {words.seconds:g} s and {words.memory_mb:,} MB. Nothing "
-            "that you type and nothing that they answer is kept or logged.",
+            "You ask one question at a time, and wait for your turn while others ask. All models together have "
+            f"{words.seconds:g} s and {words.memory_mb:,} MB. Nothing that you type and nothing that they answer is "
+            "kept or logged.",
             classes="help",
         )
         with Tag("div", classes="dialog-actions"):

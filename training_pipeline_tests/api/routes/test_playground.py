@@ -42,7 +42,8 @@ def test_a_question_is_answered_and_kept_nowhere(
     with caplog.at_level(logging.DEBUG):
         found = client.post(ASK, json={"question": CANARY, "max_tokens": 9, "base": False})
     assert found.status_code == 200
-    assert asked == [{"question": CANARY, "pair_id": None, "max_tokens": 9, "base": False, "champion": True}]
+    body = {"question": CANARY, "pair_id": None, "max_tokens": 9, "base": False, "champion": True}
+    assert asked == [{**body, "asked_by": services.settings.local_user}]
     told = found.json()
     assert [(one["model"], one["answer"], one["problem"]) for one in told["answers"]] == [
         ("some/model", None, "It is too long."),

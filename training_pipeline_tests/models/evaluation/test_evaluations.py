@@ -226,6 +226,55 @@ def test_what_changed_until_it_has_its_slot_is_left_out(
         start(evaluations)
 
 
+@pytest.mark.parametrize("harm", ["changed", "gone", "added"])
+def test_files_that_are_not_those_on_record_when_it_has_its_slot_fail_it_by_name(
+    services: Services, evaluations: Evaluations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    """By the program itself, which loads nothing of them; the folder of the model was whole when it was asked for."""
+    monkeypatch.setattr(program, "PROGRAM", (sys.executable, "-m", "training_pipeline.sft", "--evaluate"))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).write_text(name)
+    monkeypatch.setattr(files, "place", lambda *_: Place(folder, str(folder)))
+    job = services.versions.subject("triage", "2").job
+    lineage.set_model(services.store, job.id, version="2", files=folder_sha256(folder))
+    made = start(evaluations, base=False)
+    file = folder / ("extra.bin" if harm == "added" else "model.safetensors")
+    file.unlink() if harm == "gone" else file.write_text("other")
+    found = over(services, made, seconds=120)
+    assert found.status is EvaluationStatus.FAILED
+    assert f"not the one on record (changed, added or gone: {file.name})" in str(found.error)
+    assert (found.scores, found.figures) == (None, None)
+    assert not [*services.settings.runs.glob(f"{made.id}-1/questions*jsonl")]
+
+
+def test_a_version_whose_files_are_gone_is_not_evaluated(
+    services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "place", lambda *_: Place(None, None, "The folder of its model is gone.", lost=True))
+    with pytest.raises(Conflict, match="The folder of its model is gone") as told:
+        start(evaluations)
+    assert "Restore its files" in told.value.hint
+    assert records.of_version(services.store, "triage", "2") == []
+
+
+def test_a_version_that_is_tainted_while_it_answers_is_measured_and_not_promoted(
+    services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its questions were handed out before: the figures are on record, and move nothing."""
+    made = start(evaluations, base=False)
+    asking(services, made)
+    evaluations.settle(made)  # the questions are handed out
+    standing = Standing(state=VersionState.TAINTED, reasons=("Tainted by rv-1: a reason.",))
+    monkeypatch.setattr(services.versions, "_standings", lambda ids: dict.fromkeys(ids, standing))
+    assert over(services, made).status is EvaluationStatus.SUCCEEDED
+    gate = {"margins": {"exact_match": 0.5}}
+    with pytest.raises(Tainted, match="Tainted by rv-1"):
+        services.promotions.promote("triage", "2", "champion", gate=gate, actor="ada")
+    assert services.promotions.of_model("triage") == []
+
+
 def test_what_is_refused_waited_for_and_cancelled(
     services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from training_pipeline.infra.database import Database
 from training_pipeline.infra.files import sha256
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.records import StoredScores, digest_of
+from training_pipeline.models.promotion.evidence import Evidence
 from training_pipeline.models.promotion.gate import Verdict
 from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
@@ -243,6 +246,81 @@ def test_two_people_move_an_alias(services: Services, tmp_path: Path) -> None:
     by("ada", "2")
     assert not by("eve", "2").waits  # refused by the gate: nothing waits
     assert champion(parts) == "1"
+
+
+def test_of_two_promotions_at_once_one_is_told_and_nothing_is_half_done(
+    services: Services, promotions: Promotions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second comes while the first is at the registry: it decides nothing, and the first one is not disturbed."""
+    evaluate(services, "1", 54, tmp_path)
+    evaluate(services, "2", 54, tmp_path)
+    move, at_the_registry, goes_on = Tracking.set_alias, threading.Event(), threading.Event()
+
+    def slow(tracking: Tracking, *asked: Any) -> None:
+        at_the_registry.set()
+        assert goes_on.wait(60)
+        move(tracking, *asked)
+
+    monkeypatch.setattr(Tracking, "set_alias", slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(promote, promotions, "1", gate=GATE)
+        try:
+            assert at_the_registry.wait(60)
+            for again in ("1", "2"):
+                with pytest.raises(
+                    Conflict, match="Somebody else is deciding about champion of triage right now"
+                ) as told:
+                    promote(promotions, again, gate=GATE)
+                assert "models promotions" in told.value.hint
+            with pytest.raises(Conflict, match="Somebody else is deciding"):
+                promotions.roll_back("triage", "champion", reason="r", actor="eve")
+        finally:
+            goes_on.set()
+        assert first.result().moved_at is not None
+    assert [(each.model_version, each.moved_at is not None) for each in promotions.of_model("triage")] == [("1", True)]
+    assert champion(services) == "1"
+
+
+@pytest.mark.parametrize("meanwhile", ["moved", "tainted"])
+def test_what_happens_while_it_is_judged_moves_nothing(
+    services: Services, promotions: Promotions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """The alias is moved in MLflow by somebody else, or the version is tainted, while the gate looks at the scores."""
+    evaluate(services, "1", 54, tmp_path)
+    judged = Evidence.judged
+
+    def slowly(*asked: Any) -> Any:
+        found = judged(*asked)
+        if meanwhile == "moved":
+            services.tracking.set_alias("triage", "champion", "2")
+        else:
+            tainted = Standing(state=VersionState.TAINTED, reasons=("Tainted by rv-1: consent.",))
+            monkeypatch.setattr(services.versions, "_standings", lambda ids: dict.fromkeys(ids, tainted))
+        return found
+
+    monkeypatch.setattr(Evidence, "judged", slowly)
+    expected, said = {
+        "moved": (Conflict, "moved by somebody else: it is version 2 now"),
+        "tainted": (Tainted, "Tainted by rv-1: consent"),
+    }[meanwhile]
+    with pytest.raises(expected, match=said):
+        promote(promotions, "1", gate=GATE)
+    on_record = [(each.model_version, each.moved_at) for each in promotions.of_model("triage")]
+    assert (on_record, champion(services)) == (([("1", None)], "2") if meanwhile == "moved" else ([], None))
+
+
+def test_scores_that_are_gone_or_changed_move_nothing(
+    services: Services, promotions: Promotions, tmp_path: Path
+) -> None:
+    evaluate(services, "1", 54, tmp_path)
+    (scores,) = tmp_path.glob("*-tuned.parquet")
+    scores.write_bytes(b"other")
+    with pytest.raises(Unavailable, match="not those that were measured"):
+        promote(promotions, "1", gate=GATE)
+    scores.unlink()
+    with pytest.raises(Unavailable):
+        promote(promotions, "1", gate=GATE)
+    assert (promotions.of_model("triage"), champion(services)) == ([], None)
 
 
 def test_a_suite_that_is_not_there_or_not_asked_is_told(promotions: Promotions, services: Services) -> None:
