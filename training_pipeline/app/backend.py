@@ -17,6 +17,7 @@ from training_pipeline.databricks.tracking import DatabricksTracking
 from training_pipeline.databricks.volume_folders import VolumeFolders
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import Database
+from training_pipeline.models.evaluation.staged import known_evaluation
 from training_pipeline.settings import Settings
 from training_pipeline.tracking.mlflow import RunTracking, Tracking
 from training_pipeline.tracking.own_mlflow import OwnTracking
@@ -51,6 +52,7 @@ def databricks_backend(settings: Settings) -> DatabricksBackend:
         databricks_options(settings),
         workspace(settings),
         DatabricksModels(settings.databricks_models_file, has_token=settings.databricks_hf_token_secret is not None),
+        scores=settings.runs,
     )
 
 
@@ -81,7 +83,8 @@ def retention_of(settings: Settings, store: JobStore, *, days: float | None = No
     days = days or settings.databricks_retention_days
     if settings.databricks_volume is None or days is None:
         return None
-    return Retention(store, VolumeFolders(workspace(settings), settings.databricks_volume), days)
+    volume = VolumeFolders(workspace(settings), settings.databricks_volume)
+    return Retention(store, volume, days, partial(known_evaluation, store))
 
 
 def tracking_of(settings: Settings, database: Database, backend: FineTuningBackend) -> RunTracking:

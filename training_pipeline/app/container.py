@@ -13,6 +13,7 @@ from training_pipeline.app.ownership import require_own
 from training_pipeline.app.sheet_source import sheet_source
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.evaluating import TakesQuestions
 from training_pipeline.backends.handles import FindsByHandle
 from training_pipeline.databricks.backend import DatabricksBackend
 from training_pipeline.databricks.statements import Statements
@@ -24,6 +25,8 @@ from training_pipeline.models.evaluation.automatic import AutomaticEvaluations
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.judges import Judges
 from training_pipeline.models.evaluation.kept import KeptModels
+from training_pipeline.models.evaluation.staged import Staged
+from training_pipeline.models.evaluation.staged import stored_handles as evaluation_handles
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.playground import Playground
@@ -144,7 +147,7 @@ def assemble(
     patience = settings.backend_patience_hours * 3600
     store = JobStore(database.engine())
     if isinstance(backend, FindsByHandle):
-        backend.handles_from(partial(stored_handles, store))
+        backend.handles_from(lambda runs: {**stored_handles(store, runs), **evaluation_handles(store, runs)})
     uses = UseIndex(store)
     urls = Addresses.of(settings)
     alerting = Alerting(store, urls)
@@ -176,6 +179,7 @@ def assemble(
         TrackedFigures(store, tracking),
         Judges(settings.judges, settings.judge_max_classification),
         kept,
+        staged=Staged(store, database, backend) if isinstance(backend, TakesQuestions) else None,
         refuse_near=refuse_near,
     )
     scoring = Scoring(kept, evaluations)

@@ -22,7 +22,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
-DATASET, RUN = (Folder(kind, "n", f"/{kind}/n") for kind in Kind)
+DATASET, RUN, _ = (Folder(kind, "n", f"/{kind}/n") for kind in Kind)
 OLD = datetime.now(UTC) - timedelta(days=60)
 
 known = st.builds(
