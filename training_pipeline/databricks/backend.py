@@ -270,7 +270,8 @@ class DatabricksBackend:
         """Where the model of a job is for a run: in Unity Catalog, or in the folder of the volume that its run left."""
         if version:
             return f"{REGISTERED}{name}/{version}"
-        return str(self.result(job.id, job.attempt).model_dir)
+        left = str(self.result(job.id, job.attempt).model_dir)
+        return left if left.startswith(REGISTERED) else f"{self._places().run(job.id, job.attempt)}/model"
 
     def submit_evaluation(
         self, order: EvaluationOrder, lines: Callable[[], Iterable[str]], *, wanted: Callable[[], bool]

@@ -261,3 +261,36 @@ def test_the_instructions_of_a_run_hold_no_text(services: Services, workspace: W
 )
 def test_one_gpu_holds_the_model(gigabytes: float | None, own: str | None, chosen: str) -> None:
     assert of_one_gpu(gigabytes, own) == ACCELERATORS[chosen]
+
+
+@pytest.mark.timeout(600)
+def test_the_program_itself_trains_and_evaluates(settings: Settings, database: Database, workspace: Workspace) -> None:
+    """All of it: the very program that was uploaded, a model that it trained and registered, and its base model."""
+    with evaluating_services(settings, database, workspace, program=None, http_timeout=30) as services:
+        job = trained(services, allow_never_stops=True)
+        found = over(services, start(services), seconds=400)
+        assert (found.status, found.error) == (EvaluationStatus.SUCCEEDED, None), log_of(workspace)
+        assert found.scores is not None
+        scores = {role: scores_of(stored) for role, stored in found.scores.items()}
+        assert {role: table.num_rows for role, table in scores.items()} == {"base": 12, "tuned": 12}
+        losses = {role: table["token_loss"].to_pylist() for role, table in scores.items()}
+        assert losses["base"] != losses["tuned"]
+        assert all(loss is not None and loss > 0 for each in losses.values() for loss in each)
+        assert texts_in(workspace.root / "Volumes") == texts_in(workspace.root / ".runs") == []
+        assert b"parcel" not in log_of(workspace).encode()
+        # Weights that somebody changed are asked nothing.
+        version = workspace.path("/Models/main/ml/triage/1/artifacts/model/config.json")
+        version.write_bytes(version.read_bytes() + b" ")
+        found = over(services, start(services, base=False), seconds=400)
+        assert found.status is EvaluationStatus.FAILED
+        assert "is not the one on record (changed, added or gone: config.json)" in str(found.error)
+        assert "Nothing was asked" in str(found.error)
+        assert texts_in(workspace.root / "Volumes") == []
+        assert services.store.get(job.id).status == "succeeded"
+
+
+def log_of(workspace: Workspace) -> str:
+    """What the program of the last run wrote."""
+    worker = runs_of(workspace)[-1].worker
+    assert worker is not None
+    return worker.log.read_text()

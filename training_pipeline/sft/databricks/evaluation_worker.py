@@ -86,6 +86,11 @@ def _model(model: dict[str, Any], folder: Path) -> dict[str, Any]:
     if source.startswith(REGISTERED):
         model["source"] = str(_checked(_downloaded(source, folder), model, source))
     elif source.startswith("/"):
+        if not Path(source).is_dir():
+            raise TrainingFailed(
+                f"The {model['role']} model is not in {source}, or may not be read there: restore it, or grant READ "
+                "VOLUME on its volume to whom the pipeline runs as."
+            )
         shutil.copytree(source, folder)
         model["source"] = str(_checked(folder, model, source))
     elif model.get("built_in"):

@@ -9,14 +9,12 @@ from typing import Any, Final
 
 from training_pipeline.app.container import Services, assemble
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
 from training_pipeline.testing.databricks.backend import STAND_IN_WORKER, backend_of
 from training_pipeline.testing.databricks.drive import drive
 from training_pipeline.testing.databricks_workspace.state import Workspace
-from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.testing.models.evaluated import make_suite
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
@@ -48,16 +46,14 @@ def evaluating_services(
 
 def trained(services: Services, name: str = "triage", *, register: bool = True, **config: Any) -> TrainingJob:
     """A job of the built-in model that the workspace has trained, and registered unless said otherwise."""
-    chosen = TrainingConfig(epochs=1, accelerator="GPU_1xA10", accelerator_count=1, **config).model_dump()
-    values: dict[str, Any] = {
+    asked = {
         "training_sheet_id": "small",
         "model_name": name,
-        "training_config": chosen,
-        "backend": "databricks",
+        "base_model": "builtin:tiny",
+        "training_config": {"epochs": 1, "accelerator": "GPU_1xA10", "accelerator_count": 1, **config},
         "register_to_uc": register,
-        **({"uc_catalog": "main", "uc_schema": "ml"} if register else {}),
     }
-    job = services.store.create(new_job(**values), message="Created.")
+    job = services.jobs.create(asked, created_by="ada")
     ended = drive(services, job.id)
     assert ended.status is JobStatus.SUCCEEDED, ended.error_message
     return ended
