@@ -47,6 +47,7 @@ OF_THE_WHOLE: Final = {
     "test_dagster_names.py",
     "test_dagster_system.py",
     "test_dagster_tour.py",
+    "test_databricks_evaluation_walk.py",
     "test_databricks_system.py",
     "test_databricks_walk.py",
     "test_docs.py",

@@ -116,6 +116,8 @@ class Evaluation(BaseModel):
     staged_at: datetime | None = None
     #: Since when the backend does not know the run.
     missing_since: datetime | None = None
+    #: When MLflow was told the figures.
+    logged_at: datetime | None = None
 
     @property
     def order(self) -> EvaluationOrder:

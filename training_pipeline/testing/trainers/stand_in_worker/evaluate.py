@@ -1,7 +1,8 @@
 """The stand-in of an evaluation: it reads the questions and says that the tuned model is right, and no other one.
 
 What it is to do is in the name of the tuned model: `breaks`, `waits`, `mute` (no result), `dies` (without a word, the
-questions where they were), `tampers` (with its scores), `quotes` (a column of text in them), anything else succeeds.
+questions where they were), `naps` (for a second), `tampers` (with its scores), `quotes` (a column of text in them),
+anything else succeeds.
 """
 
 import hashlib
@@ -30,6 +31,8 @@ def evaluate(told: dict[str, Any]) -> int:
         raise OSError("these are not the questions that were staged")
     if behaviour == "waits":
         time.sleep(600)
+    if behaviour == "naps":
+        time.sleep(1)
     questions.unlink()
     if behaviour == "mute":
         return 0
