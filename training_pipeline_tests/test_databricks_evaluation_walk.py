@@ -1,4 +1,4 @@
-"""Every fault at every call of an evaluation on Databricks: one run, an end that says what happened, and no text left."""
+"""Every fault at every call of an evaluation on Databricks: one run, an end that says what happened, no text left."""
 
 from __future__ import annotations
 

@@ -181,7 +181,8 @@ class Evaluations:
             if error.recurs:
                 self._fail(evaluation, error)
             else:
-                records.change(self._store, evaluation, message=error.message)
+                said = f"{error.message} {error.hint}".strip()
+                records.change(self._store, evaluation, message=said)
 
     def _settle(self, evaluation: Evaluation) -> None:
         try:

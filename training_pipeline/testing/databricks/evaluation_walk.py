@@ -32,6 +32,7 @@ from training_pipeline.testing.models.evaluated import SUITE
 
 #: What one evaluation calls, in the order of its life; a test says that it is all of it.
 CALLS: Final = (
+    "models/get-by-sdk",
     "jobs/runs/list",
     "me",
     "models/versions/get",
