@@ -11,7 +11,6 @@ import pytest
 from sqlalchemy import update
 
 from training_pipeline.app.container import Services
-from training_pipeline.databricks.compute import ACCELERATORS, of_one_gpu
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records
@@ -245,22 +244,6 @@ def test_the_instructions_of_a_run_hold_no_text(services: Services, workspace: W
     dataset = services.store.get(made.job_id).data.dataset_digest
     assert base["built_in"]["train"]["path"].endswith(f"/datasets/{dataset}/train.jsonl")
     assert tuned["files"] == {"model.safetensors": "0" * 64}
-
-
-@pytest.mark.parametrize(
-    ("gigabytes", "own", "chosen"),
-    [
-        (8.0, None, "GPU_1xA10"),
-        (None, "GPU_1xH100", "GPU_1xH100"),
-        (8.0, "GPU_8xH100", "GPU_8xH100"),
-        (60.0, "GPU_1xA10", "GPU_1xH100"),
-        (150.0, None, "GPU_8xB300"),
-        (900.0, None, "GPU_8xB300"),
-        (None, None, "GPU_1xA10"),
-    ],
-)
-def test_one_gpu_holds_the_model(gigabytes: float | None, own: str | None, chosen: str) -> None:
-    assert of_one_gpu(gigabytes, own) == ACCELERATORS[chosen]
 
 
 @pytest.mark.timeout(600)
