@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from training_pipeline.infra.database import Database
-from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.migrations import migrate
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -72,9 +72,10 @@ def write_evaluations() -> None:
         server.start()
         try:
             migrate(Database.at(url_of(server)))
-            walk = evaluation_walk.EvaluationWalk(partial(cloned, server, DATABASE), directory, mlflow)
+            walk = evaluation_walk.EvaluationWalk(partial(cloned, server), directory, mlflow)
             walk.outcome(Cell("", None))  # so that MLflow is up
             outcomes = walk.cells(cells)
+            walk.close()
             begins = evaluation_walk.TABLE_BEGINS
             page.write_text(in_page(page.read_text(), evaluation_walk.table(outcomes), begins=begins))
         finally:

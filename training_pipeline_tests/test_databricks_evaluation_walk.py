@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
+from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.databricks.evaluation_walk import (
     CALLS,
     TABLE_BEGINS,
@@ -30,8 +31,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.soak, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
-def walk(postgres: EmbeddedPostgres, tmp_path: Path, mlflow_server: MlflowServer) -> EvaluationWalk:
-    return EvaluationWalk(partial(cloned, postgres, DATABASE), tmp_path, mlflow_server)
+def walk(postgres: EmbeddedPostgres, tmp_path: Path, mlflow_server: MlflowServer) -> Iterator[EvaluationWalk]:
+    prepared = EvaluationWalk(partial(cloned, postgres), tmp_path, mlflow_server)
+    yield prepared
+    prepared.close()
 
 
 def test_the_slice_has_every_call_and_every_fault() -> None:

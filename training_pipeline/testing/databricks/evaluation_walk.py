@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from training_pipeline.app.container import Services
 from training_pipeline.infra.database import Database
+from training_pipeline.infra.embedded_postgres import DATABASE
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.records import ACTIVE, Evaluation, EvaluationStatus
 from training_pipeline.settings import Settings
@@ -74,12 +75,35 @@ class Outcome:
 
 
 class EvaluationWalk:
-    """A fresh workspace, database and version for every cell; `database` gives the URL of a migrated one."""
+    """A fresh workspace and database for every cell, with one version and one suite that are prepared once.
+
+    `database` makes a copy of a database by its name, for as long as its block lasts.
+    """
 
     def __init__(
-        self, database: Callable[[], AbstractContextManager[SecretStr]], directory: Path, mlflow: MlflowServer
+        self, database: Callable[[str], AbstractContextManager[SecretStr]], directory: Path, mlflow: MlflowServer
     ) -> None:
         self._database, self._directory, self._mlflow = database, directory, mlflow
+        self._held = ExitStack()
+        self._template = self._prepare()
+
+    def close(self) -> None:
+        """Drop what was prepared."""
+        self._held.close()
+
+    def _prepare(self) -> str:
+        """The name of the database that is copied for each cell. Version 2 is as a job on Databricks leaves it."""
+        url = self._held.enter_context(self._database(DATABASE))
+        with (
+            workspace_with_volume(self._directory / "preparing", self._mlflow) as workspace,
+            evaluating_services(self._settings(url), Database.at(url), workspace) as services,
+        ):
+            job = succeeded(services)
+            services.store.update(job.id, {"uc_model_name": NAME})
+        return url.get_secret_value().rpartition("/")[2].partition("?")[0]
+
+    def _settings(self, url: SecretStr) -> Settings:
+        return Settings(state_dir=self._directory / "state", database_url=url)
 
     def cells(self, cells: Sequence[Cell], *, workers: int = 8) -> list[Outcome]:
         """The outcomes of the cells, in their order; several at a time, for most of a walk is waiting."""
@@ -90,21 +114,14 @@ class EvaluationWalk:
         """Walk one cell."""
         place = self._directory / re.sub(r"\W", "-", f"evaluation-{cell.call}-{cell.fault}-{cell.times}")
         timeouts = {"http_timeout": _HTTP_TIMEOUT, "retry_timeout": _RETRY_TIMEOUT}
-        with workspace_with_volume(place / "workspace", self._mlflow) as workspace, self._database() as url:
-            settings = Settings(state_dir=place / "state", database_url=url)
-            with evaluating_services(settings, Database.at(url), workspace, **timeouts) as services:
-                _registered(services, workspace)
+        with workspace_with_volume(place, self._mlflow) as workspace, self._database(self._template) as url:
+            settings = self._settings(url)
+            with evaluating_services(settings, Database.at(url), workspace, suite=False, **timeouts) as services:
+                registry(workspace).models[NAME] = [
+                    Version(NAME, number, "/nowhere", "run", "", {}, status="READY") for number in (1, 2)
+                ]
                 workspace.faults.slow_seconds = _SLOW_SECONDS
                 return _walked(cell, services, workspace)
-
-
-def _registered(services: Services, workspace: Workspace) -> None:
-    """Version 2 of the model, as a job on Databricks leaves it, without the job."""
-    job = succeeded(services)
-    services.store.update(job.id, {"uc_model_name": NAME})
-    registry(workspace).models[NAME] = [
-        Version(NAME, number, "/nowhere", "run", "", {}, status="READY") for number in (1, 2)
-    ]
 
 
 def _walked(cell: Cell, services: Services, workspace: Workspace) -> Outcome:

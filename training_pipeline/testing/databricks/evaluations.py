@@ -29,16 +29,20 @@ def evaluating_services(
     workspace: Workspace,
     *,
     program: Path | None = STAND_IN_WORKER,
-    pairs: int = 12,
+    suite: bool = True,
     **connection: Any,
 ) -> Iterator[Services]:
-    """Real services whose jobs run in the workspace, with the sheet `small` and a suite that no model has seen."""
+    """Real services whose jobs run in the workspace, with the sheet `small` and a suite that no model has seen.
+
+    Without `suite`, sheet and suite are there already.
+    """
     ensure_state_directory(settings)
-    write_sheet(settings.sheets, "small", rows(12))
     backend = backend_of(workspace, program=program, scores=settings.runs, **connection)
     services = assemble(settings, database, backend=backend)
     try:
-        make_suite(services, pairs)
+        if suite:
+            write_sheet(settings.sheets, "small", rows(12))
+            make_suite(services, 12)
         yield services
     finally:
         services.store.engine.dispose()
