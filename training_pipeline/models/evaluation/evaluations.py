@@ -199,8 +199,8 @@ class Evaluations:
         if state.status is JobStatus.SUCCEEDED:
             self._finish(evaluation)
         elif state.status in _ENDED:
-            error = "It took too long and was stopped." if state.status is JobStatus.TIMEOUT else state.error
-            records.change(self._store, evaluation, status=_ENDED[state.status], message="", error=error)
+            why = "It took too long and was stopped." if state.status is JobStatus.TIMEOUT else state.error
+            records.change(self._store, evaluation, status=_ENDED[state.status], message="", error=why)
         elif state.asks_since is not None and isinstance(self._backend, AsksForQuestions):
             self._backend.hand_over(evaluation.id, lambda: self._lines(evaluation), asked=state.asks_since)
         else:

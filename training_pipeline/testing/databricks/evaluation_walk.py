@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import SecretStr
 
@@ -113,7 +113,7 @@ class EvaluationWalk:
     def outcome(self, cell: Cell) -> Outcome:
         """Walk one cell."""
         place = self._directory / re.sub(r"\W", "-", f"evaluation-{cell.call}-{cell.fault}-{cell.times}")
-        timeouts = {"http_timeout": _HTTP_TIMEOUT, "retry_timeout": _RETRY_TIMEOUT}
+        timeouts: dict[str, Any] = {"http_timeout": _HTTP_TIMEOUT, "retry_timeout": _RETRY_TIMEOUT}
         with workspace_with_volume(place, self._mlflow) as workspace, self._database(self._template) as url:
             settings = self._settings(url)
             with evaluating_services(settings, Database.at(url), workspace, suite=False, **timeouts) as services:
