@@ -1,13 +1,15 @@
 """Walk every fault at every call to Databricks, and write the tables of outcomes into the docs.
 
-Those of a job go into docs/databricks.md, those of reading a training sheet from tables into docs/unity_catalog.md.
+Those of a job and of an evaluation go into docs/databricks.md, those of reading a training sheet from tables into
+docs/unity_catalog.md.
 
-python scripts/write_databricks_faults.py [sql] [jobs]
+python scripts/write_databricks_faults.py [sql] [jobs] [evaluations]
 """
 
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 from training_pipeline.infra.database import Database
@@ -15,18 +17,19 @@ from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.migrations import migrate
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from training_pipeline.testing.databricks import evaluation_walk
 from training_pipeline.testing.databricks.sql_walk import CONDITIONS, in_docs
 from training_pipeline.testing.databricks.sql_walk import Walk as SqlWalk
 from training_pipeline.testing.databricks.sql_walk import all_cells as all_sql_cells
 from training_pipeline.testing.databricks.walk import Cell, Walk, all_cells, in_page, table
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
-from training_pipeline.testing.servers.postgres import reachable_directory, url_of
+from training_pipeline.testing.servers.postgres import cloned, reachable_directory, url_of
 
 DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> None:
-    tables = {"sql": write_sql, "jobs": write_jobs}
+    tables = {"sql": write_sql, "jobs": write_jobs, "evaluations": write_evaluations}
     for name in sys.argv[1:] or tables:
         tables[name]()
 
@@ -59,6 +62,28 @@ def write_jobs() -> None:
             mlflow.close()
             server.stop()
     print(f"{len(outcomes)} walks, {sum(outcome.runs > 1 for outcome in outcomes)} with more than one run.")
+
+
+def write_evaluations() -> None:
+    page, cells = DOCS / "databricks.md", evaluation_walk.all_cells()
+    with reachable_directory() as directory:
+        server, mlflow = EmbeddedPostgres(directory / "postgres"), MlflowServer(directory / "mlflow")
+        mlflow.start()
+        server.start()
+        try:
+            migrate(Database.at(url_of(server)))
+            walk = evaluation_walk.EvaluationWalk(partial(cloned, server), directory, mlflow)
+            walk.outcome(Cell("", None))  # so that MLflow is up
+            outcomes = walk.cells(cells)
+            walk.close()
+            begins = evaluation_walk.TABLE_BEGINS
+            page.write_text(in_page(page.read_text(), evaluation_walk.table(outcomes), begins=begins))
+        finally:
+            mlflow.close()
+            server.stop()
+    left = sum(outcome.left for outcome in outcomes)
+    runs = sum(outcome.runs > 1 for outcome in outcomes)
+    print(f"{len(outcomes)} evaluations, {runs} with more than one run, {left} texts left.")
 
 
 if __name__ == "__main__":

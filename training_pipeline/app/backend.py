@@ -57,6 +57,7 @@ def databricks_backend(settings: Settings) -> DatabricksBackend:
         databricks_options(settings),
         workspace(settings),
         DatabricksModels(settings.databricks_models_file, has_token=settings.databricks_hf_token_secret is not None),
+        scores=settings.runs,
     )
 
 
@@ -87,12 +88,14 @@ def databricks_options(settings: Settings) -> RunOptions:
 def retention_of(settings: Settings, store: JobStore, *, days: float | None = None) -> Retention | None:
     """What removes from the volume, after so many `days` or as set; null where there is no volume or nothing is set."""
     from training_pipeline.databricks.volume_folders import VolumeFolders
+    from training_pipeline.models.evaluation.staged import known_evaluation
     from training_pipeline.training_jobs.lifecycle.retention import Retention
 
     days = days or settings.databricks_retention_days
     if settings.databricks_volume is None or days is None:
         return None
-    return Retention(store, VolumeFolders(workspace(settings), settings.databricks_volume), days)
+    volume = VolumeFolders(workspace(settings), settings.databricks_volume)
+    return Retention(store, volume, days, partial(known_evaluation, store))
 
 
 def tracking_of(settings: Settings, database: Database, backend: FineTuningBackend) -> RunTracking:

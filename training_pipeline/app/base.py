@@ -66,11 +66,13 @@ class Base:
         """Where fine-tuning runs. Raises `InvalidRequest` where settings are missing."""
         from training_pipeline.app.backend import backend_of
         from training_pipeline.backends.handles import FindsByHandle
+        from training_pipeline.models.evaluation.staged import stored_handles as evaluation_handles
         from training_pipeline.training_jobs.store.handles import stored_handles
 
+        store = self.store
         backend = self._given_backend or backend_of(self.settings)
         if isinstance(backend, FindsByHandle):
-            backend.handles_from(partial(stored_handles, self.store))
+            backend.handles_from(lambda runs: {**stored_handles(store, runs), **evaluation_handles(store, runs)})
         return backend
 
     @part

@@ -11,13 +11,13 @@ from training_pipeline.app import alerting, backend, limits, sheet_source  # noq
 from training_pipeline.app.container import Services, open_services
 from training_pipeline.app.part import part
 from training_pipeline.auth import tokens  # noqa: F401
-from training_pipeline.backends import handles  # noqa: F401
+from training_pipeline.backends import evaluating, handles  # noqa: F401
 from training_pipeline.databricks import backend as databricks  # noqa: F401
 from training_pipeline.databricks import statements  # noqa: F401
 from training_pipeline.datasets import sheet_findings, sheet_rows  # noqa: F401
 from training_pipeline.models import playground  # noqa: F401
-from training_pipeline.models.evaluation import automatic, evaluations, judges, kept, suites, tracked  # noqa: F401
-from training_pipeline.models.promotion import promote  # noqa: F401
+from training_pipeline.models.evaluation import automatic, evaluations, judges, kept, staged, suites, tracked  # noqa: F401
+from training_pipeline.models.promotion import approval_tags, promote  # noqa: F401
 from training_pipeline.models.revocations import (  # noqa: F401
     decisions,
     retrains,

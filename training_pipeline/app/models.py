@@ -66,10 +66,13 @@ class ModelParts(JobParts):
     @part
     def evaluations(self) -> Evaluations:
         """How good versions are on suites."""
+        from training_pipeline.backends.evaluating import TakesQuestions
         from training_pipeline.models.evaluation.evaluations import Evaluations
         from training_pipeline.models.evaluation.judges import Judges
+        from training_pipeline.models.evaluation.staged import Staged
         from training_pipeline.models.evaluation.tracked import TrackedFigures
 
+        staged = Staged(self.store, self.database, self.backend) if isinstance(self.backend, TakesQuestions) else None
         return Evaluations(
             self.store,
             self.source,
@@ -81,6 +84,9 @@ class ModelParts(JobParts):
             TrackedFigures(self.store, self.tracking),
             Judges(self.settings.judges, self.settings.judge_max_classification),
             self.kept_models,
+            staged=Staged(self.store, self.database, self.backend)
+            if isinstance(self.backend, TakesQuestions)
+            else None,
             refuse_near=self.refuse_near,
         )
 

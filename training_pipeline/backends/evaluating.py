@@ -9,7 +9,9 @@ from typing import Protocol, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.backends.asking import AskedModel
+from training_pipeline.backends.handles import Handle
 from training_pipeline.backends.judging import JudgedAnswers, JudgeOrder
+from training_pipeline.domain.job import TrainingJob
 
 
 class EvaluationOrder(BaseModel):
@@ -19,6 +21,8 @@ class EvaluationOrder(BaseModel):
 
     evaluation_id: str
     models: tuple[AskedModel, ...]
+    #: What they were all trained from, by which a backend that has to chooses where they answer; null where unknown.
+    base_model: str | None = None
     #: Who reads the answers to the pairs whose line of JSON has `"may_be_judged": true`, besides the scorers.
     judge: JudgeOrder | None = None
 
@@ -39,8 +43,22 @@ class ScoresFile(BaseModel):
 class Evaluating(Protocol):
     """What a backend has besides where models answer the questions of a suite, and are scored there.
 
-    The run waits for its compute and then asks (`RunState.asks_since`); only then are the questions handed over. They
-    are gone with its end, whatever that is, and no answer ever leaves it but to the judge of the order.
+    It is `AsksForQuestions` or `TakesQuestions`: its runs ask for their questions, or are sent them.
+    """
+
+    def scores(self, evaluation_id: str) -> Mapping[str, ScoresFile]:
+        """The scores of each model of a run that has succeeded, by role; in files of this machine.
+
+        Raises `BackendFailed` where one is gone or damaged. May be called again after dying at any line.
+        """
+        ...
+
+
+@runtime_checkable
+class AsksForQuestions(Evaluating, Protocol):
+    """A backend whose runs wait for their compute and then ask (`RunState.asks_since`); only then are the questions
+    handed over. They are gone with its end, whatever that is, and no answer ever leaves it but to the judge of the
+    order.
     """
 
     def evaluate(self, order: EvaluationOrder) -> None:
@@ -54,9 +72,32 @@ class Evaluating(Protocol):
         """
         ...
 
-    def scores(self, evaluation_id: str) -> Mapping[str, ScoresFile]:
-        """The scores of each model of a run that has succeeded, by role. Reads only.
 
-        Raises `BackendFailed` where one is gone or damaged.
+@runtime_checkable
+class TakesQuestions(Evaluating, Protocol):
+    """A backend whose runs cannot ask: the questions lie where the run finds them before it is submitted.
+
+    No answer ever leaves the run. It takes the questions away once it has read them; `forget_questions` does where it
+    could not.
+    """
+
+    def source_of(self, job: TrainingJob, name: str, version: str) -> str:
+        """Where the model of a job is for its runs; `version` is empty for one that is not registered.
+
+        Raises what `result` raises. Reads only.
         """
+        ...
+
+    def submit_evaluation(
+        self, order: EvaluationOrder, lines: Callable[[], Iterable[str]], *, wanted: Callable[[], bool]
+    ) -> Handle | None:
+        """Put the questions where the run finds them, submit it and return; the existing run where there is one.
+
+        None, and nothing is submitted, where the evaluation is not `wanted` any more once they lie there. One at a
+        time for an evaluation. Raises `BackendUnreachable` for what may pass and `BackendFailed` for what may not.
+        """
+        ...
+
+    def forget_questions(self, evaluation_id: str) -> None:
+        """Take away the questions that lie there for a run. Idempotent."""
         ...

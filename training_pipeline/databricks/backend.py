@@ -1,13 +1,17 @@
-"""Fine-tuning on Databricks: a submitted run of one `ai_runtime_task`, followed through the Jobs API and MLflow."""
+"""Fine-tuning on Databricks: a submitted run of one `ai_runtime_task`, followed through the Jobs API and MLflow.
+
+Evaluations are runs of the same kind, known by their id as the first attempt of a job.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training_pipeline.backends.base_models import BaseModelOffer
+from training_pipeline.backends.evaluating import EvaluationOrder, ScoresFile
 from training_pipeline.backends.handles import Handle, StoredHandles
 from training_pipeline.backends.hub import Hub, of_hub
 from training_pipeline.backends.metric_point import MetricPoint
@@ -19,11 +23,12 @@ from training_pipeline.backends.trainer_contract import ANSWERS_FILE, LOSSES_FIL
 from training_pipeline.databricks import program
 from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.compute import ACCELERATORS
+from training_pipeline.databricks.evaluation import REGISTERED, Evaluations
 from training_pipeline.databricks.listing import listing_digest
 from training_pipeline.databricks.metrics import new_points, progress
 from training_pipeline.databricks.plan import resolved_plan
 from training_pipeline.databricks.program import Places
-from training_pipeline.databricks.run_request import RunOptions, submit_request
+from training_pipeline.databricks.run_request import Asked, RunOptions, asked_training, submit_request
 from training_pipeline.databricks.run_states import meaning
 from training_pipeline.databricks.runs import Key, Known, Runs
 from training_pipeline.databricks.upload import Uploads
@@ -31,7 +36,7 @@ from training_pipeline.databricks.urls import is_page
 from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.advice.facts import ModelFacts, family_of
 from training_pipeline.domain.errors import BackendFailed, FieldProblem
-from training_pipeline.domain.job import ACTIVE, JobStatus
+from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sft.config import TinySize
@@ -52,6 +57,8 @@ class DatabricksBackend:
         models: DatabricksModels,
         training_program: Path | None = None,
         hub: Hub | None = None,
+        *,
+        scores: Path | None = None,
     ) -> None:
         self._hub = hub or Hub()
         self.connection = connection
@@ -61,6 +68,7 @@ class DatabricksBackend:
         self._program = training_program or program.training_program()
         self._uploads = Uploads(connection, options.volume)
         self._folder: str | None = options.workspace_dir
+        self._evaluations = Evaluations(connection, options, models, self._uploads, scores)
 
     def base_models(self) -> list[BaseModelOffer]:
         """The models of the catalogue, with what holds them."""
@@ -148,13 +156,19 @@ class DatabricksBackend:
             submission, places, source=model.source, train_sha256=train, validation_sha256=validation
         )
         folder = places.code(*key)
+        self._upload_code(folder, told)
+        return self._submit(asked_training(submission, folder))
+
+    def _upload_code(self, folder: str, told: dict[str, Any]) -> None:
         self._uploads.code(folder, program.code_files(self._program, told, folder, secrets=self._secrets()))
-        request = submit_request(self._options, submission, folder, self._workspace_dir())
+
+    def _submit(self, asked: Asked) -> Handle:
+        request = submit_request(self._options, asked, self._workspace_dir())
         grant = "Let us submit runs, use AI Runtime, and use the usage policy"
         with self.connection.calling("submit the run", grant=grant):
             run_id = int(self.connection.client().jobs.submit(**request).run_id)
-        self.runs.remember(key, run_id)
-        return _handle(key, run_id)
+        self.runs.remember(asked.key, run_id)
+        return _handle(asked.key, run_id)
 
     def _secrets(self) -> dict[str, str]:
         return {program.HF_TOKEN: self._options.hf_token_secret} if self._options.hf_token_secret else {}
@@ -251,6 +265,34 @@ class DatabricksBackend:
     def pair_losses(self, job_id: str, attempt: int) -> list[PairLoss]:
         """How badly the trained model predicts each validation pair, from the volume. Reads."""
         return pair_losses(self._uploads.read(f"{self._places().run(job_id, attempt)}/{LOSSES_FILE}") or b"")
+
+    def source_of(self, job: TrainingJob, name: str, version: str) -> str:
+        """Where the model of a job is for a run: in Unity Catalog, or in the folder of the volume that its run left."""
+        if version:
+            return f"{REGISTERED}{name}/{version}"
+        left = str(self.result(job.id, job.attempt).model_dir)
+        return left if left.startswith(REGISTERED) else f"{self._places().run(job.id, job.attempt)}/model"
+
+    def submit_evaluation(
+        self, order: EvaluationOrder, lines: Callable[[], Iterable[str]], *, wanted: Callable[[], bool]
+    ) -> Handle | None:
+        """Stage the questions, submit the run and return; see `TakesQuestions`."""
+        found = self.find(order.evaluation_id, 1)
+        if found is not None:
+            return found
+        places = self._places()
+        told = self._evaluations.stage(order, places, lines)
+        folder = places.code(order.evaluation_id, 1)
+        self._upload_code(folder, told)
+        return self._submit(self._evaluations.asked(order, folder)) if wanted() else None
+
+    def forget_questions(self, evaluation_id: str) -> None:
+        """Take the questions of an evaluation out of the volume. Idempotent."""
+        self._evaluations.forget(evaluation_id, self._places())
+
+    def scores(self, evaluation_id: str) -> Mapping[str, ScoresFile]:
+        """Fetch the scores that an evaluation left, and keep them here."""
+        return self._evaluations.scores(evaluation_id, self._places())
 
     def _places(self) -> Places:
         volume = f"/Volumes/{self._options.volume.replace('.', '/')}/training_pipeline"

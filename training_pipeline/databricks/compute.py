@@ -32,6 +32,18 @@ ACCELERATORS: Final = {
 }
 
 
+def of_one_gpu(gigabytes: float | None, own: str | None) -> Accelerator:
+    """What answers questions with a model that takes so much memory, which one GPU must hold, for one process asks it.
+
+    The installation's own accelerator where its GPUs hold the model, or nobody knows its size; else the first that
+    does, or else the largest there is. Pure.
+    """
+    if own is not None and (gigabytes is None or ACCELERATORS[own].gigabytes >= gigabytes):
+        return ACCELERATORS[own]
+    fitting = [each for each in ACCELERATORS.values() if each.gigabytes >= (gigabytes or 0)]
+    return fitting[0] if fitting else max(ACCELERATORS.values(), key=lambda each: each.gigabytes)
+
+
 def problems(name: str, count: int, fitting: tuple[str, ...], model: str) -> list[FieldProblem]:
     """What is wrong with `count` GPUs of type `name` for a model that `fitting` accelerators hold.
 

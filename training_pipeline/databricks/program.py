@@ -15,7 +15,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,7 @@ from training_pipeline.backends.trainer_contract import hyperparameters
 TOKEN_LENGTH: Final = 64
 #: The key of a run's one task.
 TASK: Final = "fine_tuning"
+_EVALUATION_TASK: Final = "evaluation"
 #: The file from which the launcher takes secrets, as the official command line stages them (databricks/cli, `air run`).
 SECRETS_FILE: Final = "secret_env_vars.json"
 #: The variable from which Hugging Face's libraries take a token.
@@ -64,12 +65,28 @@ class Places:
         return f"{self.volume}/datasets/{digest}/{name}"
 
     def run(self, job_id: str, attempt: int) -> str:
-        """The folder in which a run leaves its result."""
+        """The folder in which a run leaves its result; of an evaluation, its questions are in it before."""
+        if is_evaluation(job_id):
+            return f"{self.volume}/evaluations/{job_id}"
         return f"{self.volume}/runs/{job_id}-{attempt}"
+
+    def questions(self, evaluation_id: str) -> str:
+        """The text that an evaluation asks about."""
+        return f"{self.run(evaluation_id, 1)}/questions.jsonl"
 
     def code(self, job_id: str, attempt: int) -> str:
         """The folder with the script, the program and what it is told."""
         return f"{self.workspace}/{job_id}-{attempt}"
+
+
+def is_evaluation(run_id: str) -> bool:
+    """Whether a run is known by the id of an evaluation, and not of a job. Pure."""
+    return run_id.startswith("ev-")
+
+
+def task(job_id: str) -> str:
+    """The key of a run's one task. Pure."""
+    return _EVALUATION_TASK if is_evaluation(job_id) else TASK
 
 
 def run_name(job_id: str, attempt: int) -> str:
@@ -79,7 +96,8 @@ def run_name(job_id: str, attempt: int) -> str:
 
 def mark(job_id: str, attempt: int) -> str:
     """What the description of a run's task says of the attempt, for submitted runs carry no tags. Pure."""
-    return f"Fine-tuning by training_pipeline: job={job_id} attempt={attempt}"
+    what = "Evaluation" if is_evaluation(job_id) else "Fine-tuning"
+    return f"{what} by training_pipeline: job={job_id} attempt={attempt}"
 
 
 def idempotency_token(job_id: str, attempt: int) -> str:
@@ -119,6 +137,28 @@ def instructions(
             "model_name": submission.model_name,
             "manifest_file": places.dataset(dataset, "manifest.parquet") if submission.manifest_file else None,
             **hyperparameters(submission.config),
+        },
+    }
+
+
+def evaluation_instructions(
+    evaluation_id: str,
+    places: Places,
+    *,
+    models: Sequence[Mapping[str, Any]],
+    base_model: str | None,
+    questions_sha256: str,
+    gpus: int,
+) -> dict[str, Any]:
+    """What the program on the worker is told of an evaluation, as JSON; no text of a pair. Pure."""
+    return {
+        "schema": 1,
+        "result_dir": places.run(evaluation_id, 1),
+        "gpus": gpus,
+        "evaluation": {
+            "questions": {"path": places.questions(evaluation_id), "sha256": questions_sha256},
+            "models": list(models),
+            "base_model": base_model,
         },
     }
 
@@ -163,6 +203,9 @@ def training_program() -> Path:
 
 
 def created_at(job_id: str) -> str | None:
-    """The time in a job id such as `tj-20261123-072145-9f3a2c`, as digits; null for ids of another form. Pure."""
-    found = re.fullmatch(r"tj-(\d{8})-(\d{6})-[0-9a-f]+", job_id)
+    """The time in an id such as `tj-20261123-072145-9f3a2c`, as digits; null for ids of another form. Pure.
+
+    Of an evaluation of a model that is kept, it is the time in the id of the model's job.
+    """
+    found = re.fullmatch(r"(?:tj|ev|ev-tj)-(\d{8})-(\d{6})-[0-9a-f]+(?:-[a-z_]+)?", job_id)
     return found[1] + found[2] if found else None

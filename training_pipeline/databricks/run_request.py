@@ -1,4 +1,4 @@
-"""What is asked of Databricks for a training: one submitted run of one `ai_runtime_task`."""
+"""What is asked of Databricks for a training or an evaluation: one submitted run of one `ai_runtime_task`."""
 
 from __future__ import annotations
 
@@ -33,28 +33,44 @@ class RunOptions:
     hf_token_secret: str | None = None  # scope/key of the secret that a worker has as its Hugging Face token
 
 
-def submit_request(
-    options: RunOptions, submission: Submission, folder: str, experiment_directory: str
-) -> dict[str, Any]:
-    """The arguments of `jobs.submit` for a submission whose code lies in `folder`. Pure."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One run: what it is known by, where its code lies, on what it runs and for how long at most."""
+
+    key: tuple[str, int]  # id and attempt
+    folder: str
+    accelerator: str
+    accelerator_count: int
+    seconds: int
+
+
+def asked_training(submission: Submission, folder: str) -> Asked:
+    """The run of a training whose code lies in `folder`. Pure."""
+    config = submission.config
+    assert isinstance(config.accelerator_count, int)  # noqa: S101 - the configuration is resolved
+    seconds = round(config.timeout_minutes * 60)
+    return Asked(
+        (submission.job_id, submission.attempt), folder, str(config.accelerator), config.accelerator_count, seconds
+    )
+
+
+def submit_request(options: RunOptions, asked: Asked, experiment_directory: str) -> dict[str, Any]:
+    """The arguments of `jobs.submit` for a run. Pure."""
     from databricks.sdk.service import compute, jobs
 
-    config, image = submission.config, options.image or ""
-    timeout = round(config.timeout_minutes * 60)
-    kind, count = jobs.ComputeSpecAcceleratorType(config.accelerator), config.accelerator_count
-    assert isinstance(count, int)  # noqa: S101 - the configuration is resolved
+    image, (run_id, attempt) = options.image or "", asked.key
     deployment = jobs.DeploymentSpec(
         compute=jobs.ComputeSpec(
-            accelerator_type=kind,
-            accelerator_count=count,
+            accelerator_type=jobs.ComputeSpecAcceleratorType(asked.accelerator),
+            accelerator_count=asked.accelerator_count,
             provisioned_capacity_id=options.provisioned_capacity_id,
         ),
-        command_path=f"{folder}/command.sh",
+        command_path=f"{asked.folder}/command.sh",
     )
     task = jobs.AiRuntimeTask(
         experiment=options.experiment,
         mlflow_experiment_directory=experiment_directory,
-        mlflow_run=f"{submission.job_id}-{submission.attempt}",
+        mlflow_run=f"{run_id}-{attempt}",
         deployments=[deployment],
         docker_image_url=image if "/" in image else None,
         unity_catalog_image_path=image if image and "/" not in image else None,
@@ -65,22 +81,22 @@ def submit_request(
     policies = {"usage_policy_id": options.usage_policy_id, "budget_policy_id": options.budget_policy_id}
     lists = {"access_control_list": _access(options.access)}
     return {
-        "run_name": program.run_name(submission.job_id, submission.attempt),
-        "idempotency_token": program.idempotency_token(submission.job_id, submission.attempt),
+        "run_name": program.run_name(run_id, attempt),
+        "idempotency_token": program.idempotency_token(run_id, attempt),
         "environments": [jobs.JobEnvironment(environment_key=_ENVIRONMENT, spec=environment)],
-        # Every retry by Databricks would be another training from the start, unknown to us: there is none.
+        # Every retry by Databricks would be another run from the start, unknown to us: there is none.
         "tasks": [
             jobs.SubmitTask(
-                task_key=program.TASK,
-                description=program.mark(submission.job_id, submission.attempt),
+                task_key=program.task(run_id),
+                description=program.mark(run_id, attempt),
                 ai_runtime_task=task,
                 environment_key=_ENVIRONMENT,
                 max_retries=0,
                 retry_on_timeout=False,
-                timeout_seconds=timeout,
+                timeout_seconds=asked.seconds,
             )
         ],
-        "timeout_seconds": timeout,
+        "timeout_seconds": asked.seconds,
         **{name: value for name, value in {**policies, **lists}.items() if value},
     }
 

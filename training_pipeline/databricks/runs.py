@@ -112,7 +112,7 @@ class Runs:
         if self._me is None:
             with self._connection.calling("ask who we are"):
                 self._me = self._connection.client().current_user.me().user_name
-        return run.creator_user_name == self._me and _marks(run) == {(program.TASK, program.mark(*key))}
+        return run.creator_user_name == self._me and _marks(run) == {(program.task(key[0]), program.mark(*key))}
 
     def active(self, keys: Collection[Key]) -> Mapping[Key, jobs.BaseRun]:
         """Those of the runs that are under way, in far fewer calls than there are runs; some may be left out.

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from databricks.sdk.service.catalog import ModelVersionInfo
 
 _SOURCE: Final = "models:"
+#: What the metrics of evaluations are called, which no training logs by itself.
+_MEASURED: Final = "evaluation/"
+#: As many metrics as MLflow takes in one call.
+_AT_ONCE: Final = 1000
 #: The SDK has no call for it; the MLflow client uses this one.
 _SET_TAG: Final = "/api/2.0/mlflow/unity-catalog/model-versions/set-tag"
 _SETTING: Final = "TRAINING_PIPELINE_DATABRICKS_ACCESS_CONTROL_LIST"
@@ -37,7 +41,19 @@ class DatabricksTracking:
         return None, None
 
     def log_points(self, run_id: str, points: Sequence[MetricPoint]) -> None:
-        """Nothing: the points were read from that very run."""
+        """Log what an evaluation measured; the curves of a training were read from that very run."""
+        from databricks.sdk.service.ml import Metric
+
+        measured = [
+            Metric(key=point.name, value=point.value, timestamp=int(point.time * 1000), step=point.step)
+            for point in points
+            if point.name.startswith(_MEASURED)
+        ]
+        for start in range(0, len(measured), _AT_ONCE):
+            with self._connection.calling(f"log metrics to MLflow run {run_id}"):
+                self._connection.client().experiments.log_batch(
+                    run_id=run_id, metrics=measured[start : start + _AT_ONCE]
+                )
 
     def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run, all in one call. Idempotent."""

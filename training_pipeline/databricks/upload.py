@@ -6,7 +6,7 @@ import hashlib
 import io
 import logging
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
 
@@ -65,12 +65,31 @@ class Uploads:
                     f"The workspace's cloud storage does not take {remote} in parts: {said(error)}",
                     hint="This machine must reach that storage, not only the workspace itself.",
                 ) from error
+        self._require_arrived(remote, digest)
+
+    def _require_arrived(self, remote: str, digest: str) -> None:
         arrived = self._digest_of(remote)
         if arrived != digest:
             raise BackendUnreachable(
                 f"{remote} arrived at Databricks as something else: its SHA-256 is {arrived} and should be {digest}.",
                 hint="It is sent again automatically.",
             )
+
+    def text_to_volume(self, content: bytes, remote: str) -> str:
+        """Have `content`, which is in no file of this machine, lie at `remote`, and return its digest.
+
+        What was sent is read back. Raises `BackendUnreachable` if something else lies there in the end.
+        """
+        digest = hashlib.sha256(content).hexdigest()
+        with self._connection.calling(f"upload {remote}", grant=self._grant):
+            self._connection.client().files.upload(remote, io.BytesIO(content), overwrite=True)
+        self._require_arrived(remote, digest)
+        return digest
+
+    def remove(self, remote: str) -> None:
+        """Take a file out of the volume. Idempotent."""
+        with suppress(Gone), self._connection.calling(f"remove {remote}", grant=self._grant):
+            self._connection.client().files.delete(remote)
 
     def code(self, folder: str, files: Mapping[str, bytes]) -> None:
         """Write small files to a folder of the workspace, the script last."""

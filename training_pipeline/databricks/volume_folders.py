@@ -1,4 +1,4 @@
-"""The folders that trainings leave in the volume: listed, looked into, removed."""
+"""The folders that trainings and evaluations leave in the volume: listed, looked into, removed."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ _MODEL: Final = "model"
 
 
 class Kind(StrEnum):
-    """What lies in a folder: a dataset, by its digest, or what the run of an attempt left."""
+    """What lies in a folder: a dataset, by its digest, or what the run of an attempt or of an evaluation left."""
 
     DATASET = "datasets"
     RUN = "runs"
+    EVALUATION = "evaluations"
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One dataset or run in the volume; `name` is its digest, or job id and attempt."""
+    """One dataset or run in the volume; `name` is its digest, or job id and attempt, or the id of an evaluation."""
 
     kind: Kind
     name: str
@@ -51,7 +52,7 @@ class VolumeFolders:
         self._grant = f"Grant READ VOLUME and WRITE VOLUME on {volume}"
 
     def folders(self) -> list[Folder]:
-        """All datasets and runs, by name. Reads."""
+        """All datasets, runs and evaluations, by name. Reads."""
         return [
             Folder(kind, str(entry.name), str(entry.path).rstrip("/"))
             for kind in Kind

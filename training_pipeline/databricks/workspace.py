@@ -94,7 +94,7 @@ class Connection:
             self.forget()
             found = refusal(said(error), error.error_code, grant=grant)
             message = f"Databricks does not let us {what} (403): {found.words}"
-            raise BackendDenied(message, hint=f"{found.hint}; the job waits and continues automatically.") from error
+            raise BackendDenied(message, hint=f"{found.hint}; it waits and continues automatically.") from error
         except (errors.InternalError, errors.TooManyRequests, errors.TemporarilyUnavailable) as error:
             raise _silent(what, said(error)) from error
         except (errors.DeadlineExceeded, errors.Cancelled, errors.NotImplemented, TimeoutError) as error:
@@ -132,7 +132,7 @@ def said(error: BaseException) -> str:
 def _refused(what: str, why: str) -> BackendDenied:
     return BackendDenied(
         f"Databricks refuses our credentials (401), so we cannot {what}: {why}",
-        hint=f"{RENEW}; the job waits and continues automatically.",
+        hint=f"{RENEW}; it waits and continues automatically.",
     )
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from databricks.sdk.service.jobs import ComputeSpecAcceleratorType
 
-from training_pipeline.databricks.compute import ACCELERATORS, problems
+from training_pipeline.databricks.compute import ACCELERATORS, of_one_gpu, problems
 
 
 def test_the_accelerators_are_those_of_the_sdk() -> None:
@@ -32,3 +32,19 @@ def test_an_accelerator_that_does_not_hold_the_model_is_told_with_those_that_do(
     assert problem.pointer == "/training_config/accelerator"
     assert "big" in problem.message
     assert "GPU_1xH100, GPU_8xH100" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "own", "chosen"),
+    [
+        (8.0, None, "GPU_1xA10"),
+        (None, "GPU_1xH100", "GPU_1xH100"),
+        (8.0, "GPU_8xH100", "GPU_8xH100"),
+        (60.0, "GPU_1xA10", "GPU_1xH100"),
+        (150.0, None, "GPU_8xB300"),
+        (900.0, None, "GPU_8xB300"),
+        (None, None, "GPU_1xA10"),
+    ],
+)
+def test_one_gpu_holds_the_model(gigabytes: float | None, own: str | None, chosen: str) -> None:
+    assert of_one_gpu(gigabytes, own) == ACCELERATORS[chosen]

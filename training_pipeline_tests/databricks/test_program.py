@@ -71,6 +71,19 @@ def test_the_instructions_hold_no_secret_and_every_place() -> None:
     )
 
 
+def test_an_evaluation_has_a_place_a_task_and_a_mark_of_its_own() -> None:
+    places = Places("/Volumes/main/ml/training/training_pipeline", "/Workspace/Users/me/training_pipeline")
+    told = program.evaluation_instructions(
+        "ev-9", places, models=[{"role": "tuned"}], base_model="owner/model", questions_sha256="a", gpus=1
+    )
+    folder = f"{places.volume}/evaluations/ev-9"
+    assert (told["result_dir"], told["gpus"]) == (folder, 1)
+    assert told["evaluation"]["questions"] == {"path": f"{folder}/questions.jsonl", "sha256": "a"}
+    assert (program.task("ev-9"), program.task("tj-9")) == ("evaluation", "fine_tuning")
+    assert program.mark("ev-9", 1) == "Evaluation by training_pipeline: job=ev-9 attempt=1"
+    assert places.run("tj-9", 2) == f"{places.volume}/runs/tj-9-2"
+
+
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
     """A code folder whose program tells where it was started from."""
@@ -111,7 +124,14 @@ def test_only_the_first_node_trains(code: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("job_id", "digits"), [("tj-20261123-072145-9f3a2c", "20261123072145"), ("tj-1", None), ("x", None)]
+    ("job_id", "digits"),
+    [
+        ("tj-20261123-072145-9f3a2c", "20261123072145"),
+        ("ev-20261123-072145-9f3a2c", "20261123072145"),
+        ("ev-tj-20261123-072145-9f3a2c-held_back", "20261123072145"),
+        ("tj-1", None),
+        ("x", None),
+    ],
 )
 def test_the_time_in_a_job_id(job_id: str, digits: str | None) -> None:
     assert program.created_at(job_id) == digits

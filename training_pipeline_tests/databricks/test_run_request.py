@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from training_pipeline.databricks.run_request import RunOptions, submit_request
+from training_pipeline.databricks.run_request import RunOptions, asked_training, submit_request
 from training_pipeline.domain.workspace_access import AccessEntry
 from training_pipeline.testing.trainers.local_backend import submission
 
@@ -13,7 +13,7 @@ def asked(**options: Any) -> dict[str, Any]:
     """The request for a submission, as the SDK would send it."""
     told = submission("tj-1", accelerator="GPU_1xA10", accelerator_count=1)
     request = submit_request(
-        RunOptions("main.ml.training", **options), told, "/Workspace/code", "/Workspace/experiments"
+        RunOptions("main.ml.training", **options), asked_training(told, "/Workspace/code"), "/Workspace/experiments"
     )
     return {
         key: [each.as_dict() for each in value] if isinstance(value, list) else value for key, value in request.items()

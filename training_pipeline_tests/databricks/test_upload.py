@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import threading
@@ -153,3 +154,20 @@ def test_code_is_written_and_written_again(uploads: Uploads, workspace: Workspac
 
 def test_a_missing_file_is_null(uploads: Uploads) -> None:
     assert uploads.read(REMOTE) is None
+
+
+def test_text_that_is_in_no_file_arrives_and_is_removed(uploads: Uploads, workspace: Workspace) -> None:
+    assert uploads.text_to_volume(b"a question", REMOTE) == hashlib.sha256(b"a question").hexdigest()
+    assert workspace.path(REMOTE).read_bytes() == b"a question"
+    for _ in range(2):
+        uploads.remove(REMOTE)
+        assert not workspace.path(REMOTE).exists()
+
+
+def test_text_that_arrived_as_something_else_is_told(uploads: Uploads, workspace: Workspace) -> None:
+    workspace.faults.arm("fs/files/upload", FaultKind.INTERNAL_AFTER)
+    with pytest.raises(BackendUnreachable):
+        uploads.text_to_volume(b"a question", REMOTE)
+    workspace.faults.arm("fs/files/download", FaultKind.VANISHED)
+    with pytest.raises(BackendUnreachable, match="arrived at Databricks as something else"):
+        uploads.text_to_volume(b"a question", REMOTE)

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.evaluating import AsksForQuestions
 from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
-from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of_both
@@ -23,7 +24,14 @@ from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.questions import question_lines
 from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus, require_some
 from training_pipeline.models.evaluation.results import figures_of
-from training_pipeline.models.evaluation.subjects import asked_base, asked_version, champion_of, evaluating
+from training_pipeline.models.evaluation.staged import Staged
+from training_pipeline.models.evaluation.subjects import (
+    asked_base,
+    asked_version,
+    champion_of,
+    evaluating,
+    judged_by,
+)
 from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.evaluation.tracked import TrackedFigures
 from training_pipeline.models.versions.aliases import Aliases
@@ -56,12 +64,13 @@ class Evaluations:
         judges: Judges,
         kept: KeptModels,
         *,
+        staged: Staged | None = None,
         refuse_near: bool = True,
     ) -> None:
         self._store, self._source, self._policy = store, source, policy
         self._backend, self._aliases = backend, aliases
         self._suites, self._versions, self._refuse_near = suites, versions, refuse_near
-        self._tracked, self._judges, self._kept = tracked, judges, kept
+        self._tracked, self._judges, self._kept, self._staged = tracked, judges, kept, staged
 
     def start(
         self,
@@ -84,7 +93,7 @@ class Evaluations:
         require_usable(subject)
         named = self._suites.get(suite)
         backend = evaluating(self._backend)
-        judging = None if judge is None else self._judges.named(judge)
+        judging = None if judge is None else judged_by(self._judges, backend, judge)
         beside = champion_of(self._versions, self._aliases, self._backend, name, version, champion)
         asked = [asked_base(subject)] if base else []
         asked.append(asked_version(self._backend, "tuned", subject))
@@ -112,17 +121,19 @@ class Evaluations:
                 asked_models=tuple(asked),
                 counts=counts,
                 judge=judging,
+                base_model=subject.job.request.base_model,
             ),
         )
-        judged_by = None if evaluation.judge is None else evaluation.judge.order.name
-        if judged_by != judge:
+        named_judge = None if evaluation.judge is None else evaluation.judge.order.name
+        if named_judge != judge:
             raise Conflict(
                 f"{name} version {version} is being evaluated on the suite {suite!r} "
-                f"{'without a judge' if judged_by is None else f'with the judge {judged_by}'}: {evaluation.id}.",
+                f"{'without a judge' if named_judge is None else f'with the judge {named_judge}'}: {evaluation.id}.",
                 hint="Wait for its end, or cancel it (`training-pipeline models cancel-evaluation`), then ask again.",
             )
-        backend.evaluate(evaluation.order)
-        return evaluation
+        if isinstance(backend, AsksForQuestions):
+            backend.evaluate(evaluation.order)
+        return evaluation  # of a backend that takes questions, whoever looks next begins it
 
     def of_version(self, name: str, version: str) -> list[Evaluation]:
         """The evaluations of a version, the newest first, those that run as they are now. Raises `NotFound`."""
@@ -148,11 +159,13 @@ class Evaluations:
     def settle_all(self) -> int:
         """Carry on every evaluation that has not ended; how many there are. One that cannot be stops no other.
 
-        What MLflow has not heard of yet, it is told.
+        What MLflow has not heard of yet, it is told; what lies at the backend for a run that is over is taken away.
         """
         found = records.active(self._store)
         for each in found:
             self.settle(each)
+        if self._staged is not None:
+            self._staged.forget_all()
         self._tracked.write_due()
         return len(found)
 
@@ -168,27 +181,44 @@ class Evaluations:
             if error.recurs:
                 self._fail(evaluation, error)
             else:
-                records.change(self._store, evaluation, message=error.message)
+                said = f"{error.message} {error.hint}".strip()
+                records.change(self._store, evaluation, message=said)
 
     def _settle(self, evaluation: Evaluation) -> None:
         try:
             state = self._backend.status(evaluation.id, 1)
-        except NotFound:
-            evaluating(self._backend).evaluate(evaluation.order)
+        except NotFound as error:
+            self._begin(evaluation, error)
             return
+        if evaluation.missing_since is not None:
+            records.change(self._store, evaluation, missing_since=None)
+        if state.status in TERMINAL and self._staged is not None:
+            self._staged.forget(evaluation)
         if state.lost and self._backend.recover(evaluation.id, 1):
             return
         if state.status is JobStatus.SUCCEEDED:
             self._finish(evaluation)
         elif state.status in _ENDED:
-            error = "It took too long and was stopped." if state.status is JobStatus.TIMEOUT else state.error
-            records.change(self._store, evaluation, status=_ENDED[state.status], message="", error=error)
-        elif state.asks_since is not None:
-            evaluating(self._backend).hand_over(evaluation.id, lambda: self._lines(evaluation), asked=state.asks_since)
+            why = "It took too long and was stopped." if state.status is JobStatus.TIMEOUT else state.error
+            records.change(self._store, evaluation, status=_ENDED[state.status], message="", error=why)
+        elif state.asks_since is not None and isinstance(self._backend, AsksForQuestions):
+            self._backend.hand_over(evaluation.id, lambda: self._lines(evaluation), asked=state.asks_since)
         else:
             self._watch(evaluation, state)
 
+    def _begin(self, evaluation: Evaluation, error: NotFound) -> None:
+        """Have a run begun that the backend does not know (`error`), unless it knew it once."""
+        backend = evaluating(self._backend)
+        if isinstance(backend, AsksForQuestions):
+            backend.evaluate(evaluation.order)
+        elif self._staged is not None and evaluation.backend_run_id is not None:
+            self._staged.missing(evaluation, error)
+        elif self._staged is not None:
+            self._staged.begin(evaluation, lambda: self._lines(evaluation))
+
     def _watch(self, evaluation: Evaluation, state: RunState) -> None:
+        if state.status is JobStatus.RUNNING and evaluation.status is EvaluationStatus.QUEUED and self._staged:
+            self._learned(evaluation)  # it did not ask when it got its compute, so the models are looked at anew
         status = EvaluationStatus.RUNNING if state.status is JobStatus.RUNNING else EvaluationStatus.QUEUED
         message = state.waits_for or state.message
         if (status, message) != (evaluation.status, evaluation.message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.evaluating import AsksForQuestions
 from training_pipeline.domain.errors import PipelineError, Tainted
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
@@ -70,9 +71,11 @@ class KeptModels:
             created_at=records.now(),
             asked_models=(asked,),
             counts=counts,
+            base_model=job.request.base_model,
         )
         records.add(self._store, evaluation)
-        backend.evaluate(evaluation.order)
+        if isinstance(backend, AsksForQuestions):
+            backend.evaluate(evaluation.order)
         return records.get(self._store, evaluation.id)
 
     def refuse(self, job_id: str, suite: str, half: Half | None, error: PipelineError, *, actor: str) -> Evaluation:

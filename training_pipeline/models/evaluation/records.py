@@ -112,12 +112,20 @@ class Evaluation(BaseModel):
     scores: dict[str, StoredScores] | None = None
     figures: tuple[StoredFigure, ...] | None = None
     judge: Judging | None = None
+    base_model: str | None = None
+    #: The run at a backend whose runs are sent their questions, and since when these may lie there.
+    backend_run_id: str | None = None
+    staged_at: datetime | None = None
+    #: Since when the backend does not know the run.
+    missing_since: datetime | None = None
+    #: When MLflow was told the figures.
+    logged_at: datetime | None = None
 
     @property
     def order(self) -> EvaluationOrder:
         """What the backend is to do. Pure."""
         judge = None if self.judge is None else self.judge.order
-        return EvaluationOrder(evaluation_id=self.id, models=self.asked_models, judge=judge)
+        return EvaluationOrder(evaluation_id=self.id, models=self.asked_models, base_model=self.base_model, judge=judge)
 
 
 def new_id(now: datetime) -> str:

@@ -7,11 +7,12 @@ from typing import Final, Literal
 
 from training_pipeline.backends.asking import AskedModel
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.backends.evaluating import Evaluating
-from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError
+from training_pipeline.backends.evaluating import Evaluating, TakesQuestions
+from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, PipelineError
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import required
+from training_pipeline.models.evaluation.judges import Judges, Judging
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.usable import require_usable
@@ -34,20 +35,41 @@ def evaluating(backend: FineTuningBackend) -> Evaluating:
     return backend
 
 
+def judged_by(judges: Judges, backend: Evaluating, name: str) -> Judging:
+    """The judge of this name; raises `InvalidRequest` where there is none, or the backend's runs cannot ask one."""
+    if isinstance(backend, TakesQuestions):
+        raise InvalidRequest(
+            "A judge cannot read answers that are given on Databricks.",
+            problems=[FieldProblem("/judge", "no_judge_there", "needs the local backend, where its key is")],
+            hint="Evaluate without a judge, or on an installation with the local backend.",
+        )
+    return judges.named(name)
+
+
 def asked_version(backend: FineTuningBackend, role: Literal["tuned", "champion"], subject: Subject) -> AskedModel:
-    """The version; raises `Conflict` where its files are not here. Looks for them."""
+    """The version; raises `Conflict` where its files are not where the backend's runs are. Looks for them."""
     version = subject.version
-    where = files.place(backend, subject.job, version.name, version.version)
-    return _asked(role, f"{version.name} version {version.version}", where, subject.record)
+    named = f"{version.name} version {version.version}"
+    return _asked(backend, role, named, (subject.job, version.name, version.version), subject.record)
 
 
 def asked_job(backend: FineTuningBackend, job: TrainingJob, record: LineageRecord) -> AskedModel:
     """The model that a job trained and did not register; raises `Conflict` where its files are not here. Looks."""
-    where = files.place(backend, job, job.request.model_name, "")
-    return _asked("tuned", f"The model of training job {job.id}", where, record)
+    named = f"The model of training job {job.id}"
+    return _asked(backend, "tuned", named, (job, job.request.model_name, ""), record)
 
 
-def _asked(role: Literal["tuned", "champion"], named: str, where: files.Place, record: LineageRecord) -> AskedModel:
+def _asked(
+    backend: FineTuningBackend,
+    role: Literal["tuned", "champion"],
+    named: str,
+    of: tuple[TrainingJob, str, str],
+    record: LineageRecord,
+) -> AskedModel:
+    job = of[0]
+    if isinstance(backend, TakesQuestions) and job.backend == backend.name:
+        return AskedModel(role=role, source=backend.source_of(*of), files=record.model_files or None)
+    where = files.place(backend, *of)
     if where.folder is None:
         raise Conflict(
             f"{named} cannot be asked: {where.unreadable}",
@@ -86,6 +108,7 @@ def asked_base(subject: Subject) -> AskedModel:
         config = subject.job.request.training_config
         dataset = required(subject.job.data.dataset, "dataset")
         made = {"train_file": str(dataset.train_file), "max_length": config["max_length"], "seed": config["seed"]}
+        made |= {"dataset_digest": dataset.digest, "train_sha256": dataset.train_sha256}
         return AskedModel(role="base", source=reference, built_in=made)
     facts = {} if record is None else {"revision": record.revision, "files": record.files}
     return AskedModel.model_validate({"role": "base", "source": reference, **facts})

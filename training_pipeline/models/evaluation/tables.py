@@ -47,6 +47,13 @@ model_evaluations = Table(
     Column("figures", JSONB),
     # A `judges.Judging`, with its results; null for none.
     Column("judge", JSONB),
+    # What all models come from; null for what was asked by an earlier release.
+    Column("base_model", Text),
+    # Of a backend whose runs are sent their questions: the run, since when these may lie there, until they are known to
+    # be gone, and since when the backend does not know the run.
+    Column("backend_run_id", Text),
+    Column("staged_at", DateTime(timezone=True)),
+    Column("missing_since", DateTime(timezone=True)),
     # When MLflow was told the figures.
     Column("logged_at", DateTime(timezone=True)),
     Index("ix_model_evaluations_model_name_model_version", "model_name", "model_version"),
@@ -54,6 +61,11 @@ model_evaluations = Table(
         "ix_model_evaluations_unlogged",
         "created_at",
         postgresql_where=text("status = 'succeeded' AND logged_at IS NULL"),
+    ),
+    Index(
+        "ix_model_evaluations_staged",
+        "staged_at",
+        postgresql_where=text("staged_at IS NOT NULL"),
     ),
     # One at a time of a version on a suite.
     Index(

@@ -1,7 +1,8 @@
 """The program on a GPU worker of Databricks: make sure that its model can be kept, fetch the dataset, train, register.
 
 What a worker has is set up for a run and gone with it, so everything that is to stay goes to the volume, to MLflow and
-to Unity Catalog. `python -m training_pipeline.sft --worker FILE`; the file says where things are.
+to Unity Catalog. `python -m training_pipeline.sft --worker FILE`; the file says where things are. Where it speaks of an
+evaluation, models answer questions instead (`evaluation_worker.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -36,14 +38,18 @@ def main(arguments: list[str]) -> int:
     # Volumes take whole files written from start to end, so the program works on the worker's own disk.
     work = Path(tempfile.mkdtemp(prefix="training-"))
     with contextlib.redirect_stderr(Masked(sys.stderr)):
-        return _worked(told, result_dir, work)
+        if "evaluation" not in told:
+            return _worked(told, result_dir, work)
+        from .evaluation_worker import worked
+
+        return worked(told, result_dir, work)
 
 
 def _worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
     name = told["register"]["name"] if told["register"] else None
     made = False
     try:
-        _require_volume(result_dir)
+        require_volume(result_dir)
         gpus = _require_gpus(told)
         made = name is not None and require_registry(name)
         # A model of several GPUs is divided among all that were paid for, whether or not one would hold it.
@@ -61,7 +67,7 @@ def _worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
     if made and code != SUCCEEDED:
         release(str(name))
     try:
-        _leave(result_dir / "result.json", result)
+        leave(result_dir / "result.json", result)
     except OSError as error:
         sys.stderr.write(f"No result could be left in {result_dir}: {type(error).__name__}: {error.strerror}\n")
         code = code or FAILED
@@ -69,7 +75,7 @@ def _worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
     return code
 
 
-def _require_volume(result_dir: Path) -> None:
+def require_volume(result_dir: Path) -> None:
     """Raise `TrainingFailed` where the result could not be left in the volume. Writes there, and takes it away."""
     probe = result_dir / "is-writable"
     try:
@@ -85,19 +91,24 @@ def _require_volume(result_dir: Path) -> None:
 
 def _fetched(told: dict[str, Any], work: Path, *, sharding: str) -> Path:
     """The program's configuration, with the dataset on this worker's disk and proved to be what was uploaded."""
-    config = {**told["config"], "run_dir": str(work / "run"), "sharding": sharding, "mlflow": _mlflow()}
+    config = {**told["config"], "run_dir": str(work / "run"), "sharding": sharding, "mlflow": mlflow_target()}
     for key, file in told["files"].items():
-        source, target = Path(file["path"]), work / Path(file["path"]).name
-        shutil.copyfile(source, target)
-        with target.open("rb") as copy:
-            digest = hashlib.file_digest(copy, "sha256").hexdigest()
-        if digest != file["sha256"]:
-            raise OSError(f"{source} is not the file that was uploaded: its SHA-256 is {digest}")
-        config[key] = str(target)
+        config[key] = str(fetched(file, work / Path(file["path"]).name))
         config[key.replace("_file", "_sha256")] = file["sha256"]  # the trainer reads the file again
     path = work / "config.json"
     path.write_text(json.dumps(config), encoding="utf-8")
     return path
+
+
+def fetched(file: Mapping[str, str], target: Path) -> Path:
+    """A file of the volume on this worker's disk. Raises `OSError` where it is not the one that was uploaded."""
+    source = Path(file["path"])
+    shutil.copyfile(source, target)
+    with target.open("rb") as copy:
+        digest = hashlib.file_digest(copy, "sha256").hexdigest()
+    if digest != file["sha256"]:
+        raise OSError(f"{source} is not the file that was uploaded: its SHA-256 is {digest}")
+    return target
 
 
 def _require_gpus(told: dict[str, Any]) -> int:
@@ -105,11 +116,19 @@ def _require_gpus(told: dict[str, Any]) -> int:
 
     Without any only the built-in model is trained, which proves the pipeline.
     """
+    return require_gpus(told, told["config"].get("base_model"))
+
+
+def require_gpus(told: dict[str, Any], base_model: str | None) -> int:
+    """The GPUs of this machine; raises `TrainingFailed` where it has fewer than were asked for.
+
+    Without any only the built-in model does.
+    """
     found, wanted = _gpus(), told.get("gpus") or 0
-    if found < wanted and (found or told["config"]["base_model"] != BUILTIN_TINY):
+    if found < wanted and (found or base_model != BUILTIN_TINY):
         raise TrainingFailed(
-            f"The worker has {found} GPUs, and {wanted} were requested: it would train slower than what is paid for, "
-            "or not at all. Create the job again; if it recurs, the image lacks CUDA or the accelerator is another one."
+            f"The worker has {found} GPUs, and {wanted} were requested: it would be slower than what is paid for, or "
+            "not work at all. Ask for it again; if it recurs, the image lacks CUDA or the accelerator is another one."
         )
     return found
 
@@ -121,11 +140,11 @@ def _gpus() -> int:
     return torch.cuda.device_count()
 
 
-def _mlflow() -> dict[str, str] | None:
+def mlflow_target() -> dict[str, str] | None:
     """The MLflow run that was made for this run; null, and no curves, where the platform made none."""
     run_id = os.environ.get("MLFLOW_RUN_ID")
     if not run_id:
-        sys.stderr.write("MLFLOW_RUN_ID is not set: the metrics of this training are not logged to MLflow.\n")
+        sys.stderr.write("MLFLOW_RUN_ID is not set: the metrics of this run are not logged to MLflow.\n")
         return None
     uri = os.environ.get("MLFLOW_TRACKING_URI") or "databricks"
     return {"tracking_uri": uri, "experiment_id": os.environ.get("MLFLOW_EXPERIMENT_ID") or "-", "run_id": run_id}
@@ -193,6 +212,7 @@ def _copied(model: Path, result_dir: Path) -> str:
     return str(target)
 
 
-def _leave(path: Path, result: dict[str, Any]) -> None:
+def leave(path: Path, result: dict[str, Any]) -> None:
+    """Tell in the volume how the run ended, without secrets."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(without_secrets(json.dumps(finite(result), allow_nan=False)), encoding="utf-8")

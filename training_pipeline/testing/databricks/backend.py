@@ -43,11 +43,12 @@ def backend_of(
     *,
     program: Path | None = STAND_IN_WORKER,
     options: Mapping[str, Any] | None = None,
+    scores: Path | None = None,
     **connection: Any,
 ) -> DatabricksBackend:
-    """A backend whose programs are stand-ins unless said otherwise."""
+    """A backend whose programs are stand-ins unless said otherwise; `scores` is where it keeps those of evaluations."""
     chosen = RunOptions(**{"volume": VOLUME, "accelerator": "GPU_1xA10", **(options or {})})
-    return DatabricksBackend(chosen, connection_to(workspace, **connection), DatabricksModels(), program)
+    return DatabricksBackend(chosen, connection_to(workspace, **connection), DatabricksModels(), program, scores=scores)
 
 
 def runs_of(workspace: Workspace) -> list[Run]:

@@ -229,8 +229,8 @@ TABLE_BEGINS: Final = "<!-- written by scripts/write_databricks_faults.py -->\n"
 TABLE_ENDS: Final = "<!-- until here -->\n"
 
 
-def in_page(page: str, new: str | None = None) -> str:
-    """The table in the page; with `new`, the page with that table instead. Pure."""
-    before, _, rest = page.partition(TABLE_BEGINS)
+def in_page(page: str, new: str | None = None, *, begins: str = TABLE_BEGINS) -> str:
+    """The table in the page after the line `begins`; with `new`, the page with that table instead. Pure."""
+    before, _, rest = page.partition(begins)
     old, _, after = rest.partition(TABLE_ENDS)
-    return old if new is None else before + TABLE_BEGINS + new + TABLE_ENDS + after
+    return old if new is None else before + begins + new + TABLE_ENDS + after

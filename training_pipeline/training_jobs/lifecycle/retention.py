@@ -2,12 +2,13 @@
 
 A dataset is needed as long as a job that is not over has it, and for ever once a model came of it: the lineage record
 of the model names it. What a run left is needed until its job is over, and for ever where the model itself lies in it.
-What no job of this installation knows is not ours to remove.
+What the run of an evaluation left is needed until that is over. What nobody in this installation knows is not ours to
+remove.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -44,13 +45,27 @@ class Verdict:
     size: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class KnownEvaluation:
+    """What is to be known of an evaluation to say whether what its run left is needed; no end where it is not over."""
+
+    id: str
+    finished_at: datetime | None
+
+
+def no_evaluation(evaluation_id: str) -> None:
+    """What an installation knows of evaluations where it has none."""
+    del evaluation_id
+
+
 @dataclass(frozen=True)
 class Retention:
-    """Removes from the volume what has not been needed for so many `days`."""
+    """Removes from the volume what has not been needed for so many `days`; `evaluation` tells of one by its id."""
 
     store: JobStore
     volume: VolumeFolders
     days: float
+    evaluation: Callable[[str], KnownEvaluation | None] = no_evaluation
 
     def verdicts(self, *, remove: bool, most: int | None = None) -> list[Verdict]:
         """What of each folder; with `remove` those that may be are removed, at most so many.
@@ -81,11 +96,15 @@ class Retention:
 
     def _verdict(self, folder: Folder) -> Verdict:
         now = datetime.now(UTC)
-        needed = needed_for(folder, self._jobs(folder), older_than=now - timedelta(days=self.days))
+        older_than = now - timedelta(days=self.days)
+        if folder.kind is Kind.EVALUATION:
+            needed = evaluation_needs(self.evaluation(folder.name), older_than=older_than)
+        else:
+            needed = needed_for(folder, self._jobs(folder), older_than=older_than)
         if needed is not None:
             return Verdict(folder, removed=False, why=needed)
         content = self.volume.content(folder)
-        needed = kept_for(folder, content, older_than=now - timedelta(days=self.days))
+        needed = kept_for(folder, content, older_than=older_than)
         why = needed or f"not needed for {self.days:g} days"
         return Verdict(folder, removed=needed is None, why=why, size=content.size)
 
@@ -122,6 +141,15 @@ def needed_for(folder: Folder, jobs: Collection[KnownJob], *, older_than: dateti
         if job.completed_at is None or job.completed_at > older_than:
             return f"job {job.id} ended too lately"
     return None
+
+
+def evaluation_needs(known: KnownEvaluation | None, *, older_than: datetime) -> str | None:
+    """What the folder of an evaluation is needed for; null for nothing. Pure."""
+    if known is None:
+        return "no evaluation of this installation knows it"
+    if known.finished_at is None:
+        return f"evaluation {known.id} is not over"
+    return f"evaluation {known.id} ended too lately" if known.finished_at > older_than else None
 
 
 def kept_for(folder: Folder, content: Content, *, older_than: datetime) -> str | None:

@@ -17,12 +17,18 @@ from training_pipeline.testing.databricks.backend import VOLUME, connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.jobs.jobs import new_job
-from training_pipeline.training_jobs.lifecycle.retention import KnownJob, Retention, kept_for, needed_for
+from training_pipeline.training_jobs.lifecycle.retention import (
+    KnownEvaluation,
+    KnownJob,
+    Retention,
+    kept_for,
+    needed_for,
+)
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 NOW = datetime(2026, 11, 28, tzinfo=UTC)
-DATASET, RUN = (Folder(kind, "n", f"/{kind}/n") for kind in Kind)
+DATASET, RUN, _ = (Folder(kind, "n", f"/{kind}/n") for kind in Kind)
 OLD = datetime.now(UTC) - timedelta(days=60)
 
 known = st.builds(
@@ -103,6 +109,29 @@ def test_what_nobody_needs_is_removed_and_nothing_else(store: JobStore, workspac
     retention.verdicts(remove=True)
     assert {folder.name for folder in folders.folders()} == looked.keys() - gone
     assert not any(verdict.removed for verdict in retention.verdicts(remove=True))
+
+
+def test_what_an_evaluation_left_is_needed_until_it_is_over(store: JobStore, workspace: Workspace) -> None:
+    lately = datetime.now(UTC) - timedelta(days=2)
+    ends = {"ev-old": OLD, "ev-new": lately, "ev-on": None}
+    for name in (*ends, "ev-other"):
+        put(workspace, f"evaluations/{name}/scores/tuned.parquet")
+        put(workspace, f"evaluations/{name}/result.json")
+
+    def known(name: str) -> KnownEvaluation | None:
+        return KnownEvaluation(name, ends[name]) if name in ends else None
+
+    folders = VolumeFolders(connection_to(workspace), VOLUME)
+    looked = Retention(store, folders, days=30, evaluation=known).verdicts(remove=True)
+    assert {verdict.folder.name: (verdict.removed, verdict.why) for verdict in looked} == {
+        "ev-old": (True, "not needed for 30 days"),
+        "ev-new": (False, "evaluation ev-new ended too lately"),
+        "ev-on": (False, "evaluation ev-on is not over"),
+        "ev-other": (False, "no evaluation of this installation knows it"),
+    }
+    assert [folder.name for folder in folders.folders()] == ["ev-new", "ev-on", "ev-other"]
+    (kept, *_) = Retention(store, folders, days=1).verdicts(remove=True)
+    assert not kept.removed, "nobody says that it is known"
 
 
 def test_a_folder_that_cannot_be_removed_keeps_no_other_from_it(store: JobStore, workspace: Workspace) -> None:
