@@ -11,7 +11,7 @@ from pydantic import Field
 from training_pipeline.domain import retrain_proposal as domain
 from training_pipeline.domain.estimate import estimate as estimates
 from training_pipeline.domain.model_version import Check as FoundCheck
-from training_pipeline.domain.model_version import Outcome, Verdict, VersionState, verdict
+from training_pipeline.domain.model_version import Cleanness, Outcome, VersionState, verdict
 from training_pipeline.models.versions.find import Registered
 from training_pipeline.models.versions.versions import Whole
 from training_pipeline.schemas.advice import Estimate
@@ -275,7 +275,7 @@ class ModelVersionVerification(Answer):
 
     name: str = Field(description="The model.", examples=["triage-model"])
     version: str = Field(description="Its version.", examples=["2"])
-    verdict: Verdict = Field(
+    verdict: Cleanness = Field(
         description="`not_clean` where any check failed, else `unknown` where any could not be made, else `clean`.",
         examples=["clean"],
     )

@@ -1,4 +1,4 @@
-"""Pages of one server on which nothing trains, in one browser: the header, the documentation, exports that are imported."""
+"""One server on which nothing trains, one browser: the header, the documentation, and exports that are imported."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_a_link_to_a_heading_and_an_unknown_page(person: Visitor) -> None:
 
 
 def _label_studio() -> list[dict[str, Any]]:
-    """Twelve tasks that a reviewer accepted, one that was cancelled, one that nobody has reviewed, one without answer."""
+    """Twelve tasks that a reviewer accepted, one cancelled, one that nobody has reviewed, one without answer."""
 
     def task(number: int, **annotation: Any) -> dict[str, Any]:
         answer = {"type": "textarea", "from_name": "reply", "to_name": "q", "value": {"text": [f"room {number}"]}}

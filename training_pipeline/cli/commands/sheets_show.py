@@ -1,4 +1,4 @@
-"""`training-pipeline sheets show` and `preview`: what may be trained on, here or by a REST API, without what was revoked."""
+"""`training-pipeline sheets show` and `preview`: what may be trained on, here or elsewhere, less what was revoked."""
 
 from __future__ import annotations
 
