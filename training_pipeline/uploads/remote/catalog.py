@@ -72,7 +72,7 @@ def _reads_by_its_own_settings(catalog: Any) -> None:
     """A table's own properties may name a class to read it with: they count for nothing here."""
     from pyiceberg.io import load_file_io
 
-    def load(properties: object = None, location: str | None = None, *_: object, **__: object) -> Any:
+    def load(_: object = None, location: str | None = None) -> Any:
         return load_file_io(catalog.properties, location)
 
     catalog._load_file_io = load

@@ -54,7 +54,7 @@ def metadata_files(location: BucketLocation, found: Sequence[Stat]) -> BucketLoc
 
 
 def table_name(location: BucketLocation) -> str:
-    """What a table is called: its folder, also where its metadata file was named; in a catalog, without its namespace."""
+    """What a table is called: its folder, also where its metadata file was named; in a catalog its own name."""
     if location.scheme == CATALOG:
         return location.key.rpartition(".")[2]
     parts = location.key.split("/")
