@@ -7,6 +7,9 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 RUN python -m venv /opt/venv
 COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY CHANGELOG.md SECURITY.md ./
+COPY docs/*.md ./docs/
+COPY clients/typescript/README.md ./clients/typescript/
 COPY training_pipeline ./training_pipeline
 RUN /opt/venv/bin/pip wheel --no-deps --wheel-dir dist . \
  && /opt/venv/bin/pip install --constraint constraints.txt "$(echo dist/*.whl)${EXTRAS}" \

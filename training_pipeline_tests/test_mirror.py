@@ -59,6 +59,7 @@ OF_THE_WHOLE: Final = {
     "web/test_csv_to_model.py",
     "web/test_import_page.py",
     "web/test_pages.py",
+    "web/test_quiet_pages.py",
     "web/test_studies_page.py",
     "web/test_promotion_page.py",
 }

@@ -84,9 +84,7 @@ class ModelParts(JobParts):
             TrackedFigures(self.store, self.tracking),
             Judges(self.settings.judges, self.settings.judge_max_classification),
             self.kept_models,
-            staged=Staged(self.store, self.database, self.backend)
-            if isinstance(self.backend, TakesQuestions)
-            else None,
+            staged=staged,
             refuse_near=self.refuse_near,
         )
 

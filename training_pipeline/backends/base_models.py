@@ -20,6 +20,8 @@ class BaseModelOffer(BaseModel):
     parameters: int | None = None
     context_length: int | None = None
     licence: str | None = None
+    #: Whether this machine's memory holds it, trained with LoRA; null where that is not known, or not asked of it.
+    fits: bool | None = None
     accelerators: tuple[str, ...] = ()
     default: bool = False
 

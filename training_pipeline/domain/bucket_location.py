@@ -30,6 +30,9 @@ _BUCKETS: Final = {
     "abfss": re.compile(rf"(?P<container>{_CONTAINER})@(?P<account>[a-z0-9]{{3,24}})\.dfs\.core\.windows\.net"),
     "az": re.compile(_CONTAINER),
 }
+#: A table of a catalog: `catalog://NAME/namespace.table`. Where its files lie, the catalog says.
+CATALOG: Final = "catalog"
+_CATALOG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _NUMBERS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)*")
 #: Letters that file systems for buckets take for a pattern, a version or a part of a URL.
 _SPECIAL: Final = frozenset("?#*[]\\")
@@ -87,10 +90,13 @@ def is_url(text: str) -> bool:
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
 
 
-def parse_location(text: str, *, whole_bucket: bool = False, this_machine: bool = False) -> BucketLocation:
+def parse_location(
+    text: str, *, whole_bucket: bool = False, this_machine: bool = False, catalog: bool = False
+) -> BucketLocation:
     """The location that a text names; raises `BadLocation`.
 
-    Only with `whole_bucket` the key may be missing, and only with `this_machine` a `file:` URL is one.
+    Only with `whole_bucket` the key may be missing, only with `this_machine` a `file:` URL is one, and only with
+    `catalog` a table by the name that a catalog has for it.
     """
     found = _URL.fullmatch(text)
     if found is None:
@@ -98,6 +104,8 @@ def parse_location(text: str, *, whole_bucket: bool = False, this_machine: bool 
     scheme = found["scheme"].lower()
     if scheme == "file" and this_machine:
         return _of_this_machine(found["rest"])
+    if scheme == CATALOG and catalog and found["rest"].startswith("//"):
+        return _in_catalog(found["rest"][2:], whole_catalog=whole_bucket)
     if scheme not in _SCHEMES or not found["rest"].startswith("//"):
         known = ", ".join(f"{name}://" for name in dict.fromkeys(_SCHEMES.values()))
         raise BadLocation(f"begins with {scheme}:, which is not read from here; {known} are")
@@ -117,7 +125,7 @@ def locations_in(listed: str) -> tuple[BucketLocation, ...]:
     found = []
     for one in filter(None, map(str.strip, listed.split(","))):
         try:
-            found.append(parse_location(one, whole_bucket=True))
+            found.append(parse_location(one, whole_bucket=True, catalog=True))
         except BadLocation as error:
             raise BadLocation(f"'{one[:200]}' {error}") from None
     return tuple(found)
@@ -126,6 +134,18 @@ def locations_in(listed: str) -> tuple[BucketLocation, ...]:
 def may_be_read(location: BucketLocation, prefixes: Iterable[BucketLocation]) -> bool:
     """Whether one of the prefixes covers the location. Of no prefixes, none does."""
     return any(location.is_within(prefix) for prefix in prefixes)
+
+
+def _in_catalog(rest: str, *, whole_catalog: bool) -> BucketLocation:
+    name, _, table = rest.partition("/")
+    if not _CATALOG.fullmatch(name):
+        raise BadLocation(f"'{name[:80]}' is no name of a catalog: letters, digits, '-' and '_'")
+    if not table and whole_catalog:
+        return BucketLocation(CATALOG, name, "")
+    _check_key(table)
+    if "/" in table or not all(table.split(".")) or "." not in table:
+        raise BadLocation("must be of the form catalog://NAME/namespace.table")
+    return BucketLocation(CATALOG, name, table)
 
 
 def _of_this_machine(rest: str) -> BucketLocation:

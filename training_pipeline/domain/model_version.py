@@ -60,7 +60,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-class Verdict(StrEnum):
+class Cleanness(StrEnum):
     """What came of all checks together."""
 
     CLEAN = "clean"
@@ -78,9 +78,9 @@ class Check(BaseModel):
     message: str
 
 
-def verdict(checks: Sequence[Check]) -> Verdict:
+def verdict(checks: Sequence[Check]) -> Cleanness:
     """One failure makes a version not clean; what cannot be looked at leaves it unknown. Pure."""
     outcomes = {check.outcome for check in checks}
     if Outcome.FAIL in outcomes:
-        return Verdict.NOT_CLEAN
-    return Verdict.UNKNOWN if Outcome.UNKNOWN in outcomes or not outcomes else Verdict.CLEAN
+        return Cleanness.NOT_CLEAN
+    return Cleanness.UNKNOWN if Outcome.UNKNOWN in outcomes or not outcomes else Cleanness.CLEAN

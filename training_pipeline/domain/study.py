@@ -68,6 +68,8 @@ _Words = Annotated[WordSearch, Field(strict=False)] | None
 class SearchSpace(Value):
     """What is searched: keys of training_config. What would change what the loss is measured on is not among them."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"warmup_ratio": {"low": 0.0, "high": 0.1}}})
+
     learning_rate: _Floats = Field(None, description="Peak learning rate; drawn by its logarithm.")
     epochs: _Ints = Field(None, description="Passes over the training split.")
     batch_size: _Ints = Field(None, description="Examples per optimizer step.")

@@ -88,10 +88,12 @@ class TrainingConfig(BaseModel):
         42, description="Seed for initialisation and shuffling.", examples=[42]
     )
     accelerator: Accelerator | Auto | None = Field(
-        "auto", description="Databricks: type of the GPU node; null for the local backend.", examples=["GPU_1xH100"]
+        "auto",
+        description="Databricks: type of the GPU node; null for the local backend.",
+        examples=["auto", "GPU_1xH100"],
     )
     accelerator_count: Annotated[int, Field(ge=1, le=64)] | Auto | None = Field(
-        "auto", description="Databricks: total number of GPUs; null for the local backend.", examples=[1]
+        "auto", description="Databricks: total number of GPUs; null for the local backend.", examples=["auto", 1]
     )
     timeout_minutes: Annotated[float, Field(gt=0, le=43200)] = Field(
         1440.0, description="Time limit in minutes; after it the job ends as `timeout`.", examples=[120.0]

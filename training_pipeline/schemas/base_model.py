@@ -15,6 +15,11 @@ class BaseModelOffer(Answer):
     parameters: int | None = Field(description="Number of parameters, if known.", examples=[500_000])
     context_length: int | None = Field(description="Maximum context length in tokens, if known.", examples=[2048])
     licence: str | None = Field(description="Licence, if known.", examples=["Apache-2.0"])
+    fits: bool | None = Field(
+        None,
+        description="Whether the memory of the machine that trains holds it, with LoRA; null where that is not known.",
+        examples=[True],
+    )
     accelerators: list[str] = Field(description="GPU nodes it fits on; empty for the local backend.", examples=[[]])
     default: bool = Field(description="Whether it is used if none is given.", examples=[True])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
-from training_pipeline.domain.model_version import Outcome, Verdict, VersionState, verdict
+from training_pipeline.domain.model_version import Cleanness, Outcome, VersionState, verdict
 from training_pipeline.schemas.advice import Estimate
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.schemas.evaluation import ModelEvaluation
@@ -277,7 +277,7 @@ class ModelVersionVerification(Answer):
 
     name: str = Field(description="The model.", examples=["triage-model"])
     version: str = Field(description="Its version.", examples=["2"])
-    verdict: Verdict = Field(
+    verdict: Cleanness = Field(
         description="`not_clean` where any check failed, else `unknown` where any could not be made, else `clean`.",
         examples=["clean"],
     )

@@ -24,7 +24,7 @@ JOB: Final = "tj-20261123-072145-9f3a2c"
 STUDY: Final = "triage-2026-11"
 _SPACE: Final[dict[str, Any]] = {
     "learning_rate": {"low": 0.00001, "high": 0.001},
-    "lora_rank": {"choices": [8, 16, 32]},
+    "epochs": {"choices": [1, 2, 3]},
 }
 
 

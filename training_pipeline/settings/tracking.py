@@ -13,4 +13,9 @@ class TrackingSettings(BaseModel):
     mlflow_tracking_uri: SecretStr | None = Field(
         None, description="MLflow server. Default: MLflow's tables in this installation's database."
     )
+    mlflow_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/@]+(/\S*)?$",
+        description="URL of MLflow's pages, for links. Default: the MLflow server, where there is one.",
+    )
     mlflow_experiment: str = Field("training_pipeline", description="MLflow experiment of the training runs.")

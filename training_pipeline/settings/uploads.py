@@ -39,7 +39,7 @@ class UploadSettings(BaseModel):
     import_from: str | None = Field(
         None,
         description="Prefixes of buckets that may be imported from with this machine's own credentials, separated by "
-        "commas, such as s3://acme-exports/reviewed. Default: none.",
+        "commas, such as s3://acme-exports/reviewed; catalog://NAME also of Iceberg. Default: none.",
     )
 
     @field_validator("import_from")

@@ -24,11 +24,11 @@ class Addresses:
         """The addresses that the settings name, else those where `up` listens. Pure."""
         tracking = settings.mlflow_tracking_uri.get_secret_value() if settings.mlflow_tracking_uri else ""
         # An address with a password in it is no link to show.
-        mlflow = tracking.rstrip("/") if tracking.startswith("http") and "@" not in tracking else ""
+        mlflow = settings.mlflow_url or (tracking if tracking.startswith("http") and "@" not in tracking else "")
         return cls(
             dagster=(settings.dagster_url or address(settings.webserver_host, settings.webserver_port)).rstrip("/"),
             page=(settings.api_public_url or address(settings.api_host, settings.api_port)).rstrip("/"),
-            mlflow=mlflow,
+            mlflow=mlflow.rstrip("/"),
         )
 
     def job(self, job_id: str) -> str:

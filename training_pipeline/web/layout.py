@@ -16,7 +16,7 @@ from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.schemas.problem import problem_of
 from training_pipeline.training_jobs.urls import Addresses
-from training_pipeline.web import urls
+from training_pipeline.web import documentation, urls
 from training_pipeline.web.elements import Tag, icon, link
 from training_pipeline.web.site import Site
 
@@ -69,6 +69,11 @@ def _header(site: Site, caller: Caller | None) -> None:
                 link("Models", urls.MODELS)
                 link("Revocations", urls.revocations())
                 link("Dagster", Addresses.of(site.settings).dagster)
+            with Tag("nav", classes="places help", aria_label="Help"):
+                version = site.app.version
+                link("Docs", urls.document(documentation.START))
+                link("API", urls.document(documentation.REFERENCE), title="API reference")
+                link(f"v{version}", urls.document(documentation.CHANGES), title=f"Version {version}: what has changed")
         Tag("span", classes="grow")
         theme = Tag("button", classes="icon-button", type="button", aria_label="Theme: system", title="Theme")
         theme.set(data_theme_button="")

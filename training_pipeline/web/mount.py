@@ -27,6 +27,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     from training_pipeline.web.pages import (
         compare,
         diff,
+        docs,
         errors,
         estimates,
         imports,
@@ -67,6 +68,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
         study,
         new_study,
         revocations,
+        docs,
         errors,
     ):
         page.register(site)

@@ -25,7 +25,13 @@ STUDIES: Final = f"{HOME}/studies"
 NEW_STUDY: Final = f"{HOME}/new-study"
 IMPORT: Final = f"{HOME}/import"
 ESTIMATES: Final = f"{HOME}/estimates"
+DOCUMENTS: Final = f"{HOME}/docs"
 _TEXT: Final = r"^[^\x00-\x1f\x7f]*$"
+
+
+def document(name: str, anchor: str = "") -> str:
+    """A page of the documentation, at one of its headings."""
+    return f"{DOCUMENTS}/{name}" + (f"#{anchor}" if anchor else "")
 
 
 def sheet(sheet_id: str) -> str:

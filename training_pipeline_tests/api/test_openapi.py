@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fastapi.testclient import TestClient
+
 from training_pipeline.api.app import PREFIX, create_app
+from training_pipeline.app.container import Services
 from training_pipeline.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -102,8 +105,6 @@ def test_everything_under_api_asks_who_is_there() -> None:
 
     app.state.authenticate = nobody
     app.state.services = object()
-    from fastapi.testclient import TestClient
-
     client = TestClient(app, raise_server_exceptions=False)  # not started: no services are opened
     body = {"training_sheet_id": "small", "model_name": "triage"}
     for method, template, _ in operations():
@@ -117,3 +118,58 @@ def test_everything_under_api_asks_who_is_there() -> None:
 def test_making_an_app_reads_and_writes_nothing(tmp_path: Path) -> None:
     create_app(Settings(state_dir=tmp_path / "none"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_makers_of_clients_can_read_it() -> None:
+    """No `const`, which some pass over; no two schemas of a title, which names a class; no name of a module."""
+
+    def consts(part: object, path: str) -> Iterator[str]:
+        if isinstance(part, dict):
+            yield from [path] if "const" in part else []
+            for name, value in part.items():
+                yield from consts(value, f"{path}/{name}")
+        elif isinstance(part, list):
+            for place, value in enumerate(part):
+                yield from consts(value, f"{path}/{place}")
+
+    assert list(consts(DOCUMENT, "")) == []
+    schemas = DOCUMENT["components"]["schemas"]
+    titles = [schema.get("title", name) for name, schema in schemas.items()]
+    assert {title for title in titles if titles.count(title) > 1} == set()
+    assert [name for name in schemas if "__" in name] == []
+
+
+#: What an installation has to have before it can be named: a job, a suite, a price list.
+TO_BE_MADE_FIRST = {"split_predecessor", "suite", "metric", "cost"}
+
+
+def request_like(schema: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+    """What somebody sends who copies the examples of the fields: of all, or of those that are required."""
+    fields = (
+        schema["properties"].items() if whole else [(name, schema["properties"][name]) for name in schema["required"]]
+    )
+    return {name: example(field) for name, field in fields if name not in TO_BE_MADE_FIRST}
+
+
+def example(field: dict[str, Any]) -> Any:
+    """The first example of a field, else of the schema that it names."""
+    if "examples" in field:
+        return field["examples"][0]
+    named = next(part["$ref"] for part in field.get("anyOf", [field]) if "$ref" in part)
+    schema = DOCUMENT["components"]["schemas"][named.rpartition("/")[2]]
+    return schema["example"] if "example" in schema else request_like(schema, whole=True)
+
+
+def test_examples_are_valid_requests_of_a_default_installation(settings: Settings, default_services: Services) -> None:
+    schemas = DOCUMENT["components"]["schemas"]
+    with TestClient(create_app(settings, default_services)) as client:
+        for path, name in [("jobs", "CreateTrainingJob"), ("studies", "CreateStudy")]:
+            schema = schemas[name]
+            bodies = [schema["example"], request_like(schema, whole=False), request_like(schema, whole=True)]
+            for body in bodies:
+                answer = client.post(f"{PREFIX}/{path}?dry_run=true", json=body)
+                assert answer.status_code == 200, (name, answer.json().get("errors"))
+        config = request_like(schemas["TrainingConfig-Input"], whole=True)
+        body = {**schemas["CreateTrainingJob"]["example"], "training_config": config}
+        answer = client.post(f"{PREFIX}/jobs?dry_run=true", json=body)
+        assert answer.status_code == 200, answer.json()

@@ -41,6 +41,13 @@ def test_no_link_leads_to_a_database_or_holds_a_password(uri: str | None, tmp_pa
     assert links.model_version(new_job(uc_model_name="m", uc_model_version="1")) is None
 
 
+def test_mlflow_pages_may_stand_elsewhere_than_its_records(tmp_path: Path) -> None:
+    for uri in (None, SecretStr("postgresql://u:secret@db/mlflow"), SecretStr("https://user:secret@mlflow")):
+        settings = Settings(state_dir=tmp_path, mlflow_tracking_uri=uri, mlflow_url="http://127.0.0.1:5000/")
+        job = new_job(mlflow_run_id="r", mlflow_experiment_id="1")
+        assert Addresses.of(settings).mlflow_run(job) == "http://127.0.0.1:5000/#/experiments/1/runs/r"
+
+
 def test_mlflow_pages_are_linked_where_there_are_some(tmp_path: Path) -> None:
     links = Addresses.of(Settings(state_dir=tmp_path, mlflow_tracking_uri=SecretStr("https://mlflow.example/")))
     job = new_job(mlflow_run_id="r", mlflow_experiment_id="1")

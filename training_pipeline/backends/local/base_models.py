@@ -13,6 +13,9 @@ from typing import Any, Final
 
 from training_pipeline.backends.base_models import BaseModelOffer
 from training_pipeline.backends.hub import Hub, licence_of_folder, of_hub
+from training_pipeline.backends.local.machine import Machine, this_machine
+from training_pipeline.backends.local.model_facts import parameters_of
+from training_pipeline.domain.advice.memory import weight_bytes
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.infra.json_file import read_json
@@ -27,6 +30,7 @@ _TINY_OFFER: Final = BaseModelOffer(
     ),
     parameters=TinySize().parameters,
     context_length=MIN_POSITIONS,
+    fits=True,
     default=True,
 )
 
@@ -49,10 +53,18 @@ class ModelCatalogue:
     Beside those a request may name what matches one of `allowed`: patterns of paths and of Hugging Face ids.
     """
 
-    def __init__(self, models_dir: Path | None, hub: Hub | None = None, *, allowed: Sequence[str] = ("*",)) -> None:
+    def __init__(
+        self,
+        models_dir: Path | None,
+        hub: Hub | None = None,
+        *,
+        allowed: Sequence[str] = ("*",),
+        machine: Machine | None = None,
+    ) -> None:
         self._models_dir = models_dir
         self._hub = hub or Hub()
         self._allowed = tuple(allowed)
+        self._machine = machine
 
     def offers(self) -> list[BaseModelOffer]:
         """The built-in model first, then the directories by name."""
@@ -166,7 +178,20 @@ class ModelCatalogue:
         config = _config(directory)
         architecture = (config.get("architectures") or [config.get("model_type") or "unknown architecture"])[0]
         description = f"{self._name(directory)} ({architecture}), from this machine's models directory"
-        return BaseModelOffer(id=str(directory), description=description, context_length=_context_length(config))
+        parameters = parameters_of(directory)
+        return BaseModelOffer(
+            id=str(directory),
+            description=description,
+            parameters=parameters,
+            context_length=_context_length(config),
+            licence=licence_of_folder(directory),
+            fits=None if parameters is None else fits(parameters, self._machine or this_machine()),
+        )
+
+
+def fits(parameters: int, machine: Machine) -> bool:
+    """Whether the memory holds the weights with what LoRA keeps beside them. Pure."""
+    return weight_bytes(parameters, lora=True, lean=machine.gpu) <= machine.memory_bytes
 
 
 def _at(directory: Path) -> ChosenModel:

@@ -20,7 +20,7 @@ from training_pipeline.cli.commands.options import Cursor, Json, Token, Url, pri
 from training_pipeline.cli.open_client import open_models
 from training_pipeline.cli.render import jobs
 from training_pipeline.cli.render import models as render
-from training_pipeline.domain.model_version import Verdict, VersionState
+from training_pipeline.domain.model_version import Cleanness, VersionState
 
 app = typer.Typer(
     help="List, show, verify, ask, audit, export, download, evaluate, promote, retrain versions; decide about them.",
@@ -28,7 +28,7 @@ app = typer.Typer(
 )
 
 #: What `verify` exits with.
-CODES: Final = {Verdict.CLEAN: 0, Verdict.NOT_CLEAN: 2, Verdict.UNKNOWN: 3}
+CODES: Final = {Cleanness.CLEAN: 0, Cleanness.NOT_CLEAN: 2, Cleanness.UNKNOWN: 3}
 
 Name = Annotated[str, typer.Argument(help="Full name of the model.")]
 Version = Annotated[str, typer.Argument(help="Its version.")]

@@ -12,15 +12,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from training_pipeline.app.sheet_source import file_sheets, sheet_source
-from training_pipeline.cli.commands import sheets_edit, sheets_versions
+from training_pipeline.cli.commands import sheets_edit, sheets_show, sheets_versions
 from training_pipeline.cli.commands.sheets_import import import_file, mapping_in
 from training_pipeline.cli.render.imported import found_as_json, show_found
-from training_pipeline.cli.render.sheet import report_as_json, show_head, show_report
-from training_pipeline.datasets.preview import preview as preview_lines
-from training_pipeline.datasets.summary import export_summary
+from training_pipeline.cli.render.sheet import report_as_json, show_report
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.rules.examples.chat_format import STATED_AT_IMPORT, Severity
-from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, SheetStatus
+from training_pipeline.domain.training_sheet import Reference, SheetStatus
 from training_pipeline.infra.files import is_file
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.files.checking import check as check_file
@@ -35,10 +33,10 @@ from training_pipeline.sheets.importing.request import ImportRequest
 
 app = typer.Typer(help="List, check, preview, import and review training sheets.", no_args_is_help=True)
 app.command("import")(import_file)
+sheets_show.add_to(app)
 sheets_edit.add_to(app)
 sheets_versions.add_to(app)
 
-SheetId = Annotated[str, typer.Argument(help="The training sheet's id.", metavar="ID")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -65,33 +63,6 @@ def list_sheets(json: Json = False) -> None:
     for error in broken.values():
         for problem in error.problems:
             console.print(f"{escape(problem.pointer)} {escape(problem.message)}", style="dim", highlight=False)
-
-
-@app.command()
-def show(sheet_id: SheetId, json: Json = False) -> None:
-    """Show a training sheet: its sources, how many pairs may be trained on, and why others may not."""
-    settings = Settings()
-    with sheet_source(settings).open(sheet_id) as opened:
-        sheet, summary = opened.sheet, export_summary(opened, settings.gate_policy)
-    if json:
-        both = {"training_sheet": sheet.model_dump(mode="json"), "digest": opened.digest}
-        typer.echo(jsonlib.dumps({**both, "export_summary": summary.model_dump(mode="json")}))
-        return
-    show_head(Console(), sheet, opened.digest, summary)
-
-
-@app.command()
-def preview(
-    sheet_id: SheetId,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of lines.")] = 5,
-) -> None:
-    """Print the training data as JSONL: only pairs that pass both gates."""
-    settings = Settings()
-    with sheet_source(settings).open(sheet_id) as opened:
-        if opened.sheet.status not in TRAINABLE_SHEETS:
-            typer.echo(f"This sheet cannot be trained on while its status is '{opened.sheet.status}'.", err=True)
-        for line in preview_lines(opened, settings.gate_policy, limit):
-            typer.echo(line)
 
 
 @app.command()

@@ -29,7 +29,8 @@ def import_file(
         str,
         typer.Argument(
             help="A JSONL, JSON, CSV, TSV, Excel, Parquet or Arrow file, a folder saved by `datasets`, or one with a "
-            "Delta or Iceberg table; or a URL of a file or table in a bucket: s3://, gs://, abfss:// or az://.",
+            "Delta or Iceberg table; or a URL of a file or table in a bucket: s3://, gs://, abfss:// or az://; or "
+            "catalog://NAME/namespace.table of Iceberg.",
             metavar="FILE|URL",
         ),
     ],

@@ -16,7 +16,7 @@ from training_pipeline.cli.render.job import facts, figure
 from training_pipeline.cli.render.jobs import more
 from training_pipeline.cli.render.lineage import SHORT
 from training_pipeline.domain.lineage import NOT_RECORDED
-from training_pipeline.domain.model_version import Outcome, Verdict, VersionState
+from training_pipeline.domain.model_version import Cleanness, Outcome, VersionState
 
 if TYPE_CHECKING:
     from training_pipeline.schemas.model_version import (
@@ -38,9 +38,9 @@ _STATES: Final = {
 }
 _OUTCOMES: Final = {Outcome.PASS: "green", Outcome.FAIL: "bold red", Outcome.UNKNOWN: "yellow"}
 _VERDICTS: Final = {
-    Verdict.CLEAN: ("It is clean.", "green"),
-    Verdict.NOT_CLEAN: ("It is NOT clean.", "bold red"),
-    Verdict.UNKNOWN: ("Not everything could be checked, so it is unknown whether it is clean.", "yellow"),
+    Cleanness.CLEAN: ("It is clean.", "green"),
+    Cleanness.NOT_CLEAN: ("It is NOT clean.", "bold red"),
+    Cleanness.UNKNOWN: ("Not everything could be checked, so it is unknown whether it is clean.", "yellow"),
 }
 #: So many evaluations are shown in a terminal; all are in the JSON.
 _EVALUATIONS: Final = 3

@@ -6,14 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
 from training_pipeline.cli.render import job
-from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.rules.examples.chat_format import Severity
-from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, Reference, TrainingSheet
+from training_pipeline.schemas.training_sheet import Reference, TrainingSheetDetails
 from training_pipeline.sheets.files.checking import CheckReport
 
 
@@ -49,13 +48,13 @@ def show_report(console: Console, data: Path, report: CheckReport) -> None:
     console.print(verdict, style="red" if report.errors else "yellow" if report.warnings else "green")
 
 
-def show_head(console: Console, sheet: TrainingSheet, digest: str, summary: ExportSummary) -> None:
-    """Print a sheet's head and its export summary."""
+def sheet_details(sheet: TrainingSheetDetails) -> RenderableType:
+    """A sheet's head and its export summary."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column()
-    grid.add_row("training sheet", f"{escape(sheet.name)} ({sheet.id})")
-    note = "" if sheet.status in TRAINABLE_SHEETS else ": cannot be trained on until it is approved"
+    grid.add_row("training sheet", f"{escape(sheet.name)} ({escape(sheet.id)})")
+    note = "" if sheet.trainable else ": cannot be trained on until it is approved"
     grid.add_row("status", f"{sheet.status}{note}")
     grid.add_row("source sheet", _reference(sheet.source_sheet))
     grid.add_row("prompt template", _reference(sheet.prompt_template))
@@ -66,9 +65,8 @@ def show_head(console: Console, sheet: TrainingSheet, digest: str, summary: Expo
     if sheet.evaluate_on:
         judge = f", with the judge {sheet.evaluate_judge}" if sheet.evaluate_judge else ""
         grid.add_row("evaluated on", escape(f"{sheet.evaluate_on}{judge}"))
-    grid.add_row("version", digest[:16])
-    console.print(grid)
-    console.print(job.of_gates(summary))
+    grid.add_row("version", sheet.digest[:16])
+    return Group(grid, job.of_gates(sheet.export_summary))
 
 
 def _reference(reference: Reference) -> str:

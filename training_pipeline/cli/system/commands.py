@@ -55,9 +55,10 @@ def down() -> None:
 
 def env() -> None:
     """Print `export` lines that point other tools to this installation: eval "$(training-pipeline env)"."""
-    from training_pipeline.cli.system.environment import prepare_environment
+    from training_pipeline.cli.system.environment import prepare_environment, tracking_environment
 
-    for name, value in prepare_environment(Settings()).items():
+    settings = Settings()
+    for name, value in {**prepare_environment(settings), **tracking_environment(settings)}.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 

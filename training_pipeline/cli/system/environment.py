@@ -38,6 +38,19 @@ def prepare_environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def tracking_environment(settings: Settings) -> dict[str, str]:
+    """The variable by which MLflow's own tools find the runs; none where jobs are trained on Databricks. Reads.
+
+    Not for our own processes: a trainer that had it would write runs of its own.
+    """
+    from training_pipeline.tracking.own_mlflow import SCHEMA  # here: few ask, and it brings MLflow's own parts
+
+    if settings.backend == "databricks":
+        return {}
+    uri = settings.mlflow_tracking_uri
+    return {"MLFLOW_TRACKING_URI": open_database(settings).url(SCHEMA) if uri is None else uri.get_secret_value()}
+
+
 def exported(settings: Settings) -> dict[str, str]:
     """The settings as environment variables: the state directory, and every other one that was set. Pure."""
     stated = {

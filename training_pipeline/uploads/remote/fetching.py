@@ -10,16 +10,18 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from training_pipeline.domain.bucket_location import BadLocation, BucketLocation, may_be_read, parse_location
+from training_pipeline.domain.bucket_location import CATALOG, BadLocation, BucketLocation, may_be_read, parse_location
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, SheetUnreadable
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.process import UploadNotRead, answer_of, died, error_of
-from training_pipeline.uploads.remote import copy, tables
+from training_pipeline.uploads.remote import catalog, copy, tables
+from training_pipeline.uploads.remote.catalog import CatalogTask, InCatalog
 from training_pipeline.uploads.remote.copy import Copied, CopyTask
 from training_pipeline.uploads.remote.copying import POINTER, not_allowed
 from training_pipeline.uploads.remote.iceberg import INDEX
@@ -41,7 +43,7 @@ _WITHHELD: Final = (
 #: Rounds in which a table says what it needs: of Iceberg the manifest list, the manifests, the files, and then none.
 _MOST_ROUNDS: Final = 5
 _FOLDER: Final = ".table"
-Answer = TypeVar("Answer", Copied, TableRead)
+Answer = TypeVar("Answer", Copied, TableRead, InCatalog)
 
 
 class Fetching:
@@ -64,17 +66,29 @@ class Fetching:
             return self._fetched(owner, location, self._prefixes, version)
 
     def fetch_here(self, owner: str, url: str, *, version: str | None = None) -> Upload:
-        """The same, for somebody at this machine: a table in one of its folders (`file:`) is read, too."""
+        """The same, for somebody at this machine: a table in one of its folders (`file:`) is read, too.
+
+        Any catalog that this person has described to pyiceberg may be asked; what it names in a bucket must lie below
+        the prefixes all the same.
+        """
         location = parsed(url, this_machine=True)
+        if location.scheme == CATALOG:
+            return self._fetched(owner, location, self._prefixes, version, here=True)
         if location.scheme != "file":
             return self.fetch(owner, url, version=version)
         return self._fetched(owner, location, (location,), version)
 
     def _fetched(
-        self, owner: str, location: BucketLocation, allowed: Sequence[BucketLocation], version: str | None
+        self,
+        owner: str,
+        location: BucketLocation,
+        allowed: Sequence[BucketLocation],
+        version: str | None,
+        *,
+        here: bool = False,
     ) -> Upload:
         with self._uploads.receive(owner, location.name) as receiving:
-            begun = _Fetch(receiving.upload, receiving.left, self._uploads.limits, allowed)
+            begun = _Fetch(receiving.upload, receiving.left, self._uploads.limits, allowed, here=here)
             origin = begun.fetch(location, version)
             receiving.fetched(origin)
         return self._uploads.get(receiving.upload.id, owner)
@@ -83,11 +97,15 @@ class Fetching:
 class _Fetch:
     """One fetch: what it may still take of bytes and of time."""
 
-    def __init__(self, upload: Upload, most: int, limits: UploadLimits, allowed: Sequence[BucketLocation]) -> None:
+    def __init__(
+        self, upload: Upload, most: int, limits: UploadLimits, allowed: Sequence[BucketLocation], *, here: bool = False
+    ) -> None:
         self._upload = upload
         self._left = most
         self._limits = limits
-        self._allowed = tuple(map(str, allowed))
+        # A table's files lie in buckets, whatever the catalog is that knows of it.
+        self._allowed = tuple(one for one in allowed if one.scheme != CATALOG)
+        self._here = here
         self._ends = time.monotonic() + limits.seconds
         self._folder = upload.folder / _FOLDER
         # Apart from our own files: who wrote a table chose the names of its files.
@@ -99,18 +117,31 @@ class _Fetch:
         self._folder.mkdir(mode=0o700)
         self._staged.mkdir(mode=0o700)
         try:
-            begun = self._copy(location, version=version)
+            home = self._in_catalog(location) if location.scheme == CATALOG else location
+            begun = self._copy(home, version=version)
             if begun.kind == "file":
                 if begun.start is None:
                     raise died(0, self._limits)
                 (self._staged / "file").replace(self._upload.file)
                 return of_file(begun.start)
-            return self._table(location, begun.kind, version)
+            return self._table(location, home, begun.kind, version)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _table(self, location: BucketLocation, kind: Kind, version: str | None) -> Origin:
-        target = self._upload.file.with_name(safe_name(f"{table_name(location)}.parquet"))
+    def _in_catalog(self, named: BucketLocation) -> BucketLocation:
+        """The metadata file of a table, as its catalog names it; of this machine only where somebody at it asks."""
+        task = CatalogTask(catalog=named.bucket, table=named.key, limits=self._now())
+        found = self._answered(catalog.PROGRAM, task, InCatalog, _with_credentials())
+        metadata = parse_location(_named(found.metadata), this_machine=True)
+        if self._here and metadata.scheme == "file":
+            folder = metadata.key.rpartition("/metadata/")[0] or metadata.key
+            self._allowed = (replace(metadata, key=folder),)
+        elif not may_be_read(metadata, self._allowed):
+            raise not_allowed(metadata)
+        return metadata
+
+    def _table(self, named: BucketLocation, location: BucketLocation, kind: Kind, version: str | None) -> Origin:
+        target = self._upload.file.with_name(safe_name(f"{table_name(named)}.parquet"))
         rows = self._folder / "rows"
         index: dict[str, str] = {}
         for _ in range(_MOST_ROUNDS):
@@ -120,7 +151,7 @@ class _Fetch:
                 self._upload.file.unlink()
                 rows.chmod(0o600)
                 rows.replace(target)
-                return of_table(str(location), kind, read.version, self._fetched)
+                return of_table(str(named), kind, read.version, self._fetched)
             if kind == "delta":
                 self._copy(location, files={_below(location, name): name for name in read.lacking})
             else:
@@ -136,14 +167,13 @@ class _Fetch:
         task = CopyTask(
             url=str(location),
             folder=self._staged,
-            allowed=self._allowed,
+            allowed=tuple(map(str, self._allowed)),
             most=self._left,
             limits=self._now(),
             version=version,
             files=files,
         )
-        given = {name: value for name, value in os.environ.items() if not name.startswith(_WITHHELD)}
-        done = self._answered(copy.PROGRAM, task, Copied, given)
+        done = self._answered(copy.PROGRAM, task, Copied, _with_credentials())
         self._left -= done.bytes
         self._fetched += done.bytes
         return done
@@ -168,10 +198,14 @@ class _Fetch:
         return self._limits.model_copy(update={"seconds": left})
 
 
+def _with_credentials() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(_WITHHELD)}
+
+
 def parsed(url: str, *, this_machine: bool = False) -> BucketLocation:
     """The location that a URL names; raises `InvalidRequest`. Pure."""
     try:
-        return parse_location(url, this_machine=this_machine)
+        return parse_location(url, this_machine=this_machine, catalog=True)
     except BadLocation as error:
         problem = FieldProblem(POINTER, "invalid", str(error))
         raise InvalidRequest("The location cannot be imported from.", problems=[problem]) from None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Final, Literal
 
-from training_pipeline.domain.bucket_location import BucketLocation, parse_location
+from training_pipeline.domain.bucket_location import CATALOG, BucketLocation, parse_location
 from training_pipeline.uploads.remote.copying import Stat, refused
 
 Kind = Literal["delta", "iceberg"]
@@ -54,7 +54,9 @@ def metadata_files(location: BucketLocation, found: Sequence[Stat]) -> BucketLoc
 
 
 def table_name(location: BucketLocation) -> str:
-    """What a table is called: its folder, also where its metadata file was named."""
+    """What a table is called: its folder, also where its metadata file was named; in a catalog its own name."""
+    if location.scheme == CATALOG:
+        return location.key.rpartition(".")[2]
     parts = location.key.split("/")
     if parts[-1].endswith(".metadata.json"):
         parts = parts[:-2] if parts[-2:-1] == ["metadata"] else parts[:-1]

@@ -195,6 +195,7 @@ class JobForm:
             field = self._fields.get(name)
             if isinstance(field, Widget):
                 field.resolve(value)
+                field.apply(applies=applies(name, plan.training_config))
         if self._split is not None:
             self._split.count(plan)
 
@@ -208,6 +209,13 @@ class JobForm:
 
     def _write_address(self) -> None:
         ui.navigate.history.replace(self._draft.address())
+
+
+def applies(name: str, config: Mapping[str, object]) -> bool:
+    """Whether a field changes anything where the configuration comes out like this. Pure."""
+    if name.startswith("lora_"):
+        return config.get("method") == "lora"
+    return not name.startswith("accelerator") or config.get(name) is not None
 
 
 def _kept(retried: TrainingJob) -> None:

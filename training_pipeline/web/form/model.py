@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from training_pipeline.schemas.base_model import BaseModelOffer, BaseModels
 from training_pipeline.schemas.training_sheet import DryRun
@@ -13,6 +13,10 @@ from training_pipeline.web.form.fields import request_fields, typed
 from training_pipeline.web.form.widgets import switch
 
 Changed = Callable[[str, str], Any]
+#: More base models than this can be searched.
+FEW: Final = 6
+#: What begins so is made here, to test the pipeline.
+BUILT_IN: Final = "builtin:"
 
 
 class Complaint:
@@ -32,30 +36,68 @@ class Complaint:
 
 
 class BaseModelChoice(Complaint):
-    """The base models on offer as cards; the recommended one is preselected."""
+    """The base models on offer as cards; the default is preselected. Many can be searched."""
 
     def __init__(self, models: BaseModels, asked: str, changed: Changed) -> None:
+        best = recommended(models.models)
+        self._cards: list[tuple[str, Tag]] = []
         with Tag("fieldset", classes="cards"):
             Tag("legend", "Base model", classes="field-name")
+            if len(models.models) > FEW:
+                search = Tag("input", type_="search", id_="search-models", aria_label="Search the base models")
+                search.set(placeholder="Search by name, licence or description", autocomplete="off")
+                search.when("input", lambda event: self._search(str(event.args)), VALUE, throttle=0.2)
             for offer in models.models:
-                _card(offer, chosen=offer.id == asked if asked else offer.default, changed=changed)
+                chosen = offer.id == asked if asked else offer.default
+                card = _card(offer, chosen=chosen, best=offer.id == best, changed=changed)
+                self._cards.append((" ".join((offer.id, offer.description, offer.licence or "")).casefold(), card))
+            self._none = Tag("p", "No base model matches.", classes="muted", role="status")
+            self._none.set_visibility(False)
         super().__init__()
 
+    def _search(self, text: str) -> None:
+        words = text.casefold().split()
+        found = 0
+        for said, card in self._cards:
+            shown = all(word in said for word in words)
+            card.set_visibility(shown)
+            found += shown
+        self._none.set_visibility(not found)
 
-def _card(offer: BaseModelOffer, *, chosen: bool, changed: Changed) -> None:
-    with Tag("label", classes="card"):
+
+def recommended(offers: Sequence[BaseModelOffer]) -> str | None:
+    """The default; in the place of one that only tests the pipeline, the largest real one that fits. Pure."""
+    default = next((offer for offer in offers if offer.default), None)
+    if default is not None and not default.id.startswith(BUILT_IN):
+        return default.id
+    real = [offer for offer in offers if offer.fits and not offer.id.startswith(BUILT_IN)]
+    best = max(real, key=lambda offer: offer.parameters or 0, default=default)
+    return None if best is None else best.id
+
+
+def facts_of(offer: BaseModelOffer) -> list[str]:
+    """Size, length, licence, and whether the machine that trains holds it. Pure."""
+    found = [f"{offer.parameters:,} parameters"] if offer.parameters else []
+    found += [f"up to {offer.context_length:,} tokens"] if offer.context_length else []
+    found += [f"licence {offer.licence}"] if offer.licence else []
+    if not offer.id.startswith(BUILT_IN) and offer.fits is not None:
+        found.append("fits this machine's memory" if offer.fits else "too large for this machine's memory")
+    return found
+
+
+def _card(offer: BaseModelOffer, *, chosen: bool, best: bool, changed: Changed) -> Tag:
+    with Tag("label", classes="card") as card:
         radio = Tag("input", type_="radio", name="base_model", value=offer.id, checked=chosen or None)
         radio.when("change", lambda: changed("base_model", "" if offer.default else offer.id))
         with Tag("span"):
             with Tag("span", classes="card-title"):
                 Tag("span", offer.id, classes="strong mono")
-                if offer.default:
+                if best:
                     Tag("span", "recommended", classes="tag good")
             Tag("span", offer.description, classes="help")
-            facts = [f"{offer.parameters:,} parameters"] if offer.parameters else []
-            facts += [f"up to {offer.context_length:,} tokens"] if offer.context_length else []
-            if facts:
+            if facts := facts_of(offer):
                 Tag("span", " · ".join(facts), classes="help")
+    return card
 
 
 class SplitPanel:

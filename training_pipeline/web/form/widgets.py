@@ -35,7 +35,8 @@ class Widget:
         self.field = field
         self._problem = f"problem-{field.name}"
         help_id = f"help-{field.name}"
-        with Tag("div", classes="form-field"):
+        self._value = value
+        with Tag("div", classes="form-field") as self._whole:
             Tag("label", field.title, classes="field-name", for_=f"field-{field.name}")
             if field.kind == "choice":
                 self._input = self._choice(value)
@@ -51,7 +52,7 @@ class Widget:
             self._input.set(aria_describedby=f"{help_id} {self._problem}")
             self._input.when(
                 "input",
-                lambda event: changed(field.name, str(event.args).strip()),
+                lambda event: self._typed(str(event.args).strip(), changed),
                 VALUE,
                 throttle=0.2,
                 leading_events=False,
@@ -83,8 +84,17 @@ class Widget:
         elif self._auto is not None:
             self._auto.say(words)
 
+    def apply(self, *, applies: bool) -> None:
+        """Hide a field that changes nothing. One in which something stands is shown, for that may be what is wrong."""
+        self._whole.set_visibility(applies or bool(self._value))
+
+    def _typed(self, text: str, changed: Changed) -> None:
+        self._value = text
+        changed(self.field.name, text)
+
     def put(self, text: str) -> None:
         """Write another text into the field, and show the field; the caller sees to what follows from it."""
+        self._value = text
         self._input.set(**{"^value": text})
         place = json.dumps(f"field-{self.field.name}")
         ui.run_javascript(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from training_pipeline.domain.model_version import MEANINGS, Outcome, Verdict, VersionState
-from training_pipeline.models.promotion.gate import Verdict as GateVerdict
+from training_pipeline.domain.model_version import MEANINGS, Cleanness, Outcome, VersionState
+from training_pipeline.models.promotion.gate import Verdict
 from training_pipeline.web.elements import word_badge
 
 #: Seconds that a page may take: the registry is asked first, and a server that was just started loads its client.
@@ -22,14 +22,14 @@ _OUTCOMES: Final = {
     Outcome.UNKNOWN: ("stopping", "hourglass"),
 }
 _GATE: Final = {
-    GateVerdict.SHIP: ("succeeded", "check"),
-    GateVerdict.DO_NOT_SHIP: ("failed", "alert"),
-    GateVerdict.NOT_ENOUGH_EVIDENCE: ("stopping", "hourglass"),
+    Verdict.SHIP: ("succeeded", "check"),
+    Verdict.DO_NOT_SHIP: ("failed", "alert"),
+    Verdict.NOT_ENOUGH_EVIDENCE: ("stopping", "hourglass"),
 }
 _VERDICTS: Final = {
-    Verdict.CLEAN: ("succeeded", "check", "clean"),
-    Verdict.NOT_CLEAN: ("failed", "alert", "not clean"),
-    Verdict.UNKNOWN: ("stopping", "hourglass", "unknown"),
+    Cleanness.CLEAN: ("succeeded", "check", "clean"),
+    Cleanness.NOT_CLEAN: ("failed", "alert", "not clean"),
+    Cleanness.UNKNOWN: ("stopping", "hourglass", "unknown"),
 }
 
 
@@ -43,12 +43,12 @@ def outcome_badge(outcome: Outcome) -> None:
     word_badge(*_OUTCOMES[outcome], str(outcome))
 
 
-def verdict_badge(verdict: Verdict) -> None:
+def verdict_badge(verdict: Cleanness) -> None:
     """The badge of all checks together."""
     word_badge(*_VERDICTS[verdict])
 
 
-def gate_badge(verdict: GateVerdict, *, passed: str | None = None) -> None:
+def gate_badge(verdict: Verdict, *, passed: str | None = None) -> None:
     """The badge of what a gate says; `passed` is another word for ship."""
-    word = passed if passed is not None and verdict is GateVerdict.SHIP else str(verdict)
+    word = passed if passed is not None and verdict is Verdict.SHIP else str(verdict)
     word_badge(*_GATE[verdict], word)

@@ -101,6 +101,11 @@ const TrainPage = (() => {
     emitEvent("address", { path: location.pathname, ...Object.fromEntries(new URLSearchParams(location.search)) }),
   );
 
+  // A page is made after it is loaded: what its address names is scrolled to once it is there.
+  const named = decodeURIComponent(location.hash.slice(1));
+  if (named && location.pathname.startsWith("/train/docs/"))
+    whenThere(named, (heading) => heading.scrollIntoView());
+
   return {
     say,
     theme: applyTheme,

@@ -8,6 +8,7 @@ import pytest
 
 from training_pipeline.backends.hub import HubModel
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
+from training_pipeline.backends.local.machine import Machine
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
@@ -125,3 +126,13 @@ def test_a_plan_refuses_everything_at_once_and_leaves_no_auto(tmp_path: Path) ->
     assert plan.base_model == BUILTIN_TINY
     assert (plan.config.epochs, plan.config.method, plan.config.max_length) == (8, "full", 384)
     assert plan.config.precision in {"bf16", "fp32"}
+
+
+def test_an_offer_says_size_licence_and_whether_the_memory_holds_it(models: Path) -> None:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [1000, 1000], "data_offsets": [0, 4_000_000]}}).encode()
+    (models / "small" / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header)
+    (models / "small" / "README.md").write_text("---\nlicense: apache-2.0\n---\n")
+    for memory, held in ((10**9, True), (10**6, False)):
+        tiny, unknown, small = ModelCatalogue(models, machine=Machine("m", memory, gpu=False)).offers()
+        assert (small.parameters, small.licence, small.fits) == (1_000_000, "apache-2.0", held)
+        assert (tiny.fits, unknown.parameters, unknown.licence, unknown.fits) == (True, None, None, None)

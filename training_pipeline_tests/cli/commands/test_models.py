@@ -11,7 +11,7 @@ import pytest
 from training_pipeline.app.container import Services
 from training_pipeline.cli.commands.models import CODES
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.domain.model_version import Check, Outcome, Verdict, verdict
+from training_pipeline.domain.model_version import Check, Cleanness, Outcome, verdict
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.testing.system.command_line import Command
@@ -71,4 +71,4 @@ def test_the_exit_code_says_whether_it_is_clean(
         assert f"Files: {outcome}." in seen
         found = json.loads(both(command, url, "verify", "triage", "2", "--json", code=CODES[verdict(checks)]))
         assert found["verdict"] == verdict(checks)
-    assert CODES == {Verdict.CLEAN: 0, Verdict.NOT_CLEAN: 2, Verdict.UNKNOWN: 3}
+    assert CODES == {Cleanness.CLEAN: 0, Cleanness.NOT_CLEAN: 2, Cleanness.UNKNOWN: 3}

@@ -49,27 +49,7 @@ def test_list_has_the_sample_and_names_what_cannot_be_read(tmp_path: Path) -> No
     assert ([sheet["id"] for sheet in listed["training_sheets"]], listed["unreadable"]) == (["sheet-123"], ["mine"])
 
 
-def test_show_counts_what_the_gates_let_through() -> None:
-    text = run("show", "sheet-123").stdout
-    for expected in (
-        "Document triage",
-        "Triage questions 3",
-        "contains PHI",
-        "440 pairs = 310 included + 130 excluded",
-    ):
-        assert expected in text
-    shown = json.loads(run("show", "sheet-123", "--json").stdout)
-    assert shown["export_summary"]["eligible"] == 310
-    assert len(shown["digest"]) == 64
-
-
-def test_preview_prints_the_jsonl_that_would_be_trained_on() -> None:
-    lines = run("preview", "sheet-123", "--limit", "310").stdout.splitlines()
-    assert len(lines) == 310
-    assert {tuple(json.loads(line)) for line in lines} == {("messages",)}
-    assert "Patient" not in "".join(lines)
-
-
+@pytest.mark.usefixtures("installed")
 def test_import_then_show_preview_and_check() -> None:
     done = run("import", foreign(), "--id", "sums", *STATED)
     assert "has 3 pairs" in done.stdout
@@ -89,6 +69,7 @@ def test_import_says_what_is_wrong_with_the_rows() -> None:
     assert "including duplicate examples: training-pipeline sheets check x" in text
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_sheet_that_may_not_be_trained_on_says_so() -> None:
     stated = [word if word != "approved" else "review" for word in STATED]
     run("import", foreign(), "--id", "sums", *stated)
@@ -118,6 +99,7 @@ def test_check_takes_a_sheet_by_any_of_its_files() -> None:
         assert run("check", f"state/sheets/{name}").exit_code == 0
 
 
+@pytest.mark.usefixtures("installed")
 def test_what_is_not_there() -> None:
     with pytest.raises(NotFound, match=r"no file nothing\.jsonl"):
         run("check", "nothing.jsonl")
@@ -133,6 +115,7 @@ def test_a_broken_head_is_named_by_field() -> None:
             run("check", name)
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_csv_with_yes_and_no_is_mapped_saved_and_read_again() -> None:
     Path("a.csv").write_text("Frage;Antwort;ok;approved_by\nq?;a;yes;Ann\nz?;b;no;Bo\n")
     stated = [word for word in STATED if word not in ("--allow", "training", "validation")]
@@ -231,11 +214,12 @@ def test_a_bucket_is_read_only_where_the_settings_allow_it(monkeypatch: pytest.M
         run("import", foreign(), "--id", "a", "--table-version", "3", *STATED)
 
 
+@pytest.mark.usefixtures("installed")
 def test_a_file_by_its_url_is_read_within_the_limits_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
     url = Path(foreign()).absolute().as_uri()
     assert "Nothing was written" in run("import", url, "--id", "sums", "--dry-run", *STATED).stdout
     assert "has 3 pairs" in run("import", url, "--id", "sums", *STATED).stdout
-    shown = json.loads(run("show", "sums", "--json").stdout)["training_sheet"]
+    shown = json.loads(run("show", "sums", "--json").stdout)
     assert shown["metadata"]["imported_from_url"] == url
     monkeypatch.setenv("TRAINING_PIPELINE_UPLOAD_MAX_ROWS", "2")
     with pytest.raises(SheetUnreadable, match="more than 2 rows") as refused:

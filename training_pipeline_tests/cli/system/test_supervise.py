@@ -206,6 +206,7 @@ def test_env_prints_lines_that_a_shell_understands(installation: Installation) -
     )
     assert shell.stdout == exported["DAGSTER_POSTGRES_URL"]
     assert "search_path%3Ddagster" in shell.stdout
+    assert exported["MLFLOW_TRACKING_URI"] == shell.stdout.replace("search_path%3Ddagster", "search_path%3Dmlflow")
 
 
 def test_down_never_asks_for_a_database_it_did_not_start(settings: Settings) -> None:
