@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
-from torment import Torment, load
+from busy import load
+from torment import Torment
 
 from training_pipeline.client.config import API_PATH, RemoteService
 from training_pipeline.client.http import HttpService

@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from torment import load
+from busy import load
 
 ROOT: Final = Path(__file__).parent.parent
 COMMANDS: Final = ("make demo", "make test")
