@@ -50,6 +50,7 @@ OF_THE_WHOLE: Final = {
     "test_databricks_system.py",
     "test_databricks_walk.py",
     "test_docs.py",
+    "test_floors.py",
     "test_fresh_clones.py",
     "test_mirror.py",
     "test_wheel.py",
