@@ -2,12 +2,13 @@
 
 Those of a job go into docs/databricks.md, those of reading a training sheet from tables into docs/unity_catalog.md.
 
-python scripts/write_databricks_faults.py [sql] [jobs]
+python scripts/write_databricks_faults.py [sql] [jobs] [asks]
 """
 
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from training_pipeline.infra.database import Database
@@ -15,6 +16,7 @@ from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.migrations import migrate
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from training_pipeline.testing.databricks import asking_walk
 from training_pipeline.testing.databricks.sql_walk import CONDITIONS, in_docs
 from training_pipeline.testing.databricks.sql_walk import Walk as SqlWalk
 from training_pipeline.testing.databricks.sql_walk import all_cells as all_sql_cells
@@ -26,7 +28,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> None:
-    tables = {"sql": write_sql, "jobs": write_jobs}
+    tables = {"sql": write_sql, "jobs": write_jobs, "asks": write_asks}
     for name in sys.argv[1:] or tables:
         tables[name]()
 
@@ -59,6 +61,15 @@ def write_jobs() -> None:
             mlflow.close()
             server.stop()
     print(f"{len(outcomes)} walks, {sum(outcome.runs > 1 for outcome in outcomes)} with more than one run.")
+
+
+def write_asks() -> None:
+    page = DOCS / "databricks.md"
+    with reachable_directory() as directory, ThreadPoolExecutor(8) as pool:
+        cells = [(call, fault) for call in asking_walk.CALLS for fault in asking_walk.FAULTS]
+        outcomes = list(pool.map(lambda cell: asking_walk.outcome(directory, *cell), cells))
+    page.write_text(asking_walk.in_page(page.read_text(), asking_walk.table(outcomes)))
+    print(f"{len(outcomes)} questions that belong to no job, with a fault.")
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ OF_THE_WHOLE: Final = {
     "compatibility/test_v0_1_0.py",
     "crashes/test_interrupted.py",
     "crashes/test_killed.py",
+    "databricks/test_asking.py",
     "databricks/test_bundle.py",
     "datasets/test_fuzz.py",
     "settings/test_settings.py",
