@@ -53,10 +53,12 @@ screenshots: $(VENV)/.local $(VENV)/.dev   ## take the pictures in docs/images a
 recording: $(VENV)/.local $(VENV)/.dev     ## record docs/images/demo.gif anew, in Chromium
 	$(BIN)/python scripts/record_demo.py
 
-audit:                      ## known security holes of every pinned dependency; asks pypi.org
+audit:                      ## known security holes of every locked dependency, and of the oldest allowed; asks pypi.org
 	$(PYTHON) -m venv build/tools
 	build/tools/bin/pip install --quiet 'pip-audit>=2.10,<3'
-	build/tools/bin/pip-audit --no-deps --disable-pip --requirement constraints.txt
+	build/tools/bin/python scripts/floors.py > build/floors.txt
+	build/tools/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt
+	build/tools/bin/pip-audit --strict --no-deps --disable-pip --requirement build/floors.txt
 
 dist: $(VENV)/.local        ## wheel, sdist, and what they stand on (CycloneDX) into dist/
 	$(PYTHON) -m venv build/tools

@@ -15,16 +15,16 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Final
 
 import psutil
+from busy import load
 from sqlalchemy.exc import DBAPIError
 
 from training_pipeline.backends.local.runs import Runs
@@ -59,7 +59,6 @@ MOST: Final = 2
 UP_SECONDS: Final = 900.0
 #: A job that has not ended so long after the last kill is lost.
 PATIENCE_SECONDS: Final = 1800.0
-BUSY: Final = "while True: pass"
 
 
 class Torment:
@@ -197,18 +196,6 @@ class Torment:
         versions = client.search_model_versions(f"run_id = '{job.handles.mlflow_run_id}'")
         if [str(version.version) for version in versions] != [job.result.uc_model_version]:
             yield "doubled" if len(versions) > 1 else "lost", f"{len(versions)} model versions"
-
-
-@contextmanager
-def load(processes: int) -> Iterator[None]:
-    """So many processes that do nothing but compute."""
-    busy = [subprocess.Popen([sys.executable, "-S", "-c", BUSY]) for _ in range(processes)]
-    try:
-        yield
-    finally:
-        for process in busy:
-            process.kill()
-            process.wait()
 
 
 def main() -> int:

@@ -3,12 +3,13 @@
 Those of a job and of an evaluation go into docs/databricks.md, those of reading a training sheet from tables into
 docs/unity_catalog.md.
 
-python scripts/write_databricks_faults.py [sql] [jobs] [evaluations]
+python scripts/write_databricks_faults.py [sql] [jobs] [evaluations] [asks]
 """
 
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.migrations import migrate
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from training_pipeline.testing.databricks import evaluation_walk
+from training_pipeline.testing.databricks import asking_walk, evaluation_walk
 from training_pipeline.testing.databricks.sql_walk import CONDITIONS, in_docs
 from training_pipeline.testing.databricks.sql_walk import Walk as SqlWalk
 from training_pipeline.testing.databricks.sql_walk import all_cells as all_sql_cells
@@ -29,7 +30,7 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> None:
-    tables = {"sql": write_sql, "jobs": write_jobs, "evaluations": write_evaluations}
+    tables = {"sql": write_sql, "jobs": write_jobs, "evaluations": write_evaluations, "asks": write_asks}
     for name in sys.argv[1:] or tables:
         tables[name]()
 
@@ -84,6 +85,15 @@ def write_evaluations() -> None:
     left = sum(outcome.left for outcome in outcomes)
     runs = sum(outcome.runs > 1 for outcome in outcomes)
     print(f"{len(outcomes)} evaluations, {runs} with more than one run, {left} texts left.")
+
+
+def write_asks() -> None:
+    page = DOCS / "databricks.md"
+    with reachable_directory() as directory, ThreadPoolExecutor(8) as pool:
+        cells = [(call, fault) for call in asking_walk.CALLS for fault in asking_walk.FAULTS]
+        outcomes = list(pool.map(lambda cell: asking_walk.outcome(directory, *cell), cells))
+    page.write_text(asking_walk.in_page(page.read_text(), asking_walk.table(outcomes)))
+    print(f"{len(outcomes)} questions that belong to no job, with a fault.")
 
 
 if __name__ == "__main__":

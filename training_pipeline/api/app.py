@@ -52,6 +52,7 @@ from training_pipeline.api.routes import (
     uses,
 )
 from training_pipeline.api.single_flight import SingleFlight
+from training_pipeline.api.turns import Turns
 from training_pipeline.app.container import Services
 from training_pipeline.app.everything import open_everything
 from training_pipeline.settings import Settings
@@ -81,6 +82,8 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     async def running(app: FastAPI) -> AsyncIterator[None]:
         opened = None if services is not None else await to_thread.run_sync(open_everything, settings)
         app.state.services = parts = services or cast("Services", opened)
+        # Whoever waits for half of the time of a request has the other half for its work.
+        app.state.creates = Turns(settings.api_creates_at_once, patience=settings.api_request_seconds / 2)
         try:
             sweeping = asyncio.create_task(_sweep(parts))
             try:

@@ -56,6 +56,12 @@ def of_response(url: str, response: httpx2.Response) -> PipelineError:
     return NotTheService(error, hint=_NOT_IT)
 
 
+def pause_of(response: httpx2.Response) -> float | None:
+    """Seconds after which the service says the request may be sent again; null where it does not say. Pure."""
+    stated = response.headers.get("retry-after", "")
+    return float(stated) if stated.isascii() and stated.isdigit() else None
+
+
 def of_transport(url: str, error: httpx2.RequestError) -> Unavailable:
     """The error behind a request that got no answer. Pure."""
     if isinstance(error, httpx2.ConnectTimeout):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import random
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from types import TracebackType
@@ -17,6 +19,10 @@ from training_pipeline.client.config import API_PATH, RemoteService
 CONNECT_SECONDS: Final = 10.0
 #: A little more than the service itself gives a request (TRAINING_PIPELINE_API_REQUEST_SECONDS).
 ANSWER_SECONDS: Final = 75.0
+#: A request that may be sent again is, until the pauses between add up to this.
+AGAIN_SECONDS: Final = 300.0
+#: The share of a pause that is added at random at most, so that many do not come back at once.
+JITTER: Final = 0.5
 #: A stream that is silent for this long, without a heartbeat, is taken for dead.
 SILENCE_SECONDS: Final = 60.0
 
@@ -26,8 +32,15 @@ M = TypeVar("M", bound=BaseModel)
 class HttpService:
     """One service, over connections that are kept until the context is left. It follows no redirect."""
 
-    def __init__(self, remote: RemoteService, *, transport: httpx2.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        remote: RemoteService,
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.url = remote.url
+        self._sleep = sleep
         headers = {"Accept": "application/json", "User-Agent": f"training-pipeline/{version('training_pipeline')}"}
         if remote.token is not None:
             headers["Authorization"] = f"Bearer {remote.token.get_secret_value()}"
@@ -67,16 +80,27 @@ class HttpService:
         params: Mapping[str, Any] | None = None,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        again: Collection[str] = (),
     ) -> httpx2.Response:
-        """The answer to one request; parameters that are None are left out. Raises `PipelineError`."""
+        """The answer to one request; parameters that are None are left out. Raises `PipelineError`.
+
+        A request that may be sent again, as one with an idempotency key, is sent again where it is refused with one of
+        the codes `again`: after as many seconds as the answer says, and until they add up to `AGAIN_SECONDS`.
+        """
         stated = {name: value for name, value in (params or {}).items() if value is not None}
-        try:
-            response = self._client.request(method, path, params=stated, json=body, headers=headers)
-        except httpx2.RequestError as error:
-            raise errors.of_transport(self.url, error) from None
-        if not response.is_success or "json" not in response.headers.get("content-type", ""):
-            raise errors.of_response(self.url, response)
-        return response
+        waited = 0.0
+        while True:
+            try:
+                response = self._client.request(method, path, params=stated, json=body, headers=headers)
+            except httpx2.RequestError as error:
+                raise errors.of_transport(self.url, error) from None
+            if response.is_success and "json" in response.headers.get("content-type", ""):
+                return response
+            refused, pause = errors.of_response(self.url, response), errors.pause_of(response)
+            if refused.code not in again or pause is None or waited + pause > AGAIN_SECONDS:
+                raise refused
+            waited += pause
+            self._sleep(pause * (1 + random.uniform(0, JITTER)))  # noqa: S311 - no secret
 
     def read(self, model: type[M], content: bytes | str) -> M:
         """JSON of the service as a model; raises `NotTheService` where it is none of this release's."""

@@ -33,6 +33,9 @@ _PAGE: Final = 25
 #: As many runs of ours as are worth a page of everybody's.
 _FEW: Final = 5
 
+#: Where a list showed less than half of our runs, they are asked for by id so many times before it is tried again.
+_UNLISTED: Final = 10
+
 #: A run as a backend is asked about it: job id and attempt.
 Key = tuple[str, int]
 
@@ -53,6 +56,7 @@ class Runs:
         self._connection = connection
         self._known: dict[Key, Known] = {}
         self._me: str | None = None
+        self._unlisted = 0
         #: What is stored of runs that other processes submitted.
         self.stored: StoredHandles = lambda _: {}
 
@@ -118,13 +122,16 @@ class Runs:
         """Those of the runs that are under way, in far fewer calls than there are runs; some may be left out.
 
         Everybody's active runs are listed, for there is no list of ours: only where we have several runs, and of a
-        busy workspace no more pages than a fifth of them.
+        busy workspace no more pages than a fifth of them. Where that shows few of ours, it is left for some looks.
         """
         from databricks.sdk.service.jobs import RunType
 
         self._recall(keys)
         wanted = {known.run_id: key for key in keys if (known := self._known.get(key))}
         if len(wanted) < _FEW:
+            return {}
+        if self._unlisted:
+            self._unlisted -= 1
             return {}
         found: dict[Key, jobs.BaseRun] = {}
         most = _PAGE * -(-len(wanted) // _FEW)
@@ -138,6 +145,8 @@ class Runs:
                     found[key] = run
                 if len(found) == len(wanted):
                     break
+        if 2 * len(found) < len(wanted):
+            self._unlisted = _UNLISTED
         return found
 
     def get(self, key: Key) -> jobs.Run:

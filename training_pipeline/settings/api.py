@@ -16,6 +16,9 @@ class ApiSettings(BaseModel):
     api_request_seconds: float = Field(
         60.0, gt=0, description="Time limit of a request in seconds; after it the answer is 503."
     )
+    api_creates_at_once: int = Field(
+        4, ge=1, description="Number of training jobs that are created at the same time; other requests wait in order."
+    )
     api_requests_per_second: float = Field(
         200.0, gt=0, description="Sustained rate limit of one caller; bursts may be ten times as large."
     )

@@ -49,4 +49,4 @@ class Site:
     def client(self, connection: HTTPConnection) -> PageClient:
         """The client of whoever sent this: the shell has asked who that is."""
         caller: Caller = connection.state.page_caller
-        return PageClient(LocalClient(self.services, caller), self.flights)
+        return PageClient(LocalClient(self.services, caller), self.flights, self.app.state.creates)

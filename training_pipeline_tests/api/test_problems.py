@@ -58,7 +58,8 @@ def test_everything_that_is_wrong_is_said_at_once(client: TestClient) -> None:
 
 def test_of_very_many_problems_the_first_are_told_and_how_many_more(client: TestClient) -> None:
     unknown = {f"k{number}": "\0" for number in range(30_000)}
-    for body, code in ((dict.fromkeys(unknown, 1), "extra_forbidden"), (unknown, "unstorable_text")):
+    twice = dict.fromkeys([*unknown, *(f"x{number}" for number in range(30_000))], 1)
+    for body, code in ((twice, "extra_forbidden"), (unknown, "unstorable_text")):
         for whole in (body, {"training_sheet_id": "small", "model_name": "m", "training_config": body}):
             answer = client.post(JOBS, json=whole)
             problem(answer, 422, "invalid_request")
@@ -67,7 +68,7 @@ def test_of_very_many_problems_the_first_are_told_and_how_many_more(client: Test
             assert {error["location"] for error in errors} == {"body"}
             assert code in {error["code"] for error in errors[:100]}
             assert errors[-1]["code"] == "more_problems"
-            assert re.fullmatch(r"there are 29,90\d more problems, which are not listed", errors[-1]["detail"])
+            assert re.fullmatch(r"there are (29|59),90\d more problems, which are not listed", errors[-1]["detail"])
 
 
 @pytest.mark.parametrize(("body", "pointer"), [([1], ""), ({**GOOD, "a/b~": 1}, "/a~1b~0")])

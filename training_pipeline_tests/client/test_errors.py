@@ -134,6 +134,57 @@ def test_a_lost_answer_to_a_creation_can_be_asked_for_again() -> None:
     assert asked[0].headers["Authorization"] == f"Bearer {TOKEN}"
 
 
+BUSY = ("too_many_creates", "time_limit", "too_many_requests", "idempotency_key_in_use")
+
+
+def busy(code: str, **headers: str) -> httpx2.Response:
+    """What a service says that has no time for a request."""
+    status = {"too_many_requests": 429, "idempotency_key_in_use": 409}.get(code, 503)
+    answer = problem(status, code, "busy")(httpx2.Request("POST", URL))
+    answer.headers.update({"Retry-After": "2"} | headers)
+    return answer
+
+
+def test_a_busy_service_is_asked_again_for_the_same_job_when_it_says() -> None:
+    asked: list[httpx2.Request] = []
+    pauses: list[float] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        if len(asked) <= len(BUSY):
+            return busy(BUSY[len(asked) - 1])
+        made = {"Content-Type": "application/json"}
+        return httpx2.Response(201, content=job().model_dump_json(), headers=made)
+
+    with service(handler, sleep=pauses.append) as http:
+        assert RemoteClient(http).create({"training_sheet_id": "small"}).job.id == "tj-1"
+    assert len({request.headers["Idempotency-Key"] for request in asked}) == 1
+    assert len(asked) == len(BUSY) + 1
+    assert all(2 <= pause <= 3 for pause in pauses)
+
+
+def test_a_service_that_stays_busy_is_given_up() -> None:
+    asked, pauses = [], list[float]()
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return busy("too_many_creates", **{"Retry-After": "100"})
+
+    with service(handler, sleep=pauses.append) as http, pytest.raises(Unavailable, match="busy"):
+        RemoteClient(http).create({"training_sheet_id": "small"})
+    assert (len(asked), len(pauses)) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    "answer", [busy("unavailable"), busy("invalid_request"), busy("too_many_creates", **{"Retry-After": "soon"})]
+)
+def test_nothing_else_is_asked_again(answer: httpx2.Response) -> None:
+    pauses: list[float] = []
+    with service(lambda _: answer, sleep=pauses.append) as http, pytest.raises(PipelineError):
+        RemoteClient(http).create({"training_sheet_id": "small"})
+    assert pauses == []
+
+
 def test_nobody_listens_there(command: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closing:
         address = f"http://127.0.0.1:{closing.getsockname()[1]}"

@@ -14,6 +14,7 @@ from training_pipeline.backends.handles import Handle
 from training_pipeline.backends.run_state import RunState
 from training_pipeline.backends.submission import Submission
 from training_pipeline.databricks.backend import DatabricksBackend
+from training_pipeline.databricks.program import TASK, mark, run_name
 from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, NotFound
 from training_pipeline.domain.job import TERMINAL, Handles, JobStatus
 from training_pipeline.testing.databricks.backend import backend_of, runs_of, workspace_with_volume
@@ -166,6 +167,39 @@ def test_in_a_busy_workspace_few_pages_are_looked_at(
     calls = len(workspace.calls)
     assert later.statuses(keys) == {}
     assert [call.name for call in workspace.calls[calls:]] == ["jobs/runs/list"] * 2
+
+
+@pytest.mark.parametrize("others", [0, 250, 5000])
+def test_what_a_look_at_a_hundred_runs_costs_after_a_restart(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path, others: int
+) -> None:
+    """No call answers for many runs by their ids: it is the list of everybody's, cut short, or a call for each."""
+    jobs(workspace).wait_seconds = 600
+    keys = [(f"tj-20261123-072145-{number:06d}", 1) for number in range(100)]
+    backend.submit(asked(tmp_path, job_id=keys[0][0]))
+    mine = only(workspace)
+    handles = {}
+    for key in keys:
+        number = workspace.number()
+        request = {**mine.request, "run_name": run_name(*key), "tasks": [{"task_key": TASK, "description": mark(*key)}]}
+        jobs(workspace).runs[number] = Run(number, workspace.number(), request, mine.user)
+        handles[key] = Handles(backend_run_id=str(number))
+    for _ in range(others):
+        number = workspace.number()
+        jobs(workspace).runs[number] = Run(number, workspace.number(), {**mine.request, "run_name": "other"}, "x")
+    later = backend_of(workspace)
+    later.handles_from(lambda runs: {key: handles[key] for key in runs})
+    pages = []
+    for _ in range(3):
+        calls = len(workspace.calls)
+        states = later.statuses(keys)
+        made = [call.name for call in workspace.calls[calls:] if call.name.startswith("jobs/")]
+        assert set(made) <= {"jobs/runs/list"}
+        pages.append((len(made), len(states)))
+    assert pages == {0: [(4, 100)] * 3, 250: [(14, 100)] * 3, 5000: [(20, 0), (0, 0), (0, 0)]}[others]
+    calls = len(workspace.calls)
+    assert later.status(*keys[7]).status is JobStatus.QUEUED
+    assert [call.name for call in workspace.calls[calls:]][:1] == ["jobs/runs/get"], "by its id, not looked for"
 
 
 @pytest.mark.parametrize("forged", ["creator", "description", "task_key"])

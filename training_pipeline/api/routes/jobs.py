@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Body, Query, Request, Response
 from pydantic import StringConstraints
 
 from training_pipeline.api.deps import client_for
 from training_pipeline.api.parameters import Cursor, IdempotencyKey, JobId, PageNumber, PageRows
+from training_pipeline.api.turns import Turns, repeated
 from training_pipeline.client.jobs.base import Created
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.annotations import MOST_TAGS
@@ -21,6 +24,7 @@ from training_pipeline.schemas.requests import (
 )
 from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
 from training_pipeline.schemas.training_sheet import DryRun
+from training_pipeline.training_jobs.store.idempotency import body_hash
 from training_pipeline.training_jobs.store.queries import JobSort
 
 router = APIRouter(tags=["training jobs"])
@@ -46,7 +50,7 @@ LOCATION: dict[str, Any] = {
         409: {},
     },
 )
-def create_training_job(
+async def create_training_job(
     request: Request,
     client: Annotated[LocalClient, client_for(LocalClient.create)],
     body: Annotated[CreateTrainingJob, Body(strict=False)],
@@ -55,8 +59,12 @@ def create_training_job(
 ) -> Response:
     """Create a training job. All fields are validated at once, and every "auto" is replaced by the value used."""
     if dry_run:
-        return Response(client.plan(body).model_dump_json(), media_type="application/json")
-    return _created(request, client.create(body, idempotency_key=idempotency_key))
+        plan = await to_thread.run_sync(client.plan, body)
+        return Response(plan.model_dump_json(), media_type="application/json")
+    asked = body_hash("create", body.model_dump(mode="json", exclude_unset=True))
+    return await _created(
+        request, client, idempotency_key, asked, lambda: client.create(body, idempotency_key=idempotency_key)
+    )
 
 
 @router.get("/jobs", operation_id="listTrainingJobs")
@@ -169,7 +177,7 @@ def finish_training_job(client: Annotated[LocalClient, client_for(LocalClient.fi
     response_model=TrainingJob,
     responses={201: {"description": "The new job; `retry_of` is the job it retries.", "headers": LOCATION}, 409: {}},
 )
-def retry_training_job(
+async def retry_training_job(
     request: Request,
     client: Annotated[LocalClient, client_for(LocalClient.retry)],
     job_id: JobId,
@@ -178,11 +186,22 @@ def retry_training_job(
 ) -> Response:
     """Create a new job from one that failed, was cancelled or timed out, with optional changes."""
     changes = {} if body is None else body.training_config.model_dump(exclude_unset=True)
-    return _created(request, client.retry(job_id, changes=changes, idempotency_key=idempotency_key))
+    asked = body_hash(f"retry {job_id}", changes)
+    return await _created(
+        request,
+        client,
+        idempotency_key,
+        asked,
+        lambda: client.retry(job_id, changes=changes, idempotency_key=idempotency_key),
+    )
 
 
-def _created(request: Request, created: Created) -> Response:
-    """201 with the new job, or with the one that the same request made before."""
+async def _created(
+    request: Request, client: LocalClient, key: str | None, asked: str, create: Callable[[], Created]
+) -> Response:
+    """201 with the new job, or with the one that the same request made before or is about to make."""
+    turns: Turns[Created] = request.app.state.creates
+    created, joined = await turns.take(create, key=repeated(client.caller, key, asked))
     path = request.app.url_path_for("get_training_job", job_id=created.job.id)
-    headers = {"Location": str(path), **({"Idempotent-Replayed": "true"} if created.replayed else {})}
+    headers = {"Location": str(path), **({"Idempotent-Replayed": "true"} if created.replayed or joined else {})}
     return Response(created.job.model_dump_json(), 201, headers=headers, media_type="application/json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 from training_pipeline.client.http import OverHttp
@@ -28,12 +28,19 @@ from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJ
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.training_jobs.store.queries import JobSort
 
+#: The service is busy, or at work on it: nothing was refused. With its key the request makes one job, however often
+#: it is sent.
+_AGAIN: Final = frozenset({"too_many_creates", "time_limit", "idempotency_key_in_use", "too_many_requests"})
+
 
 class RemoteJobs(OverHttp):
     """`Jobs` over HTTP."""
 
     def create(self, body: Mapping[str, Any], *, idempotency_key: str | None = None) -> Created:
-        """See `Client`. Without a key it makes one up, and names it where the answer is lost."""
+        """See `Client`. Without a key it makes one up, and names it where the answer is lost.
+
+        A service that is busy is asked again, for five minutes at most.
+        """
         return self._create("/jobs", body, idempotency_key)
 
     def plan(self, body: Mapping[str, Any]) -> DryRun:
@@ -192,7 +199,7 @@ class RemoteJobs(OverHttp):
     def _create(self, path: str, body: Mapping[str, Any], key: str | None) -> Created:
         key = key or str(uuid.uuid4())
         try:
-            response = self._service.send("POST", path, body=body, headers={"Idempotency-Key": key})
+            response = self._service.send("POST", path, body=body, headers={"Idempotency-Key": key}, again=_AGAIN)
         except Unavailable as error:
             again = f"Repeat it with `--idempotency-key {key}` to avoid a second job."
             raise Unavailable(error.message, hint="\n".join(filter(None, [error.hint, again]))) from None

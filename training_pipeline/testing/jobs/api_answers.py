@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -46,7 +47,9 @@ def event(number: int, kind: EventType = EventType.INFO) -> TrainingJobEvent:
     )
 
 
-def service(handler: Callable[[httpx2.Request], httpx2.Response]) -> HttpService:
+def service(
+    handler: Callable[[httpx2.Request], httpx2.Response], *, sleep: Callable[[float], None] = time.sleep
+) -> HttpService:
     """A client of a service that answers with `handler`."""
     remote = RemoteService(url=URL, token=SecretStr(TOKEN))
-    return HttpService(remote, transport=httpx2.MockTransport(handler))
+    return HttpService(remote, transport=httpx2.MockTransport(handler), sleep=sleep)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.plan import Plan
-from training_pipeline.datasets.summary import export_summary
+from training_pipeline.datasets.sheet_summaries import SheetSummaries
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.job import JobStatus, ResolvedRequest, TrainingData, TrainingJob
@@ -18,7 +18,7 @@ from training_pipeline.domain.job_id import new_job_id
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest
-from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
+from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, fresh_split_warning, split_of
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
@@ -57,6 +57,7 @@ class NewJobs:
         self._policy = policy
         self._min_pairs = min_pairs
         self._withdrawn = withdrawn
+        self._summaries = SheetSummaries(source, policy, withdrawn)
         self._clock = clock
         self._advisor = Advisor(backend)
         self._estimator = estimator
@@ -123,8 +124,8 @@ class NewJobs:
 
         Raises `InvalidRequest`, `NotFound` for an unknown training sheet, and `SheetUnreadable`.
         """
-        with self._source.open(request.training_sheet_id) as opened:
-            sheet, digest, summary = opened.sheet, opened.digest, self._counted(opened)
+        counted = self._summaries.count(request.training_sheet_id, most=COUNTED_AT_ONCE)
+        sheet, digest, summary = counted.sheet, counted.digest, counted.summary
         plan = self._resolved(request, summary)
         train_pairs = _train_pairs(request, summary)
         validation_pairs = None if train_pairs is None or summary is None else summary.eligible - train_pairs
@@ -185,13 +186,6 @@ class NewJobs:
         if not request.fresh_split:
             return None
         return last_succeeded(self._store, request.training_sheet_id, request.model_name)
-
-    def _counted(self, opened: OpenSheet) -> ExportSummary | None:
-        with opened.engine.fetch(opened.pairs.aggregate(pairs=opened.pairs.count())) as counted:
-            small = counted.to_pyarrow()["pairs"][0].as_py() <= COUNTED_AT_ONCE
-        if not small:
-            return None
-        return export_summary(opened, self._policy, withdrawn=self._withdrawn(opened.sheet.id))
 
     def _resolved(self, request: JobRequest, summary: ExportSummary | None) -> Plan:
         return self._backend.plan(

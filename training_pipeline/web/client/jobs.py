@@ -158,12 +158,12 @@ class JobCalls(PageCalls):
     async def create(self, request: Mapping[str, Any], *, draft: str) -> TrainingJob:
         """The new job; with the same draft and request, the one that the first call created."""
         key = _key(draft, "create", request)
-        return (await thread(self.local.create, request, idempotency_key=key)).job
+        return (await self.created(key, partial(self.local.create, request, idempotency_key=key))).job
 
     async def retry(self, job_id: str, changes: Mapping[str, Any], *, draft: str) -> TrainingJob:
         """A new job like this one; the same for the same draft and changes."""
         key = _key(draft, f"retry {job_id}", changes)
-        return (await thread(self.local.retry, job_id, changes=changes, idempotency_key=key)).job
+        return (await self.created(key, partial(self.local.retry, job_id, changes=changes, idempotency_key=key))).job
 
     async def cancel(self, job_id: str, *, reason: str) -> None:
         """Cancel a job, or request a cancel."""

@@ -3,17 +3,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import pytest
 from fastapi.testclient import TestClient
 
 from training_pipeline.api.app import create_app
 from training_pipeline.api.single_flight import SingleFlight
+from training_pipeline.api.turns import Turns
 from training_pipeline.app.container import Services
+from training_pipeline.backends.plan import Plan
 from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import API, JOBS, accepted, post
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
@@ -193,6 +196,92 @@ def test_one_key_at_the_same_moment_makes_one_job(client: TestClient) -> None:
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"idempotency_key_in_use"}
     assert len({answer.json()["id"] for answer in answers if answer.status_code == 201}) == 1
     assert client.get(JOBS).json()["total"] == 1
+
+
+class SlowPlan(ScriptedBackend):
+    """Plans a job only when it is let, and counts how many it plans at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let, self.planning, self.most, self.lock = threading.Event(), 0, 0, threading.Lock()
+
+    def plan(self, base_model: str | None, config: TrainingConfig, *, train_pairs: int | None) -> Plan:
+        with self.lock:
+            self.planning += 1
+            self.most = max(self.most, self.planning)
+        assert self.let.wait(20)
+        with self.lock:
+            self.planning -= 1
+        return super().plan(base_model, config, train_pairs=train_pairs)
+
+
+class TestBurst:
+    BODY: ClassVar = {"training_sheet_id": "small", "model_name": "triage"}
+
+    @pytest.fixture
+    def backend(self) -> SlowPlan:
+        return SlowPlan()
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"api_creates_at_once": 2})
+
+    def test_a_burst_is_created_in_turns_while_others_are_answered(self, client: TestClient, backend: SlowPlan) -> None:
+        with ThreadPoolExecutor(100) as pool:
+            asking = [pool.submit(client.post, JOBS, json=self.BODY) for _ in range(60)]
+            until(lambda: backend.planning == 2, what="that two are at work")
+            assert client.get("/healthz").status_code == 200
+            assert client.get(JOBS).json()["total"] == 0  # which needs a thread
+            backend.let.set()
+            assert {one.result().status_code for one in asking} == {201}
+        assert (client.get(JOBS).json()["total"], backend.most) == (60, 2)
+
+    def test_beyond_those_who_wait_it_is_503_at_once_and_nothing_is_lost_or_doubled(
+        self, client: TestClient, backend: SlowPlan
+    ) -> None:
+        client.app.state.creates = Turns(2, waiting=3, patience=20)  # type: ignore[attr-defined]
+        refused = threading.Event()
+
+        def create(number: int) -> int:
+            while True:
+                answer = client.post(JOBS, json=self.BODY, headers={"Idempotency-Key": f"job-{number}"})
+                if answer.status_code == 201:
+                    return number
+                assert (answer.status_code, answer.json()["code"]) == (503, "too_many_creates")
+                assert answer.headers["Retry-After"].isdigit()
+                refused.set()
+
+        with ThreadPoolExecutor(40) as pool:
+            asking = [pool.submit(create, number) for number in range(40)]
+            assert refused.wait(20)
+            backend.let.set()
+            assert [one.result() for one in asking] == list(range(40))
+        assert client.get(JOBS).json()["total"] == 40
+
+    def test_a_repetition_joins_the_request_that_is_at_work(self, client: TestClient, backend: SlowPlan) -> None:
+        key = {"Idempotency-Key": "k"}
+        turns = client.app.state.creates = Joining(2, patience=20)  # type: ignore[attr-defined]
+        with ThreadPoolExecutor(8) as pool:
+            asking = [pool.submit(client.post, JOBS, json=self.BODY, headers=key) for _ in range(8)]
+            until(lambda: turns.asked == 8, what="that all ask")
+            other = client.post(JOBS, json={**self.BODY, "model_name": "another"}, headers=key)
+            assert (other.status_code, other.json()["code"]) == (409, "idempotency_key_in_use")
+            backend.let.set()
+            answers = [one.result() for one in asking]
+        assert {answer.status_code for answer in answers} == {201}
+        assert len({answer.content for answer in answers}) == 1
+        assert sorted(answer.headers.get("Idempotent-Replayed", "no") for answer in answers) == ["no", *["true"] * 7]
+        assert client.get(JOBS).json()["total"] == 1
+
+
+class Joining(Turns[T]):
+    """Counts who asks."""
+
+    asked = 0
+
+    async def take(self, call: Callable[[], T], *, key: tuple[str, ...] | None = None) -> tuple[T, bool]:
+        self.asked += 1
+        return await super().take(call, key=key)
 
 
 class Slow(ScriptedBackend):

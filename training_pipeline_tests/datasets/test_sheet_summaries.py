@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Barrier, Event
+from typing import ClassVar
+
+import pytest
+
+from training_pipeline.datasets import sheet_summaries
+from training_pipeline.datasets.sheet_summaries import SheetSummaries
+from training_pipeline.datasets.summary import export_summary
+from training_pipeline.domain.errors import NotFound, SheetUnreadable
+from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.revocations import NOTHING, Withdrawn
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.domain.training_sheet import TrainingSheet
+from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline.testing.polling import until
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+
+POLICY = GatePolicy()
+MOST = 1000
+
+
+class Opening(FileTrainingSheets):
+    """Counts how often a sheet is opened, and has happen what is told right before."""
+
+    opened = 0
+    happening: ClassVar[list[Callable[[], object]]] = []
+
+    @contextmanager
+    def open(self, sheet_id: str) -> Iterator[OpenSheet]:
+        type(self).opened += 1
+        while self.happening:
+            self.happening.pop()()
+        with super().open(sheet_id) as found:
+            yield found
+
+
+class Unstamped:
+    """The same sheets, of a source that cannot say fast whether one is still what it was."""
+
+    def __init__(self, source: Opening) -> None:
+        self._source = source
+
+    def list(self) -> list[TrainingSheet]:
+        return self._source.list()
+
+    def get(self, sheet_id: str) -> TrainingSheet:
+        return self._source.get(sheet_id)
+
+    @contextmanager
+    def open(self, sheet_id: str) -> Iterator[OpenSheet]:
+        with self._source.open(sheet_id) as found:
+            yield found
+
+
+class Judging:
+    """Counts how often the pairs are judged; waits to be let go on where it is told to."""
+
+    def __init__(self) -> None:
+        self.times, self.let = 0, Event()
+        self.let.set()
+
+    def __call__(self, opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdrawn) -> ExportSummary:
+        self.times += 1
+        assert self.let.wait(20)
+        return export_summary(opened, policy, withdrawn=withdrawn)
+
+
+@pytest.fixture
+def judging(monkeypatch: pytest.MonkeyPatch) -> Judging:
+    found = Judging()
+    monkeypatch.setattr(sheet_summaries, "export_summary", found)
+    monkeypatch.setattr(Opening, "opened", 0)
+    return found
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Opening:
+    write_sheet(tmp_path, "small", rows(40))
+    return Opening([tmp_path])
+
+
+def summaries(source: Opening | Unstamped, withdrawn: Withdrawn = NOTHING) -> SheetSummaries:
+    return SheetSummaries(source, POLICY, lambda _: withdrawn)
+
+
+def test_a_version_is_opened_and_judged_once(source: Opening, judging: Judging) -> None:
+    found = summaries(source)
+    first = found.count("small", most=MOST)
+    assert first.summary is not None
+    assert (first.sheet.id, first.summary.total, first.summary.eligible) == ("small", 40, 40)
+    assert found.count("small", most=MOST) is first
+    assert (source.opened, judging.times) == (1, 1)
+
+
+def test_all_who_ask_at_once_share_one_judging(source: Opening, judging: Judging) -> None:
+    found, together = summaries(source), Barrier(8)
+    judging.let.clear()
+
+    def ask() -> str:
+        together.wait(20)
+        return found.count("small", most=MOST).digest
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(ask) for _ in range(8)]
+        until(lambda: judging.times == 1, what="the judging")
+        judging.let.set()
+        assert len({one.result(20) for one in asking}) == 1
+    assert (source.opened, judging.times) == (1, 1)
+
+
+def test_where_a_source_has_no_stamps_a_sheet_is_opened_each_time_and_judged_once(
+    source: Opening, judging: Judging
+) -> None:
+    found = summaries(Unstamped(source))
+    assert found.count("small", most=MOST) == found.count("small", most=MOST)
+    assert (source.opened, judging.times) == (2, 1)
+
+
+def test_a_changed_sheet_is_judged_anew(source: Opening, judging: Judging, tmp_path: Path) -> None:
+    found = summaries(source)
+    before = found.count("small", most=MOST)
+    write_sheet(tmp_path, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
+    after = found.count("small", most=MOST)
+    assert after.summary is not None
+    assert (after.summary.eligible, after.digest == before.digest, judging.times) == (39, False, 2)
+
+
+def test_a_sheet_that_changes_before_it_is_opened_is_not_taken_for_what_it_was(
+    source: Opening, judging: Judging, tmp_path: Path
+) -> None:
+    found, stamp = summaries(source), source.stamp("small")
+    head = (tmp_path / "small.yaml").read_bytes()
+    source.happening.append(lambda: (tmp_path / "small.yaml").write_bytes(head + b"# looked through\n"))
+    seen = found.count("small", most=MOST)
+    (tmp_path / "small.yaml").write_bytes(head)  # and its stamp is what it was at first
+    assert source.stamp("small") == stamp
+    assert found.count("small", most=MOST).digest != seen.digest
+
+
+def test_what_is_withdrawn_counts_at_once(source: Opening, judging: Judging) -> None:
+    withdrawn = NOTHING
+    found = SheetSummaries(source, POLICY, lambda _: withdrawn)
+    assert found.count("small", most=MOST).summary is not None
+    with source.open("small") as opened:
+        pair_id = opened.pairs.limit(1).to_pandas()["pair_id"][0]
+    withdrawn = Withdrawn(named=(("pair", pair_id),))
+    counted = found.count("small", most=MOST).summary
+    assert counted is not None
+    assert counted.excluded[Reason.REVOKED] == 1
+
+
+def test_a_sheet_with_more_pairs_is_not_judged(source: Opening, judging: Judging) -> None:
+    found = summaries(source)
+    assert found.count("small", most=39).summary is None
+    assert judging.times == 0
+    assert found.count("small", most=40).summary is not None
+
+
+def test_what_is_wrong_is_told_each_time_until_it_is_mended(source: Opening, judging: Judging, tmp_path: Path) -> None:
+    found = summaries(source)
+    with pytest.raises(NotFound):
+        found.count("none", most=MOST)
+    whole = (tmp_path / "small.jsonl").read_bytes()
+    (tmp_path / "small.jsonl").write_bytes(whole + b"{")
+    for _ in range(2):
+        with pytest.raises(SheetUnreadable):
+            found.count("small", most=MOST)
+    (tmp_path / "small.jsonl").write_bytes(whole)
+    assert found.count("small", most=MOST).summary is not None
