@@ -361,6 +361,10 @@ def batches(given: argparse.Namespace) -> Iterator[tuple[Any, Any, Any]]:
 
 
 def order_of(given: argparse.Namespace, lengths: list[int]) -> list[int]:
+    if given.contender == "loop, grouped":
+        from training_pipeline.sft.training.by_length import ByLength
+
+        return list(ByLength(lengths, seed=SEED, batch=given.batch))
     import torch
 
     return [int(place) for place in torch.randperm(len(lengths))]
