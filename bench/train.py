@@ -8,7 +8,7 @@ optimizer, batch size and number format.
 Each contender is a process of its own with one thread, which trains only while it is its turn; the turns of a round
 follow each other, in another order each round, so that a busy machine hits all alike. Every contender sees every pair
 once, so all of them train on the same tokens in the end. Tokens are those that are no padding. Seconds of the
-processor leave out what other programs did to the clock, and have in them what our program does beside its steps. The
+processor leave out that other programs had it, and have in them what our program does beside its steps. The
 pairs are random words as many as questions and answers in words of primary-school arithmetic have (9 to 183 and 4 to
 216), their lengths log-normal as there.
 
@@ -123,7 +123,9 @@ def measure(folder: Path, given: argparse.Namespace) -> dict[str, list[dict[str,
                 assert stdin is not None
                 stdin.write("go\n")
                 stdin.flush()
-                turns[name].append(hear(name))
+                told = hear(name)
+                turns[name].append(told)
+                print(f"round {number + 1}, {name}: {told}", flush=True)
     finally:
         for process in processes.values():
             if process.stdin:
@@ -253,17 +255,16 @@ def configuration(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def counted(turns: Turns, trainer: Any) -> Any:
-    """A callback that tells `turns` of each step, with the tokens that the collator put into it."""
+    """A callback that tells `turns` of each step; the trainer tells it the tokens that the step trains on."""
     from transformers import TrainerCallback
 
-    collate = trainer.data_collator
+    training_step = trainer.training_step
 
-    def counting(examples: list[dict[str, Any]]) -> Any:
-        # accelerate takes a batch more than is trained; over 240 steps it is nothing
-        turns.tokens += sum(len(example["input_ids"]) for example in examples)
-        return collate(examples)
+    def counting(model: Any, inputs: dict[str, Any], *others: Any) -> Any:
+        turns.tokens += int(inputs["attention_mask"].sum())
+        return training_step(model, inputs, *others)
 
-    trainer.data_collator = counting
+    trainer.training_step = counting
 
     class Step(TrainerCallback):
         def on_step_end(self, *_: Any, **__: Any) -> None:
