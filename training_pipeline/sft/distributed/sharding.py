@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from accelerate.data_loader import SeedableRandomSampler
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.utils.data import Sampler
@@ -145,14 +144,14 @@ def filled(rows: Dataset, multiple: int, token: int) -> Dataset:
 
 
 class FilledBatches(Sampler[int]):
-    """The order in which one process would take `examples`, each batch filled up to `room` with what teaches nothing.
+    """The `order` in which one process would take examples, each batch filled up to `room` with what teaches nothing.
 
     So all processes together take the same steps as one would, whether or not a batch can be divided among them.
     """
 
-    def __init__(self, examples: int, *, seed: int, batch: int, room: int) -> None:
-        self._order = SeedableRandomSampler(range(examples), data_seed=seed)
-        self._examples, self._batch, self._room = examples, batch, room
+    def __init__(self, order: Any, *, batch: int, room: int) -> None:
+        self._order = order
+        self._examples, self._batch, self._room = len(order), batch, room
 
     def __iter__(self) -> Iterator[int]:
         order = iter(self._order)

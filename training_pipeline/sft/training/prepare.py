@@ -11,7 +11,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow.compute as pc
 import torch
+from accelerate.data_loader import SeedableRandomSampler
 from datasets import Dataset
 from peft import LoraConfig
 from transformers import PrinterCallback, set_seed
@@ -30,6 +32,7 @@ from ..integrity import refuse_other_base_model, refuse_other_file, sha256
 from ..model import base_model
 from ..model.base_model import Base
 from ..run_dir import RunDir, read_json, write_json
+from .by_length import ByLength
 from .callback import logging_steps
 from .recipe import libraries, recipe
 from .trainer import Trainer
@@ -109,6 +112,7 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None], ranks: Ran
     arguments = _arguments(config, run, base, planned, ranks)
     token = base.tokenizer.pad_token_id
     divided = ranks.count > 1
+    batch = config.batch_size // config.gradient_accumulation_steps
     trainer = Trainer(
         model=base.model,
         args=arguments,
@@ -119,8 +123,8 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None], ranks: Ran
         processing_class=base.tokenizer,
         peft_config=lora(config),
         ranks=ranks,
-        examples=train_counts.examples,
-        batch=config.batch_size // config.gradient_accumulation_steps,
+        order=_order(train, config, batch, by_length=claimed["by_length"]),
+        batch=batch,
     )
     trainer.remove_callback(PrinterCallback)
     return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned, ends, made_with)
@@ -130,8 +134,9 @@ def _claim(config: Config, run: RunDir) -> dict[str, Any]:
     """Tie the run directory to this configuration and data, so that no checkpoint is continued with other ones.
 
     Returns what was claimed. With it are the day of the first start, so that a chat template with the date writes the
-    same after a resume, the commit of the base model to load, so that a resume loads the same, and the versions of the
-    libraries of all starts.
+    same after a resume, the commit of the base model to load, so that a resume loads the same, the versions of the
+    libraries of all starts, and whether batches are of one length, which runs of earlier versions of this program go on
+    without.
     """
     settings = {key: value for key, value in config.as_json().items() if key not in _MAY_CHANGE}
     files = {"train_file": sha256(config.train_file), "validation_file": sha256(config.validation_file)}
@@ -153,8 +158,17 @@ def _claim(config: Config, run: RunDir) -> dict[str, Any]:
     identity["first_day"] = claimed.get("first_day") or date.today().isoformat()
     identity["libraries"] = libraries(claimed.get("libraries") or {})
     identity["base_model_revision"] = config.base_model_revision or claimed.get("base_model_revision")
+    identity["by_length"] = claimed.get("by_length", not claimed)
     write_json(run.identity, identity)
     return identity
+
+
+def _order(train: Dataset, config: Config, batch: int, *, by_length: bool) -> Any:
+    """The order in which the examples of `train` are taken, the same after a resume."""
+    if not by_length:
+        return SeedableRandomSampler(train, data_seed=config.seed)
+    lengths = pc.list_value_length(train.data.column("input_ids")).to_pylist()
+    return ByLength(lengths, seed=config.seed, batch=batch)
 
 
 def _end_generation(model: Any, ends: frozenset[int]) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch.utils.data import Sampler
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 from transformers.utils import SAFE_WEIGHTS_NAME
 from trl.trainer.sft_trainer import SFTTrainer
@@ -15,6 +16,7 @@ from ..distributed import sharding
 from ..distributed.ranks import Ranks
 from ..encoding.data import IGNORED
 from . import checkpoints
+from .trained_logits import trained
 
 
 class Trainer(SFTTrainer):
@@ -26,12 +28,15 @@ class Trainer(SFTTrainer):
     """
 
     def __init__(
-        self, *args: Any, ranks: Ranks | None = None, examples: int = 0, batch: int = 0, **kwargs: Any
+        self, *args: Any, order: Sampler[int], ranks: Ranks | None = None, batch: int = 0, **kwargs: Any
     ) -> None:
         self._ranks = ranks or Ranks()
-        #: Examples to train on, and in a batch over all processes; the data behind them only fills batches up.
-        self._examples, self._batch = examples, batch
+        #: In which order the examples are taken, and how many are in a batch over all processes; the data behind them
+        #: only fills batches up.
+        self._order, self._batch = order, batch
         super().__init__(*args, **kwargs)
+        #: On a GPU TRL's kernels make no needless logits either.
+        self._few_logits = self._ranks.count == 1 and self.args.device.type != "cuda" and not self.aux_loss_enabled
 
     def create_model_card(self, *args: Any, **kwargs: Any) -> None:
         """Write nothing."""
@@ -72,12 +77,30 @@ class Trainer(SFTTrainer):
         return super().create_optimizer(*args, **kwargs)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        del train_dataset
         if self._ranks.count == 1:
-            return super()._get_train_sampler(train_dataset)
+            return self._order
         room = self.args.per_device_train_batch_size * self._ranks.count
-        return sharding.FilledBatches(
-            self._examples, seed=self.args.data_seed or self.args.seed, batch=self._batch, room=room
-        )
+        return sharding.FilledBatches(self._order, batch=self._batch, room=room)
+
+    def compute_loss(
+        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The library's loss and accuracy; without the logits that neither needs, and the entropy that nobody reads."""
+        found = None
+        if self._few_logits and not return_outputs:
+            found = trained(model, {**inputs, "use_cache": False})
+        if found is None:
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        share = float(found.predicted) / max(1, int(found.tokens))
+        self._metrics["train" if self.model.training else "eval"]["mean_token_accuracy"].append(share)
+        tokens = found.tokens if num_items_in_batch is None else num_items_in_batch
+        return found.loss / torch.as_tensor(tokens).clamp(min=1)
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """0: nobody reads them, and the library counts all weights again in each step."""
+        del inputs
+        return 0
 
     def _track_num_input_tokens(self, inputs: Any) -> None:
         if self._ranks.count == 1:

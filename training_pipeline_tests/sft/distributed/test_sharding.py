@@ -24,6 +24,7 @@ from training_pipeline.sft.distributed import sharding
 from training_pipeline.sft.distributed.sharding import FilledBatches
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.training import checkpoints
+from training_pipeline.sft.training.by_length import ByLength
 
 _PROGRAM = """
 import os, sys
@@ -174,8 +175,9 @@ def test_an_optimizer_of_parts_goes_on_from_the_state_of_one_process(model: Any,
 @given(st.integers(1, 60), st.integers(1, 12), st.integers(0, 3), st.integers(0, 5))
 def test_batches_are_those_of_one_process_and_filled_up(examples: int, batch: int, more: int, epoch: int) -> None:
     room = batch + more
-    sampler = FilledBatches(examples, seed=3, batch=batch, room=room)
-    alone = FilledBatches(examples, seed=3, batch=batch, room=batch)
+    lengths = [place % 7 for place in range(examples)]
+    sampler = FilledBatches(ByLength(lengths, seed=3, batch=batch), batch=batch, room=room)
+    alone = FilledBatches(ByLength(lengths, seed=3, batch=batch), batch=batch, room=batch)
     for one in (sampler, alone):
         one.set_epoch(epoch)
     order, expected = list(sampler), [place for place in alone if place != examples]
