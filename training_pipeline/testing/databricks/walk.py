@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +29,7 @@ from training_pipeline.testing.databricks_workspace.models import registry
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.installation import with_parts
 from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.lifecycle.failures import UNFINISHED, Failures
 from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
@@ -155,7 +156,7 @@ class Walk:
         services = assemble(self._settings, self._database, backend=backend, source=self._source)
         store, tracking = self._store, services.tracking
         revocations = Revocations(store, lambda *_: None)
-        return replace(
+        return with_parts(
             services,
             store=store,
             launcher=Launcher(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,13 @@ from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.trainers.local_backend import reap, stand_in_backend
+
+
+def with_parts(services: Services, **parts: Any) -> Services:
+    """The same installation with other parts; what it has not built yet is built with them."""
+    changed = copy.copy(services)
+    vars(changed).update(parts)
+    return changed
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from training_pipeline.client.jobs.log import log_part
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.system.installation import with_parts
 
 
 class Printing(ScriptedBackend):
@@ -33,7 +33,7 @@ def test_the_log_of_a_job_that_runs_and_of_one_that_has_none(services: Services,
     job = services.store.create(new_job(), message="Created.")
     assert "keeps the output of its runs" in str(log_part(services, job.id, None, limit=2000).unavailable)
     file = tmp_path / "trainer.log"
-    parts = replace(services, backend=Printing(file))
+    parts = with_parts(services, backend=Printing(file))
     waiting = log_part(parts, job.id, None, limit=2000)
     assert (waiting.text, waiting.unavailable, waiting.over) == ("", None, False)
     file.write_text("one\ntwo\n")
@@ -43,7 +43,7 @@ def test_the_log_of_a_job_that_runs_and_of_one_that_has_none(services: Services,
 
 
 def test_a_run_that_is_gone_is_told(services: Services, tmp_path: Path) -> None:
-    parts = replace(services, backend=Printing(tmp_path / "none"))
+    parts = with_parts(services, backend=Printing(tmp_path / "none"))
     over = services.store.create(new_job(status=JobStatus.FAILED), message="Created.")
     assert log_part(parts, over.id, None, limit=2000).unavailable == "Its run is not on this machine."
     other = services.store.create(new_job(backend="databricks"), message="Created.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
@@ -19,6 +18,7 @@ from training_pipeline.domain.refs import required
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.schemas.result import TrainingJobResult
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.system.installation import with_parts
 
 TEXT = "zanzibar"
 
@@ -37,7 +37,7 @@ class Measuring(ScriptedBackend):
 @pytest.fixture
 def measured(services: Services, done: TrainingJob) -> Services:
     services.store.update(done.id, {"custom_metrics": {"exact_match_after": 0.5, "stopped_answers": 2.0}})
-    return replace(services, backend=Measuring())
+    return with_parts(services, backend=Measuring())
 
 
 def told(parts: Services, job: TrainingJob, **asked: object) -> TrainingJobResult:

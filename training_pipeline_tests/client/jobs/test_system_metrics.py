@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from training_pipeline.app.container import Services
@@ -11,6 +9,7 @@ from training_pipeline.client.jobs.system_metrics import system_metrics
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job, point
+from training_pipeline.testing.system.installation import with_parts
 from training_pipeline.training_jobs.store.metrics import add_points
 
 
@@ -21,7 +20,7 @@ class Measuring(ScriptedBackend):
 
 
 def test_what_was_measured_and_the_extremes_of_much(services: Services) -> None:
-    parts = replace(services, backend=Measuring())
+    parts = with_parts(services, backend=Measuring())
     job = services.store.create(new_job(status=JobStatus.RUNNING), message="Created.")
     none = system_metrics(parts, job.id, resolution=500)
     assert (none.samples, none.not_measured) == ([], None)
@@ -38,7 +37,7 @@ def test_why_nothing_was_measured(services: Services) -> None:
     def why(parts: Services, job_id: str) -> str:
         return str(system_metrics(parts, job_id, resolution=500).not_measured)
 
-    parts = replace(services, backend=Measuring())
+    parts = with_parts(services, backend=Measuring())
     job = services.store.create(new_job(), message="Created.")
     assert "does not measure its machines" in why(services, job.id)
     over = services.store.create(new_job(status=JobStatus.FAILED), message="Created.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ from training_pipeline.testing.jobs.job_life import succeeded
 from training_pipeline.testing.models.evaluated import SUITE, make_suite, over, unseen
 from training_pipeline.testing.servers.judge_server import MODEL, judge_server
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
-from training_pipeline.testing.system.installation import stand_in_services
+from training_pipeline.testing.system.installation import stand_in_services, with_parts
 from training_pipeline.testing.trainers.local_backend import until
 from training_pipeline.testing.trainers.stand_in_evaluation import stand_in_evaluation
 from training_pipeline.testing.trainers.triage import triage_pairs, write_jsonl
@@ -121,7 +120,7 @@ def with_judge(services: Services, url: str, **environment: str) -> Services:
         Judges({"house": endpoint}, DataClassification.PUBLIC, environment),
         object.__new__(KeptModels),
     )
-    return replace(services, evaluations=evaluations)
+    return with_parts(services, evaluations=evaluations)
 
 
 def judged_start(services: Services) -> Evaluation:

@@ -7,7 +7,7 @@ from training_pipeline.web.form.model import facts_of, recommended
 
 
 def offer(id: str, **values: Any) -> BaseModelOffer:
-    known = {"description": "", "parameters": None, "context_length": None, "licence": None, "accelerators": []}
+    known: dict[str, Any] = {"description": "", "parameters": None, "context_length": None, "licence": None, "accelerators": []}
     return BaseModelOffer.model_validate({"id": id, "default": False, **known, **values})
 
 
