@@ -83,7 +83,7 @@ class StagedIceberg:
         return [location for location in dict.fromkeys(locations) if location not in self._staged]
 
 
-def _table(start: Path, io: _StagedIO) -> StaticTable:
+def _table(start: Path, io: Any) -> StaticTable:
     """The table whose metadata is in a file. `StaticTable.from_metadata` would let that file choose a class to load."""
     from pyiceberg.catalog.noop import NoopCatalog
     from pyiceberg.table import StaticTable

@@ -25,6 +25,8 @@ def register(site: Site) -> None:
         except KeyError:
             show_not_found(site, caller)
             return
+        if found is None:  # the server is shutting down
+            return
         with frame(found.title, site, caller), Tag("div", classes="document-page"):
             _contents(name)
             # Made of files of this package, in which HTML is no more than text.

@@ -7,7 +7,8 @@ from training_pipeline.web.form.model import facts_of, recommended
 
 
 def offer(id: str, **values: Any) -> BaseModelOffer:
-    known: dict[str, Any] = {"description": "", "parameters": None, "context_length": None, "licence": None, "accelerators": []}
+    unknown = dict.fromkeys(("parameters", "context_length", "licence"))
+    known = {"description": "", "accelerators": [], **unknown}
     return BaseModelOffer.model_validate({"id": id, "default": False, **known, **values})
 
 
