@@ -12,6 +12,7 @@ from training_pipeline.app.container import Services, open_services
 from training_pipeline.app.part import part
 from training_pipeline.auth import tokens  # noqa: F401
 from training_pipeline.backends import evaluating, handles  # noqa: F401
+from training_pipeline.backends.local import backend as local  # noqa: F401
 from training_pipeline.databricks import backend as databricks  # noqa: F401
 from training_pipeline.databricks import statements  # noqa: F401
 from training_pipeline.datasets import sheet_findings, sheet_rows  # noqa: F401
