@@ -223,14 +223,15 @@ def program(given: argparse.Namespace) -> None:
     ours.set_environment([str(given.folder / "base")])
     from training_pipeline.sft.training import train as module
 
-    prepare = module.prepare
+    trainer: Any = module
+    prepare = trainer.prepare
 
     def watched(*arguments: Any) -> Any:
         prepared = prepare(*arguments)
         prepared.trainer.add_callback(counted(Turns(given, prepared.base.parameters), prepared.trainer))
         return prepared
 
-    module.prepare = watched
+    trainer.prepare = watched
     config = parse(configuration(given))
     run = RunDir(config.run_dir)
     run.create()
@@ -290,7 +291,8 @@ def rows(given: argparse.Namespace) -> Any:
 def trl(given: argparse.Namespace) -> None:
     """TRL's trainer with what it needs to train the same, and nothing else."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from trl import SFTConfig, SFTTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
 
     model = AutoModelForCausalLM.from_pretrained(given.folder / "base", dtype="float32")
     trainer = SFTTrainer(
@@ -335,7 +337,7 @@ def loop(given: argparse.Namespace) -> None:
     for ids, labels, mask in batches(given):
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-        loss = torch.nn.functional.cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten())
+        loss: Any = torch.nn.functional.cross_entropy(logits[:, :-1].float().flatten(0, 1), labels[:, 1:].flatten())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

@@ -91,9 +91,11 @@ class Trainer(SFTTrainer):
         if self._few_logits and not return_outputs:
             found = trained(model, {**inputs, "use_cache": False})
         if found is None:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+            return super().compute_loss(  # type: ignore[no-untyped-call]
+                model, inputs, return_outputs, num_items_in_batch
+            )
         share = float(found.predicted) / max(1, int(found.tokens))
-        self._metrics["train" if self.model.training else "eval"]["mean_token_accuracy"].append(share)
+        self._metrics["train" if model.training else "eval"]["mean_token_accuracy"].append(share)
         tokens = found.tokens if num_items_in_batch is None else num_items_in_batch
         return found.loss / torch.as_tensor(tokens).clamp(min=1)
 

@@ -23,7 +23,12 @@ def batch() -> dict[str, Any]:
 
 def gemma() -> Any:
     """Its logits are bent behind the output layer, and it looks only so far back."""
-    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
+    sizes: dict[str, Any] = {
+        "hidden_size": 16,
+        "intermediate_size": 24,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
     config: Any = Gemma2Config(
         vocab_size=64, num_key_value_heads=1, head_dim=8, sliding_window=4, final_logit_softcapping=3.0, **sizes
     )
@@ -45,12 +50,11 @@ def test_loss_and_gradients_are_those_of_all_logits(model: Any) -> None:
     given = batch()
     logits = model(input_ids=given["input_ids"], attention_mask=given["attention_mask"]).logits[:, :-1]
     targets = given["labels"][:, 1:]
-    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
+    expected: Any = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="sum")
     expected.backward()
     gradients = [weight.grad.clone() for weight in model.parameters()]
     model.zero_grad()
-    found = trained(model, given)
-    assert found is not None
+    found: Any = trained(model, given)
     found.loss.backward()
     assert found.tokens == 5 + 4
     assert found.predicted == int((logits.argmax(-1) == targets).sum())
@@ -63,8 +67,7 @@ def test_a_batch_without_a_trained_token_has_a_loss_of_nothing(tiny_folder: Path
     model: Any = AutoModelForCausalLM.from_pretrained(tiny_folder)
     given = batch()
     given["labels"].fill_(-100)
-    found = trained(model, given)
-    assert found is not None
+    found: Any = trained(model, given)
     found.loss.backward()
     assert (found.loss.item(), int(found.tokens)) == (0.0, 0)
 
