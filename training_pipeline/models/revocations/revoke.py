@@ -55,7 +55,7 @@ _MODE: Final = {True: "SHARE ROW EXCLUSIVE", False: "SHARE"}
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A revocation, the models it taints, and the jobs that will not be registered for it."""
+    """A revocation, and the models it taints."""
 
     revocation: Revocation
     taints: tuple[Taint, ...]
