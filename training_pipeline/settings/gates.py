@@ -22,7 +22,8 @@ class GateSettings(BaseModel):
         0.8,
         ge=0,
         le=1,
-        description="Questions of at least this Jaccard similarity (0.8 to 1) are in the same split; 0 ties equal ones only.",
+        description="Questions of at least this Jaccard similarity (0.8 to 1) are in the same split; "
+        "0 ties equal questions only.",
     )
     require_constraints_set_by: bool = Field(
         False,
