@@ -8,7 +8,7 @@ from training_pipeline.web.form.model import facts_of, recommended
 
 def offer(id: str, **values: Any) -> BaseModelOffer:
     unknown = dict.fromkeys(("parameters", "context_length", "licence"))
-    known = {"description": "", "accelerators": [], **unknown}
+    known: dict[str, Any] = {"description": "", "accelerators": [], **unknown}
     return BaseModelOffer.model_validate({"id": id, "default": False, **known, **values})
 
 
