@@ -40,7 +40,7 @@ def test_losses_do_not_depend_on_the_batch_size(tmp_path: Path) -> None:
         assert metrics["eval_mean_token_accuracy"] == pytest.approx(accuracy, abs=1e-6)
 
 
-def test_the_loss_and_accuracy_of_a_step_are_those_of_the_library(tmp_path: Path) -> None:
+def test_a_step_has_the_loss_accuracy_and_gradients_of_the_library(tmp_path: Path) -> None:
     rows: list[dict[str, Any]] = triage_pairs(60)
     for number, row in enumerate(rows):
         row["messages"][1]["content"] += " again" * (number % 7)
