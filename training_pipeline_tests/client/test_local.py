@@ -16,6 +16,7 @@ from training_pipeline.domain.errors import Forbidden, InvalidRequest, NotYours
 from training_pipeline.domain.job import Action, JobStatus, TrainingJob
 from training_pipeline.schemas.sheet_import import ImportTrainingSheet
 from training_pipeline.testing.jobs.jobs import new_job
+from training_pipeline.testing.system.installation import with_parts
 from training_pipeline.uploads.staging import Upload
 
 UPLOAD = Upload("up-0", "ada", Path("none.csv"))
@@ -180,7 +181,7 @@ def test_nobody_but_a_steward_decides_on_data(verb: str, role: Role) -> None:
 
 
 class Recording:
-    """A `JobService` that knows one job, of ada, and keeps what it is asked to do."""
+    """A `JobService`, or what stores jobs, that knows one job, of ada, and keeps what it is asked to do."""
 
     def __init__(self) -> None:
         self.asked: dict[str, dict[str, Any]] = {}
@@ -199,8 +200,7 @@ class Recording:
 def done_by(services: Services, caller: Caller) -> dict[str, dict[str, Any]]:
     """What of everything that can be asked for reaches the service of jobs."""
     recording = Recording()
-    object.__setattr__(services, "jobs", recording)
-    client = LocalClient(services, caller)
+    client = LocalClient(with_parts(services, jobs=recording, store=Recording()), caller)
     for verb in OF_JOBS:
         try:
             VERBS[verb](client)
