@@ -88,6 +88,11 @@ class StorageSettings(BaseModel):
         return self.state_dir / "snapshots"
 
     @property
+    def hash_keys(self) -> Path:
+        """Keys of hashes: apart from what they are for, so that a backup of that has none of them."""
+        return self.state_dir / "keys"
+
+    @property
     def suites(self) -> Path:
         """Evaluation suites, each in a directory named by its digest; no text."""
         return self.state_dir / "suites"
