@@ -19,6 +19,15 @@ _ltrim = engine_function("ltrim", {"text": dt.string, "characters": dt.string}, 
 
 def keyed_table(table: ir.Table, key: HashKey | None) -> ir.Table:
     """A table of our DuckDB with `row_hash`, and `prompt_hash` where it is there, under the key; for None as it is."""
+    return _keyed(table, "row_hash", "prompt_hash", key)
+
+
+def keyed_questions(table: ir.Table, column: str, key: HashKey | None) -> ir.Table:
+    """The same for a column that has hashes of questions, between blanks."""
+    return _keyed(table, None, column, key)
+
+
+def _keyed(table: ir.Table, rows: str | None, questions: str, key: HashKey | None) -> ir.Table:
     if key is None:
         return table
     inner, outer = key.pads
@@ -33,8 +42,10 @@ def keyed_table(table: ir.Table, key: HashKey | None) -> ir.Table:
         bare = _ltrim(one, MARKS)
         return one.left(one.length() - bare.length()) + mac(bare).left(bare.length().cast("int64"))
 
-    changed: dict[str, ir.Value] = {"row_hash": ibis.cases((both.row_hash.notnull(), mac(both.row_hash)))}
-    if "prompt_hash" in table.columns:
-        each = both.prompt_hash.split(" ").map(of_question).sort()
-        changed["prompt_hash"] = ibis.cases((both.prompt_hash.notnull(), each.join(" ")))
+    changed: dict[str, ir.Value] = {}
+    if rows is not None:
+        changed[rows] = ibis.cases((both[rows].notnull(), mac(both[rows])))
+    if questions in table.columns:
+        each = both[questions].split(" ").map(of_question).sort()
+        changed[questions] = ibis.cases((both[questions].notnull(), each.join(" ")))
     return both.select(**{name: changed.get(name, both[name]) for name in table.columns})

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from training_pipeline.datasets.predecessor import COLUMNS, Predecessor, kept_sides, sides_before
 from training_pipeline.datasets.questions import Questions, near_rows, read_questions, text_report
 from training_pipeline.datasets.snapshot import included_rows
+from training_pipeline.datasets.prepare import required_key
 from training_pipeline.domain.errors import GateRefused
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.comparison import LATER
 from training_pipeline.domain.rules.near.ties import tie_nearly
@@ -30,13 +32,15 @@ def split_snapshot(
     seed: str,
     min_pairs: int,
     predecessor: Predecessor | None = None,
+    keys: HashKeys = NO_KEYS,
 ) -> SplitPlan:
     """Split the included pairs of a snapshot. Reads only; the same arguments give the same plan.
 
     `ratio` is the share of train; `predecessor` names the datasets whose sides are kept. The texts are read from the
     sheet, to find questions that are nearly equal, and what the report tells of them. Raises `GateRefused` where fewer
     than `min_pairs` are included, with the table of reasons, `SplitRefused` where one side would be empty, and
-    `Unavailable` where a predecessor cannot be read.
+    `Unavailable` where a predecessor cannot be read. `keys` are for hashes under one, of the snapshot and of
+    predecessors; `SheetChanged` where that of the snapshot is gone.
     """
     summary = taken.summary
     if summary.eligible < min_pairs:
@@ -52,7 +56,7 @@ def split_snapshot(
     component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"])], [_questions(prompt)])
     asked = read_questions(opened, taken.policy, rows["pair_id"], prompt)
     component, near = _tied_nearly(asked, component, similarity=taken.policy.near_question_similarity)
-    told = text_report(opened, taken, asked, rows["pair_id"])
+    told = text_report(opened, taken, asked, rows["pair_id"], required_key(taken, keys))
     known = None if predecessor is None else sides_before(rows, predecessor)
     plan = plan_split(
         component,

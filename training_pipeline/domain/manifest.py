@@ -54,6 +54,10 @@ MANIFEST_SCHEMA: Final = pa.schema(
     ]
 )
 
+#: The columns of a manifest whose hashes are under a key: that names it, the same in each row. Without the column hashes
+#: are without a key.
+KEYED_MANIFEST_SCHEMA: Final = MANIFEST_SCHEMA.append(pa.field("hash_key", pa.string()))
+
 #: Columns with few different values; a dictionary of the others would only cost time.
 REPEATING: Final = (
     "split",
@@ -64,6 +68,7 @@ REPEATING: Final = (
     "constraints_set_by",
     "constraints_set_at",
     "gate_policy_version",
+    "hash_key",
 )
 
 

@@ -1,4 +1,4 @@
-"""The keys of hashes: a file for each below the state directory, and a table that says whose it is and whether it lives.
+"""Keys of hashes: a file for each below the state directory, and a table that says whose it is and whether it lives.
 
 The secret is never in the database, which forgets nothing at once. A key counts while its row says so, whatever its
 file says; a file that no row names is that of nobody.

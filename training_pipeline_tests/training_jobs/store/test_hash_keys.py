@@ -58,9 +58,10 @@ def test_a_crash_between_file_and_row_leaves_a_file_that_nothing_names(
     def crashes(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched:
         patched.setattr(module, "insert", crashes)
-        keys.made("s")
+        with pytest.raises(KeyboardInterrupt):
+            keys.made("s")
     (left,) = (tmp_path / "keys").iterdir()
     assert keys.of_sheet("s") is None
     assert keys.read(left.name) is None
@@ -68,9 +69,10 @@ def test_a_crash_between_file_and_row_leaves_a_file_that_nothing_names(
 
 
 def test_a_crash_while_writing_leaves_no_key(keys: HashKeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patched, pytest.raises(Unavailable, match="No key of hashes can be written"):
+    with monkeypatch.context() as patched:
         patched.setattr(module, "sync", _no_room)
-        keys.made("s")
+        with pytest.raises(Unavailable, match="No key of hashes can be written"):
+            keys.made("s")
     assert keys.records() == []
 
 
