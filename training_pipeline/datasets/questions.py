@@ -79,7 +79,8 @@ def text_report(
 ) -> TextReport:
     """Findings about the texts of the included pairs. Reads the held-out questions, where no network is between.
 
-    Those in a warehouse stay there: text of pairs that are left out is not fetched. `key` is that of the snapshot's hashes.
+    Those in a warehouse stay there: text of pairs that are left out is not fetched. `key` is that of the
+    snapshot's hashes.
     """
     similarity, near = taken.policy.near_question_similarity, None
     if similarity and not opened.engine.is_remote:

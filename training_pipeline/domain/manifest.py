@@ -54,8 +54,8 @@ MANIFEST_SCHEMA: Final = pa.schema(
     ]
 )
 
-#: The columns of a manifest whose hashes are under a key: that names it, the same in each row. Without the column hashes
-#: are without a key.
+#: The columns of a manifest whose hashes are under a key: the last names it, the same in each row. Without that column
+#: hashes are without a key.
 KEYED_MANIFEST_SCHEMA: Final = MANIFEST_SCHEMA.append(pa.field("hash_key", pa.string()))
 
 #: Columns with few different values; a dictionary of the others would only cost time.
