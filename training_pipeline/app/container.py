@@ -61,6 +61,7 @@ from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.handles import stored_handles
+from training_pipeline.training_jobs.store.hash_keys import HashKeyStore
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline.tuning.advance import Advance
@@ -89,6 +90,7 @@ class Services:
     tokens: ApiTokens
     sheet_rows: SheetRows
     sheet_edits: SheetEdits
+    keys: HashKeyStore
     sheet_findings: SheetFindings
     jobs: JobService
     poller: Poller
@@ -148,9 +150,10 @@ def assemble(
     uses = UseIndex(store)
     urls = Addresses.of(settings)
     alerting = Alerting(store, urls)
-    revocations = Revocations(store, alerting.revoked)
+    keys = HashKeyStore(store, settings.hash_keys)
+    revocations = Revocations(store, alerting.revoked, keys)
     decisions = Decisions(store, approval=settings.decision_approval)
-    permission = Permission(source, policy, revocations)
+    permission = Permission(source, policy, revocations, keys)
     poller = Poller(
         store,
         backend,
@@ -160,11 +163,11 @@ def assemble(
         permission=permission,
     )
     refuse_near = not settings.evaluate_near_questions
-    suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near)
+    suites = Suites(store, source, policy, directory=settings.suites, refuse_near=refuse_near, keys=keys)
     aliases = Aliases(store, tracking, alerting.aliases_moved)
     stands = partial(standings, store, approval=settings.decision_approval)
     versions = ModelVersions(store, permission, backend, tracking, aliases=aliases, standings=stands)
-    kept = KeptModels(store, source, policy, backend, suites, standings=stands, refuse_near=refuse_near)
+    kept = KeptModels(store, source, policy, backend, suites, standings=stands, refuse_near=refuse_near, keys=keys)
     evaluations = Evaluations(
         store,
         source,
@@ -177,6 +180,7 @@ def assemble(
         Judges(settings.judges, settings.judge_max_classification),
         kept,
         refuse_near=refuse_near,
+        keys=keys,
     )
     scoring = Scoring(kept, evaluations)
     estimator = Estimator(store, price_file=settings.price_file, speed_file=settings.machine_speed)
@@ -190,6 +194,7 @@ def assemble(
         min_pairs=settings.min_pairs,
         withdrawn=revocations.withdrawn,
         estimator=estimator,
+        keys=keys,
     )
     return Services(
         settings=settings,
@@ -201,7 +206,8 @@ def assemble(
         store=store,
         tokens=ApiTokens(store),
         sheet_rows=SheetRows(settings.sheet_rows, policy),
-        sheet_edits=SheetEdits(EditLog(store), settings.sheets if settings.sheet_source == "files" else None),
+        keys=keys,
+        sheet_edits=SheetEdits(EditLog(store), settings.sheets if settings.sheet_source == "files" else None, keys),
         sheet_findings=SheetFindings(settings.sheet_findings, policy),
         jobs=jobs,
         poller=poller,
@@ -254,6 +260,7 @@ def assemble(
             policy,
             revocations,
             alerting.unreadable,
+            keys=keys,
             seconds=settings.revocation_table_seconds
             if settings.sheet_source == "unity_catalog"
             else settings.revocation_seconds,
@@ -261,8 +268,10 @@ def assemble(
         taint_tags=TaintTags(store, tracking),
         unreported_taints=UnreportedTaints(store),
         decisions=decisions,
-        retrains=Retrains(store, jobs),
-        retrainer=Retrainer(store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn),
+        retrains=Retrains(store, jobs, keys),
+        retrainer=Retrainer(
+            store, database, source, jobs, policy, settings.min_pairs, urls, revocations.withdrawn, keys
+        ),
         studies=Studies(store, jobs, backend, Objectives(suites, source, policy, backend), scoring),
         advance_studies=Advance(store, database, jobs, source, scoring),
         catalog_lineage=CatalogLineage(store, source.connection) if isinstance(source, UnityCatalogSheets) else None,

@@ -72,18 +72,11 @@ def with_sheet(dataset: DatasetRef, keys: HashKeys) -> Space | None:
 def rows_in(dataset: DatasetRef, space: Space | None, keys: HashKeys, columns: Sequence[str]) -> pa.Table:
     """The rows that were trained or validated on, with these columns of the manifest and `comparable_hash`.
 
-    That is null in every row where there is no space. Raises `Unavailable` where the manifest cannot be read, or the
-    text is not what it says.
+    That is null in every row where there is no space. Raises `OSError` or `ArrowException` where the manifest cannot be
+    read, and `Unavailable` where the text is not what is on record.
     """
-    try:
-        with pq.ParquetFile(dataset.manifest_file) as file:
-            named = dict.fromkeys([*columns, "row_hash", "split"])
-            rows = file.read(columns=list(named))
-    except (OSError, pa.ArrowException) as error:
-        raise Unavailable(
-            f"The manifest of dataset {dataset.digest} cannot be read: {error}.",
-            hint="Restore it from a backup: what a model was trained on is recorded nowhere else.",
-        ) from error
+    with pq.ParquetFile(dataset.manifest_file) as file:
+        rows = file.read(columns=list(dict.fromkeys([*columns, "row_hash", "split"])))
     rows = rows.filter(pc.is_valid(rows["split"]))
     hashes: pa.Array | pa.ChunkedArray
     if space is None:

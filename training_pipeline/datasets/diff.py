@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 
 from training_pipeline.datasets.comparable_hashes import common_space, registered, rows_in
 from training_pipeline.domain.errors import Unavailable
@@ -41,6 +42,11 @@ UNION ALL SELECT pair_id, pair_id, ['added'] FROM fresh ANTI JOIN same ON pair_i
 #: What only the texts of two pairs say. Where they cannot be compared, none of these changes is found.
 _OF_TEXTS: Final = frozenset({PairChange.EDITED, PairChange.RENAMED})
 _COUNTS: Final = "SELECT change, count(*) FROM (SELECT unnest(changes) AS change FROM changed) GROUP BY change"
+#: What is raised where a manifest cannot be read.
+_UNREADABLE: Final = (
+    *(duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException),
+    *(OSError, pa.ArrowException),
+)
 _PAGE: Final = f"""
 SELECT was, now, changes FROM changed
 WHERE list_has_any(changes, $kinds) AND ({counted_sql("now")}, now) > ({counted_sql("$after")}, $after)
@@ -97,7 +103,7 @@ def diff(
             page = engine.execute(_PAGE, {"kinds": kinds, "after": after, "limit": limit + 1}).fetchall()
             before = _states(engine, first, [was for was, _, _ in page])
             now = _states(engine, second, [pair_id for _, pair_id, _ in page])
-        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
+        except _UNREADABLE as error:
             raise unreadable(first, second) from error
     pairs = tuple(
         ChangedPair(pair_id, tuple(map(PairChange, how)), before.get(was), now.get(pair_id))
@@ -120,7 +126,7 @@ def pair_counts(
     with engine.cursor() as asking:
         try:
             return _counted(asking, first, second, keys)
-        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
+        except _UNREADABLE as error:
             raise unreadable(first, second) from error
 
 

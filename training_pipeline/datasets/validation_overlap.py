@@ -38,12 +38,12 @@ def validation_overlap(
             "Which validation rows these datasets have in common is not known: their hashes are under different keys.",
             hint="A key was destroyed, or cannot be read, and the text is gone.",
         )
-    validated = pa.concat_tables([_validated(dataset, space, keys, number) for number, dataset in enumerate(different)])
     try:
+        validated = pa.concat_tables([_validated(one, space, keys, number) for number, one in enumerate(different)])
         with engine.cursor() as asking:
             asking.register("validated", validated)
             found = asking.execute(_SHARED, {"datasets": len(different)}).fetchall()
-    except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
+    except (OSError, pa.ArrowException, duckdb.Error) as error:
         raise unreadable(*datasets) from error
     shared, total = found[0]
     return Overlap(shared=shared, total=total)

@@ -13,7 +13,7 @@ from training_pipeline.models.revocations.read import Counted, Whole
 from training_pipeline.models.revocations.revoke import Preview
 from training_pipeline.models.uses.in_use import InUses
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
-from training_pipeline.schemas.uses import JOB, InUse
+from training_pipeline.schemas.uses import JOB, InUse, NotSearched
 
 REVOCATION = "rv-20261123-072145-9f3a2c"
 
@@ -135,6 +135,10 @@ class RevocationPreview(Answer):
     known: str | None = Field(
         description="The id of the same revocation if it exists; otherwise null.", examples=[None]
     )
+    not_searched: list[NotSearched] = Field(
+        description="Training sheets whose hashes are under a key that is gone: whether their models learned from a "
+        "row with this hash is not known."
+    )
 
     @classmethod
     def of(cls, found: Preview) -> RevocationPreview:
@@ -143,4 +147,5 @@ class RevocationPreview(Answer):
             taints=[Taint.of(taint, found.in_use) for taint in found.taints],
             jobs_in_progress=list(found.in_progress),
             known=found.known.id if found.known else None,
+            not_searched=[NotSearched.model_validate(one) for one in found.not_searched],
         )

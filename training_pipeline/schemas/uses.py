@@ -83,6 +83,14 @@ class SheetUses(Answer):
     datasets: list[DatasetUse] = Field(description="The datasets that have or refused them, the oldest first.")
 
 
+class NotSearched(Answer):
+    """A training sheet of which some datasets could not be searched for a hash."""
+
+    training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
+    hash_key: str = Field(description="The key that the hashes of its datasets are under.", examples=["hk-" + "0a" * 8])
+    why: str = Field(description="Why not.", examples=["its key was destroyed for rv-20261123-072145-9f3a2c"])
+
+
 class Uses(Answer):
     """Every dataset, job and model version that used the item in question."""
 
@@ -99,4 +107,8 @@ class Uses(Answer):
     without_questions: int = Field(
         description="Datasets whose manifests have no hashes of questions: a search by question does not find them.",
         examples=[0],
+    )
+    not_searched: list[NotSearched] = Field(
+        description="Training sheets that could not be searched for a hash, because their key was destroyed or cannot "
+        "be read: whether they have it is not known."
     )

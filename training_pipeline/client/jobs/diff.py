@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Any, Final
 
 from training_pipeline.datasets.diff import diff
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.pair_change import PairChange
@@ -46,6 +47,7 @@ def diff_page(
     changes: Collection[PairChange],
     page_size: int,
     cursor: str | None,
+    keys: HashKeys = NO_KEYS,
 ) -> TrainingJobDiff:
     """What differs, with one page of the pairs that changed in one of these ways, or in any. Reads only.
 
@@ -61,7 +63,7 @@ def diff_page(
         if given.model_copy(update={"pair_id": ""}) != start:
             raise paging.invalid("cursor", "bad_cursor", "must be of these jobs, and of the same `changes`")
         start = given
-    found = diff(first.dataset, second.dataset, changes=changes, after=start.pair_id, limit=page_size)
+    found = diff(first.dataset, second.dataset, changes=changes, after=start.pair_id, limit=page_size, keys=keys)
     further = start.model_copy(update={"pair_id": found.pairs[-1].pair_id}) if found.more else None
     return TrainingJobDiff.of(
         first_id,

@@ -172,12 +172,20 @@ class LocalJobs(LocalJobChanges):
         cursor: str | None = None,
     ) -> TrainingJobDiff:
         """See `Client`."""
-        return diff_page(self._services.store, first_id, second_id, changes=changes, page_size=page_size, cursor=cursor)
+        return diff_page(
+            self._services.store,
+            first_id,
+            second_id,
+            changes=changes,
+            page_size=page_size,
+            cursor=cursor,
+            keys=self._services.keys,
+        )
 
     @needs(Role.VIEWER)
     def compare(self, job_ids: Sequence[str]) -> TrainingJobComparison:
         """See `Client`."""
-        return job_comparison(self._services.store, job_ids)
+        return job_comparison(self._services.store, job_ids, self._services.keys)
 
     @needs(Role.VIEWER)
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:

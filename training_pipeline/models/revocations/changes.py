@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 from training_pipeline.datasets.comparable_hashes import Space, rows_in, with_sheet
 from training_pipeline.datasets.keyed import keyed_table
 from training_pipeline.datasets.verdicts import verdicts
-from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Learned
@@ -122,8 +121,8 @@ def _used(dataset: DatasetRef, space: Space | None, keys: HashKeys) -> pa.Table:
         raise lost_manifest(dataset.manifest_file, "it is gone")
     try:
         rows = rows_in(dataset, space, keys, ["pair_id", "row_hash", "split"])
-    except Unavailable as error:
-        raise lost_manifest(dataset.manifest_file, error.message) from error
+    except (OSError, pa.ArrowException) as error:
+        raise lost_manifest(dataset.manifest_file, error) from error
     return pa.table(
         {
             "used_id": rows["pair_id"],
