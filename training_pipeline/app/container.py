@@ -243,6 +243,7 @@ def assemble(
             datasets=settings.datasets,
             min_pairs=settings.min_pairs,
             withdrawn=revocations.withdrawn,
+            keys=keys,
         ),
         finalizer=Finalizer(store, backend, tracking, permission, revocations, alerting.withdrawn),
         failures=Failures(store, backend, max_attempts=settings.max_attempts, patience_seconds=patience),

@@ -65,7 +65,10 @@ class UsedRow(Answer):
     """A row as its manifest has it."""
 
     pair_id: str | None = Field(description="Id of the pair; null only for an invalid pair.", examples=["p-0001"])
-    row_hash: str | None = Field(description="SHA-256 (hex) of the example; null for most refused.", examples=[DIGEST])
+    row_hash: str | None = Field(
+        description="SHA-256 (hex) of the example, under the sheet's key where it has one; null for most refused.",
+        examples=[DIGEST],
+    )
     item_ref: str | None = Field(description="Item of the source sheet.", examples=["item-0001"])
     canonical_label_id: str | None = Field(description="Canonical label it was approved from.", examples=["label-17"])
 

@@ -217,13 +217,11 @@ def test_with_the_key_and_the_text_gone_what_texts_say_is_not_known(making: Maki
 
 def test_what_may_have_been_trained_on_is_not_validated_on(making: Making) -> None:
     erased = without_text(making, GONE)
-    before = {
-        row["pair_id"]: row["split"]
-        for row in pq.read_table(erased.manifest_file, columns=["pair_id", "split"]).to_pylist()
-    }
-    many = sheet()
+    columns = ["pair_id", "split"]
+    stored = pq.read_table(erased.manifest_file, columns=columns).to_pylist()
+    before = {row["pair_id"]: row["split"] for row in stored}
     renamed = [
-        dict(row, pair_id=f"new-{row['pair_id']}") if number % 3 == 0 else row for number, row in enumerate(many)
+        dict(row, pair_id=f"new-{row['pair_id']}") if number % 3 == 0 else row for number, row in enumerate(sheet())
     ]
     made = Making(making.root).make(renamed, LIVING, (erased,))
     for row in pq.read_table(made.manifest_file, columns=columns).to_pylist():
