@@ -43,7 +43,7 @@ class StorageSettings(BaseModel):
     shared_storage: bool = Field(
         False,
         description="Let this state directory join the installation that owns the database: its `datasets/`, "
-        "`snapshots/` and `runs/` are on storage that both share.",
+        "`snapshots/`, `keys/` and `runs/` are on storage that both share.",
     )
     sheets_dir: Path | None = Field(
         None, description="Directory of training sheets. Default: `sheets/` in the state directory."

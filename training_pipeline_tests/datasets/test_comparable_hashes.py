@@ -122,7 +122,7 @@ def answers(root: Path, versions: list[list[Row]], keys: list[HashKey | None]) -
     }
 
 
-@settings(max_examples=examples(6), deadline=None)
+@settings(max_examples=examples(2), deadline=None)
 @given(
     edits=st.lists(_edits, min_size=2, max_size=3), mixture=st.lists(_keys, min_size=3, max_size=3), whole=st.booleans()
 )
