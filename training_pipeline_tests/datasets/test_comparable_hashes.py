@@ -132,7 +132,7 @@ def test_no_answer_depends_on_which_manifests_have_keys(
     versions = [sheet()]
     for one in edits:
         versions.append(edited(versions[-1], one))
-    of_one = [LIVING] * 3 if whole else mixture
+    of_one: list[HashKey | None] = [LIVING] * 3 if whole else mixture
     with tempfile.TemporaryDirectory() as plain, tempfile.TemporaryDirectory() as mixed:
         assert answers(Path(mixed), versions, of_one) == answers(Path(plain), versions, [None] * 3)
 
