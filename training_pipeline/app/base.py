@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from training_pipeline.sheets.base import TrainingSheetSource
     from training_pipeline.tracking.mlflow import RunTracking
     from training_pipeline.training_jobs.polling.permission import Permission
+    from training_pipeline.training_jobs.store.hash_keys import HashKeyStore
     from training_pipeline.training_jobs.store.jobs import JobStore
     from training_pipeline.training_jobs.urls import Addresses
 
@@ -90,6 +91,13 @@ class Base:
         return JobStore(self.database.engine())
 
     @part
+    def keys(self) -> HashKeyStore:
+        """The keys that hashes of training sheets are under."""
+        from training_pipeline.training_jobs.store.hash_keys import HashKeyStore
+
+        return HashKeyStore(self.store, self.settings.hash_keys)
+
+    @part
     def tokens(self) -> ApiTokens:
         """The tokens of the REST API."""
         from training_pipeline.auth.tokens import ApiTokens
@@ -122,7 +130,7 @@ class Base:
         """Records revocations, and taints what learned from them."""
         from training_pipeline.models.revocations.revoke import Revocations
 
-        return Revocations(self.store, self.alerting.revoked)
+        return Revocations(self.store, self.alerting.revoked, self.keys)
 
     @part
     def decisions(self) -> Decisions:
@@ -143,7 +151,7 @@ class Base:
         """Whether what was submitted may still be trained on."""
         from training_pipeline.training_jobs.polling.permission import Permission
 
-        return Permission(self.source, self.policy, self.revocations)
+        return Permission(self.source, self.policy, self.revocations, self.keys)
 
     @part
     def aliases(self) -> Aliases:

@@ -44,7 +44,7 @@ class Services(ModelParts):
         from training_pipeline.reviewing.log import EditLog
 
         directory = self.settings.sheets if self.settings.sheet_source == "files" else None
-        return SheetEdits(EditLog(self.store), directory)
+        return SheetEdits(EditLog(self.store), directory, self.keys)
 
     @part
     def sheet_findings(self) -> SheetFindings:
@@ -74,6 +74,7 @@ class Services(ModelParts):
             self.settings.min_pairs,
             self.urls,
             self.revocations.withdrawn,
+            self.keys,
         )
 
     @part

@@ -54,7 +54,7 @@ from training_pipeline.training_jobs.lifecycle import (  # noqa: F401
 )
 from training_pipeline.training_jobs.polling import permission, poller  # noqa: F401
 from training_pipeline.training_jobs.store import handles as stored_handles  # noqa: F401
-from training_pipeline.training_jobs.store import jobs  # noqa: F401
+from training_pipeline.training_jobs.store import hash_keys, jobs  # noqa: F401
 from training_pipeline.tuning import advance, objective, scoring, studies  # noqa: F401
 
 #: Few need what makes sheets of uploads, and it brings readers of every format.

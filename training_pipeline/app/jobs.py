@@ -42,6 +42,7 @@ class JobParts(Base):
             min_pairs=settings.min_pairs,
             withdrawn=self.revocations.withdrawn,
             estimator=Estimator(self.store, price_file=settings.price_file, speed_file=settings.machine_speed),
+            keys=self.keys,
         )
 
     @part
@@ -74,6 +75,7 @@ class JobParts(Base):
             datasets=self.settings.datasets,
             min_pairs=self.settings.min_pairs,
             withdrawn=self.revocations.withdrawn,
+            keys=self.keys,
         )
 
     @part

@@ -45,8 +45,14 @@ class ModelParts(JobParts):
         """Evaluation suites."""
         from training_pipeline.models.evaluation.suites import Suites
 
-        directory = self.settings.suites
-        return Suites(self.store, self.source, self.policy, directory=directory, refuse_near=self.refuse_near)
+        return Suites(
+            self.store,
+            self.source,
+            self.policy,
+            directory=self.settings.suites,
+            refuse_near=self.refuse_near,
+            keys=self.keys,
+        )
 
     @part
     def kept_models(self) -> KeptModels:
@@ -61,6 +67,7 @@ class ModelParts(JobParts):
             self.suites,
             standings=self.standings,
             refuse_near=self.refuse_near,
+            keys=self.keys,
         )
 
     @part
@@ -86,6 +93,7 @@ class ModelParts(JobParts):
             self.kept_models,
             staged=staged,
             refuse_near=self.refuse_near,
+            keys=self.keys,
         )
 
     @part
@@ -176,6 +184,7 @@ class ModelParts(JobParts):
             self.policy,
             self.revocations,
             self.alerting.unreadable,
+            keys=self.keys,
             seconds=settings.revocation_table_seconds
             if settings.sheet_source == "unity_catalog"
             else settings.revocation_seconds,
@@ -201,7 +210,7 @@ class ModelParts(JobParts):
         from training_pipeline.models.revocations.retrains import Retrains
 
         # A proposal is shown with its version; only to launch it a job is made.
-        return Retrains(self.store, later(lambda: self.jobs))
+        return Retrains(self.store, later(lambda: self.jobs), self.keys)
 
     @property
     def refuse_near(self) -> bool:

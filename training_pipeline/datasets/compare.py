@@ -13,12 +13,14 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from training_pipeline.datasets.comparable_hashes import Space, rows_in, with_sheet
+from training_pipeline.datasets.keyed import keyed_table
 from training_pipeline.datasets.snapshot import require_trainable
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import GovernanceChanged
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import Changes
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
@@ -73,6 +75,8 @@ class RecheckResult(BaseModel):
     raised: Pairs = Pairs()
     #: Pairs that may still be trained on, with another text; only of a training that has begun.
     edited: Pairs = Pairs()
+    #: Whether it is known which texts are others: not where the key of the dataset's hashes and its text are gone.
+    text_known: bool = True
 
     @property
     def findings(self) -> dict[str, int]:
@@ -85,7 +89,13 @@ class RecheckResult(BaseModel):
         return Pairs(count=sum(self.findings.values()), ids=self.pair_ids)
 
     def require_unchanged(self, sheet_id: str) -> None:
-        """Raise `GovernanceChanged` saying what changed, unless nothing did."""
+        """Raise `GovernanceChanged` saying what changed, unless nothing did, or where nobody can say so."""
+        if not self.text_known:
+            raise GovernanceChanged(
+                f"The key of the hashes of training sheet {sheet_id!r} was destroyed, or cannot be read, since its "
+                "dataset was prepared: whether its pairs have the same text is not known.",
+                hint="Retry the job: the pairs are then hashed with a new key.",
+            )
         if self.findings:
             raise GovernanceChanged(
                 f"Of {self.checked:,} pairs of training sheet {sheet_id!r} that were to be trained on, some no longer "
@@ -99,26 +109,32 @@ def in_words(findings: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in findings.items())
 
 
-def recheck(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy, *, begun: bool = False) -> RecheckResult:
+def recheck(
+    opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy, *, begun: bool = False, keys: HashKeys = NO_KEYS
+) -> RecheckResult:
     """Judge the sheet again and compare. Reads only.
 
     Once training has `begun`, another text is no reason to stop: what was trained on was approved, and nobody took that
     back. Raises `GateRefused` where the training sheet itself may no longer be trained on. An unchanged sheet (same
     digest, same policy) is not read again.
+
+    `keys` are for hashes under one. Where the texts cannot be compared, everything else is, and `text_known` says so.
     """
     require_trainable(opened.sheet)
-    included = _included(dataset)
     if _is_unchanged(opened, dataset, policy):
-        return RecheckResult(checked=len(included), changed={}, missing=0)
+        return RecheckResult(checked=len(_included(dataset, None, keys)), changed={}, missing=0)
+    space = with_sheet(dataset, keys)
+    included = _included(dataset, space, keys)
     trained = ibis.memtable(included)
-    with verdicts(opened, policy) as table:
+    with verdicts(opened, policy) as judged:
+        table = _hashed_in(judged, space)
         now = trained.left_join(table, trained.trained_id == table.pair_id)
         # A copy that was added since makes a pair a duplicate; nothing was taken back.
         copied = (now.reason == str(Reason.DUPLICATE)).fill_null(False)
         shut = ibis.cases((copied, ibis.null("string")), else_=now.reason)
         validating = table.filter(table.reason.isnull() & table.may_validate)
         may_validate = now.may_validate | (copied & now.kept_id.isin(validating.pair_id)).fill_null(False)
-        edited = ~(now.row_hash == now.trained_hash).fill_null(False)
+        edited = ibis.literal(False) if space is None else ~(now.row_hash == now.trained_hash).fill_null(False)
         stricter = (strictness(now.classification) > strictness(now.trained_classification)).fill_null(False)
         finding = ibis.cases(
             (now.pair_id.isnull(), _MISSING),
@@ -145,6 +161,7 @@ def recheck(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy, *, begun
         pair_ids=named.ids,
         raised=raised,
         edited=reworded,
+        text_known=space is not None,
     )
 
 
@@ -168,18 +185,28 @@ def _pairs(table: ir.Table) -> Pairs:
     return Pairs(count=count, ids=tuple(ids.limit(MOST_PAIR_IDS).pair.to_pandas()) if count else ())
 
 
-def changes(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy, *, withdrawn: Withdrawn = NOTHING) -> Changes:
+def changes(
+    opened: OpenSheet,
+    dataset: DatasetRef,
+    policy: GatePolicy,
+    *,
+    withdrawn: Withdrawn = NOTHING,
+    keys: HashKeys = NO_KEYS,
+) -> Changes:
     """Compare the pairs that `dataset` was made of with the sheet as it is now. Reads only.
 
     An unchanged sheet (same digest, same policy) is not judged again. A pair of the validation split that may no longer
     be validated on counts as newly prohibited, for validation leaves its trace in a model too. A pair that became a
     copy of another one is neither: nothing was taken back. What is `withdrawn` was removed, whatever the sheet says.
+    A text that nobody can compare counts as unchanged: a key that was destroyed is no reason to train again.
     """
-    included = _included(dataset)
     if _is_unchanged(opened, dataset, policy):
-        return Changes(eligible=len(included))
+        return Changes(eligible=len(_included(dataset, None, keys)))
+    space = with_sheet(dataset, keys)
+    included = _included(dataset, space, keys)
     trained = ibis.memtable(included)
-    with verdicts(opened, policy, withdrawn=withdrawn) as table:
+    with verdicts(opened, policy, withdrawn=withdrawn) as judged:
+        table = _hashed_in(judged, space)
         both = trained.outer_join(table, trained.trained_id == table.pair_id)
         was, now = both.trained_id.notnull(), (both.pair_id.notnull() & both.reason.isnull()).fill_null(False)
         duplicate = (both.reason == str(Reason.DUPLICATE)).fill_null(False)
@@ -190,7 +217,7 @@ def changes(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy, *, withd
         finding = ibis.cases(
             (was & barred.fill_null(False), "newly_prohibited"),
             (was & ~now & ~duplicate, "removed"),
-            (was & now & (both.row_hash != both.trained_hash), "edited"),
+            (was & now & (both.row_hash != both.trained_hash).fill_null(False), "edited"),
             (~was & now & ~known_text, "added"),
         )
         findings = both.select(
@@ -205,16 +232,19 @@ def changes(opened: OpenSheet, dataset: DatasetRef, policy: GatePolicy, *, withd
     return Changes(**by_finding, eligible=eligible, prohibited_ids=ids)
 
 
-def _included(dataset: DatasetRef) -> pa.Table:
-    """The pairs that were trained or validated on: id, hash of the text, classification, and whether it
-    was validation. Reads.
+def _hashed_in(judged: ir.Table, space: Space | None) -> ir.Table:
+    return judged if space is None else keyed_table(judged, space.key)
+
+
+def _included(dataset: DatasetRef, space: Space | None, keys: HashKeys) -> pa.Table:
+    """The pairs that were trained or validated on: id, hash of the text in this space (null where there is none),
+    classification, and whether it was validation. Reads.
     """
-    columns = ["pair_id", "row_hash", "split", "classification"]
-    pairs = pq.read_table(dataset.manifest_file, columns=columns, filters=pc.field("split").is_valid())
+    pairs = rows_in(dataset, space, keys, ["pair_id", "split", "classification"])
     return pa.table(
         {
             "trained_id": pairs["pair_id"],
-            "trained_hash": pairs["row_hash"],
+            "trained_hash": pairs["comparable_hash"],
             "trained_classification": pairs["classification"],
             "validates": pc.equal(pairs["split"], "validation"),
         }

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 
+from training_pipeline.datasets.comparable_hashes import common_space, registered, rows_in
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.text.id_order import counted_sql
@@ -20,8 +23,7 @@ from training_pipeline.infra.sql_literal import literal
 # An included pair has an id of its own. Ids that several rows had are invalid, and one row stands for them all.
 _CHANGED: Final = """
 CREATE TEMP TABLE changed AS
-WITH one AS (SELECT pair_id, row_hash, split FROM read_parquet({first}) WHERE split IS NOT NULL),
-two AS (SELECT pair_id, row_hash, split FROM read_parquet({second}) WHERE split IS NOT NULL),
+WITH one AS (FROM first_rows), two AS (FROM second_rows),
 gone AS (SELECT * FROM one ANTI JOIN two USING (pair_id)),
 fresh AS (SELECT * FROM two ANTI JOIN one USING (pair_id)),
 same AS (
@@ -38,7 +40,17 @@ UNION ALL SELECT was, now, if(moved, ['renamed', 'moved'], ['renamed']) FROM sam
 UNION ALL SELECT pair_id, pair_id, ['removed'] FROM gone ANTI JOIN same ON pair_id = was
 UNION ALL SELECT pair_id, pair_id, ['added'] FROM fresh ANTI JOIN same ON pair_id = now
 """
+#: What only the texts of two pairs say. Where they cannot be compared, none of these changes is found.
+_OF_TEXTS: Final = frozenset({PairChange.EDITED, PairChange.RENAMED})
 _COUNTS: Final = "SELECT change, count(*) FROM (SELECT unnest(changes) AS change FROM changed) GROUP BY change"
+#: What is raised where a manifest cannot be read.
+_UNREADABLE: Final = (
+    *(duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException),
+    *(OSError, pa.ArrowException),
+)
+_AS_STORED: Final = """
+CREATE TEMP VIEW {name} AS SELECT pair_id, row_hash, split FROM read_parquet({manifest}) WHERE split IS NOT NULL
+"""
 _ORDER: Final = f"{counted_sql('now')}, now"
 _PAGE: Final = """
 CREATE TEMP TABLE page AS SELECT was, now, changes FROM changed
@@ -69,15 +81,23 @@ class ChangedPair:
 class DatasetDiff:
     """How many pairs changed in each way, the first of them as people count their ids, and whether there are more."""
 
-    counts: dict[PairChange, int]
+    #: None for a change that nobody can tell: the texts of the two cannot be compared.
+    counts: dict[PairChange, int | None]
     pairs: tuple[ChangedPair, ...]
     more: bool
 
 
 def diff(
-    first: DatasetRef, second: DatasetRef, *, changes: Collection[PairChange] = (), after: str = "", limit: int = 100
+    first: DatasetRef,
+    second: DatasetRef,
+    *,
+    changes: Collection[PairChange] = (),
+    after: str = "",
+    limit: int = 100,
+    keys: HashKeys = NO_KEYS,
 ) -> DatasetDiff:
-    """Compare two datasets, of one sheet or of two. Reads the manifests only.
+    """Compare two datasets, of one sheet or of two. Reads the manifests, and the text of one where their hashes are
+    under different keys; where that is gone, pairs are known by their ids alone.
 
     Named are at most `limit` pairs with an id after `after`, as people count, that changed in one of these ways, or in
     any. A renamed pair goes by its new id. Raises `Unavailable` where a manifest cannot be read.
@@ -86,11 +106,11 @@ def diff(
     query = _PAGE.format(kinds=kinds, further=_FURTHER if after else "", order=_ORDER, limit=limit + 1)
     with duckdb.connect() as engine:
         try:
-            counts = _counted(engine, first, second)
+            counts = _counted(engine, first, second, keys)
             engine.execute(query, {"after": after} if after else None)
             page = engine.execute(_ON_PAGE).fetchall()
             before, now = _states(engine, first, "was"), _states(engine, second, "now")
-        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
+        except _UNREADABLE as error:
             raise unreadable(first, second) from error
     pairs = tuple(
         ChangedPair(pair_id, tuple(map(PairChange, how)), before.get(was), now.get(pair_id))
@@ -106,20 +126,31 @@ def reader() -> duckdb.DuckDBPyConnection:
     return duckdb.connect()
 
 
-def pair_counts(engine: duckdb.DuckDBPyConnection, first: DatasetRef, second: DatasetRef) -> dict[PairChange, int]:
-    """How many pairs changed in each way, and nothing else. Reads the manifests; raises `Unavailable` as above."""
+def pair_counts(
+    engine: duckdb.DuckDBPyConnection, first: DatasetRef, second: DatasetRef, keys: HashKeys = NO_KEYS
+) -> dict[PairChange, int | None]:
+    """How many pairs changed in each way, and nothing else. Reads as above, and raises `Unavailable` as that."""
     with engine.cursor() as asking:
         try:
-            return _counted(asking, first, second)
-        except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException) as error:
+            return _counted(asking, first, second, keys)
+        except _UNREADABLE as error:
             raise unreadable(first, second) from error
 
 
-def _counted(engine: duckdb.DuckDBPyConnection, first: DatasetRef, second: DatasetRef) -> dict[PairChange, int]:
+def _counted(
+    engine: duckdb.DuckDBPyConnection, first: DatasetRef, second: DatasetRef, keys: HashKeys
+) -> dict[PairChange, int | None]:
     """Make the table `changed`, and count what is in it."""
-    engine.execute(_CHANGED.format(first=literal(first.manifest_file), second=literal(second.manifest_file)))
+    space = common_space([first, second], keys)
+    for name, dataset in (("first_rows", first), ("second_rows", second)):
+        if space is not None and dataset.hash_key == space.key_id:
+            engine.execute(_AS_STORED.format(name=name, manifest=literal(dataset.manifest_file)))
+        else:
+            registered(engine, name, rows_in(dataset, space, keys, ["pair_id", "split"]))
+    engine.execute(_CHANGED)
     counts = dict(engine.execute(_COUNTS).fetchall())
-    return {change: counts.get(change, 0) for change in PairChange}
+    unknown = _OF_TEXTS if space is None else frozenset()
+    return {change: None if change in unknown else counts.get(change, 0) for change in PairChange}
 
 
 def _states(engine: duckdb.DuckDBPyConnection, dataset: DatasetRef, which: str) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 
 def judged_by(policy: GatePolicy, withdrawn: Withdrawn) -> list[str]:
     """What the verdicts of a version depend on beside its pairs: the policy, and the rows that are withdrawn. Pure."""
-    return [policy.model_dump_json(), *(repr(sorted(rows)) for rows in withdrawn if rows)]
+    return [policy.model_dump_json(), *withdrawn.identity]
 
 
 def keep_newest(directory: Path, pattern: str, most: int) -> None:

@@ -6,6 +6,7 @@ same pair, edited; and a pair on an item or label that a gone example was traine
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,31 +14,38 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from training_pipeline.datasets.comparable_hashes import Space, rows_in, under, with_sheet
 from training_pipeline.datasets.store import manifest_is_whole
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.split import Before, SplitPlan
 from training_pipeline.domain.split_report import MOST_NAMED, KeptSides
 
+#: The hashes of the included rows under a key or under none.
+Hashed = Callable[[Space], "pa.Array | pa.ChunkedArray"]
 #: What is asked of the included rows, to know them again.
 COLUMNS: Final = ("pair_id", "row_hash", "item_ref", "canonical_label_id")
 
+#: `old` are the rows of the predecessors, `hashes` those of the included rows, each alike under what is `within`. Of a
+#: row without a hash it is not known which example it is: the pair with its id is taken for it.
 _SIDES: Final = """
-WITH old AS (
-    SELECT row_hash, pair_id, item_ref, canonical_label_id, split = 'train' AS trained
-    FROM read_parquet($manifests) WHERE split IS NOT NULL
-), gone AS (SELECT * FROM old ANTI JOIN included USING (row_hash)),
-examples AS (SELECT row_hash, bool_or(trained) AS trained FROM old GROUP BY row_hash),
+WITH known AS (SELECT * FROM old WHERE row_hash IS NOT NULL),
+gone AS (
+    SELECT * FROM known ANTI JOIN hashes USING (within, row_hash) UNION ALL SELECT * FROM old WHERE row_hash IS NULL
+),
+examples AS (
+    SELECT number, bool_or(trained) AS trained FROM hashes JOIN known USING (within, row_hash) GROUP BY number
+),
 edited AS (SELECT pair_id, bool_or(trained) AS trained FROM gone GROUP BY pair_id),
 items AS (SELECT DISTINCT item_ref AS trained_item FROM gone WHERE trained),
 labels AS (SELECT DISTINCT canonical_label_id AS trained_label FROM gone WHERE trained)
 SELECT coalesce(examples.trained, edited.trained) AS trained,
     trained_item IS NOT NULL OR trained_label IS NOT NULL AS beside
 FROM included
-LEFT JOIN examples USING (row_hash)
+LEFT JOIN examples USING (number)
 LEFT JOIN edited ON edited.pair_id = included.pair_id
 LEFT JOIN items ON trained_item = included.item_ref
 LEFT JOIN labels ON trained_label = included.canonical_label_id
@@ -62,33 +70,84 @@ class Known:
     known: NDArray[np.bool_]
 
 
-def sides_before(included: pa.Table, predecessor: Predecessor) -> Known:
+def sides_before(
+    included: pa.Table, predecessor: Predecessor, keys: HashKeys = NO_KEYS, hashed: Hashed | None = None
+) -> Known:
     """What was done with the included rows (`COLUMNS`) before. Reads only.
+
+    `hashed` gives the hashes of the included rows under a key or under none; without it `row_hash` has none. Where it
+    is not known whether a predecessor had a row, neither by its example nor by its id, it may have been trained on.
 
     Raises `Unavailable` if the manifest of a predecessor is missing or damaged, because it says what was trained on.
     """
-    manifests = [str(dataset.manifest_file) for dataset in predecessor.datasets]
     if not all(map(manifest_is_whole, predecessor.datasets)):
         raise _unreadable(predecessor)
-    rows = included.select(list(COLUMNS)).append_column("number", pa.array(np.arange(len(included))))
+    spaces = [with_sheet(dataset, keys) for dataset in predecessor.datasets]
+    numbers = pa.array(np.arange(len(included)))
     with duckdb.connect() as engine:
-        engine.register("included", rows)
-        found = engine.execute(_SIDES, {"manifests": manifests}).to_arrow_table()
+        engine.register("included", included.select(list(COLUMNS)).append_column("number", numbers))
+        engine.register("old", _old(predecessor, spaces, keys))
+        engine.register("hashes", _alike(included, numbers, spaces, hashed or _plainly(included)))
+        found = engine.execute(_SIDES).to_arrow_table()
     side = found["trained"]
     known = pc.is_valid(side).to_numpy()
-    trained = pc.fill_null(side, False).to_numpy() | (~known & found["beside"].to_numpy())
+    is_unsure = None in spaces
+    trained = pc.fill_null(side, False).to_numpy() | (~known & (found["beside"].to_numpy() | is_unsure))
     return Known(Before(trained=trained, validated=known & ~trained), known)
 
 
-def kept_sides(included: pa.Table, known: Known, plan: SplitPlan, predecessor: Predecessor) -> KeptSides:
-    """What the plan kept of the predecessor's split. Reads only."""
+def _plainly(included: pa.Table) -> Hashed:
+    hashes = included["row_hash"]
+    return lambda space: hashes if space.key_id is None else under(hashes, space.key)
+
+
+def _old(predecessor: Predecessor, spaces: Sequence[Space | None], keys: HashKeys) -> pa.Table:
+    tables = []
+    for dataset, space in zip(predecessor.datasets, spaces, strict=True):
+        rows = rows_in(dataset, space, keys, ["pair_id", "item_ref", "canonical_label_id", "split"])
+        columns = {name: rows[name] for name in ("pair_id", "item_ref", "canonical_label_id")}
+        trained = pc.equal(rows["split"], "train")
+        hashed = {"row_hash": rows["comparable_hash"], "within": _names(rows, space)}
+        tables.append(pa.table({**columns, "trained": trained, **hashed}))
+    return pa.concat_tables(tables)
+
+
+def _alike(included: pa.Table, numbers: pa.Array, spaces: Sequence[Space | None], hashed: Hashed) -> pa.Table:
+    schema = pa.schema([("number", pa.int64()), ("row_hash", pa.string()), ("within", pa.string())])
+    tables = [
+        pa.table([numbers, hashed(space), _names(included, space)], schema=schema)
+        for space in dict.fromkeys(spaces)
+        if space is not None
+    ]
+    return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def _names(rows: pa.Table, space: Space | None) -> pa.Array:
+    name = "" if space is None or space.key_id is None else space.key_id
+    return pa.array([name] * len(rows), pa.string())
+
+
+def kept_sides(
+    included: pa.Table,
+    known: Known,
+    plan: SplitPlan,
+    predecessor: Predecessor,
+    keys: HashKeys = NO_KEYS,
+    hashed: Hashed | None = None,
+) -> KeptSides:
+    """What the plan kept of the predecessor's split. Reads only.
+
+    Losses are comparable only where it is known that the validation rows are the same.
+    """
     dataset = predecessor.datasets[0]
-    columns = ["pair_id", "row_hash", "split"]
-    old = pq.read_table(dataset.manifest_file, columns=columns, filters=pc.field("split").is_valid())
+    space = with_sheet(dataset, keys)
+    old = rows_in(dataset, space, keys, ["pair_id", "split"])
     moved = known.before.validated & ~plan.validation
-    still = pc.or_(pc.is_in(old["row_hash"], included["row_hash"]), pc.is_in(old["pair_id"], included["pair_id"]))
-    validated = old.filter(pc.equal(old["split"], "validation"))["row_hash"]
-    validates = included["row_hash"].filter(pa.array(plan.validation))
+    ours = pa.nulls(len(included), pa.string()) if space is None else (hashed or _plainly(included))(space)
+    same = pc.is_in(old["comparable_hash"], _values(ours), skip_nulls=True)
+    still = pc.or_(same, pc.is_in(old["pair_id"], included["pair_id"]))
+    validated = old.filter(pc.equal(old["split"], "validation"))["comparable_hash"]
+    validates = pa.chunked_array([*_chunks(ours)], pa.string()).filter(pa.array(plan.validation))
     return KeptSides(
         job_id=predecessor.job_id,
         dataset_digest=dataset.digest,
@@ -98,8 +157,16 @@ def kept_sides(included: pa.Table, known: Known, plan: SplitPlan, predecessor: P
         moved=int(moved.sum()),
         moved_pair_ids=tuple(included["pair_id"].filter(pa.array(moved))[:MOST_NAMED].to_pylist()),
         drift=plan.report.achieved_ratio - plan.report.requested_ratio,
-        losses_comparable=_sorted(validated).equals(_sorted(validates)),
+        losses_comparable=space is not None and _sorted(validated).equals(_sorted(validates)),
     )
+
+
+def _chunks(column: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+    return column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+
+
+def _values(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def _sorted(column: pa.ChunkedArray) -> pa.Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -16,12 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from training_pipeline.datasets.keyed import keyed_table
 from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.snapshot import included_rows, snapshot_rows
 from training_pipeline.datasets.store import dataset_digest, is_whole
 from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.errors import SheetChanged
-from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, text_bytes
+from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
+from training_pipeline.domain.manifest import KEYED_MANIFEST_SCHEMA, MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, text_bytes
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
@@ -34,15 +36,20 @@ from training_pipeline.sheets.base import OpenSheet
 _LINES: Final = 8192
 
 
-def write_dataset(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, *, root: Path) -> DatasetRef:
+def write_dataset(
+    opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, *, root: Path, keys: HashKeys = NO_KEYS
+) -> DatasetRef:
     """Write the dataset to `root/<digest>/`, or verify and reuse it where it is there. Idempotent.
 
-    The text is read again from the sheet: raises `SheetChanged` where it is not the text that was judged, and
-    `Unavailable` where the disk is full. Nothing half-written stays.
+    The text is read again from the sheet: raises `SheetChanged` where it is not the text that was judged, or where the
+    key of the snapshot's hashes was destroyed meanwhile, and `Unavailable` where the disk is full. Nothing half-written
+    stays. The hashes in the manifest are under the same key as those of the snapshot.
     """
+    key = required_key(taken, keys)
+    schema = MANIFEST_SCHEMA if key is None else KEYED_MANIFEST_SCHEMA
     with disk_errors(f"write a dataset in {root}"), staging(root) as staged, ThreadPoolExecutor(1) as beside:
-        writing = beside.submit(write_rows, staged / MANIFEST, MANIFEST_SCHEMA, _manifest(taken, plan))
-        texts = _write_lines(opened, taken, plan, staged)
+        writing = beside.submit(write_rows, staged / MANIFEST, schema, _manifest(taken, plan, schema))
+        texts = _write_lines(opened, taken, plan, staged, key)
         manifest = writing.result()
         digest = dataset_digest(
             train_sha256=texts[TRAIN].sha256,
@@ -67,11 +74,25 @@ def write_dataset(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, *, roo
             canonical_labels=pc.count_distinct(labels, mode="only_valid").as_py(),
             report=plan.report,
             summary=taken.summary,
+            hash_key=taken.hash_key,
         )
         with os.fdopen(new_private_file(staged / HEAD), "wb") as file:
             file.write(written.model_dump_json(indent=1, exclude={"path"}).encode())
         publish(staged, written.path, is_whole=is_whole)
     return written
+
+
+def required_key(taken: SnapshotRef, keys: HashKeys) -> HashKey | None:
+    """The key of a snapshot's hashes, None for hashes without one. Raises `SheetChanged` where it cannot be read."""
+    if taken.hash_key is None:
+        return None
+    if (key := keys.read(taken.hash_key)) is None:
+        raise SheetChanged(
+            f"The key {taken.hash_key} of training sheet {taken.sheet_id!r} was destroyed, or cannot be read any more, "
+            "while its dataset was prepared.",
+            hint="The sheet is judged again, with a new key.",
+        )
+    return key
 
 
 class _HashedFile:
@@ -98,7 +119,9 @@ class _HashedFile:
         self._file.close()
 
 
-def _write_lines(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, directory: Path) -> dict[str, _HashedFile]:
+def _write_lines(
+    opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, directory: Path, key: HashKey | None
+) -> dict[str, _HashedFile]:
     included = included_rows(taken, ["pair_id", "row_hash"])
     planned = ibis.memtable(
         pa.table(
@@ -113,11 +136,12 @@ def _write_lines(opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, directo
         pairs = read.inner_join(planned, ibis._.pair_id == planned.planned_id)
         line = with_tools(rendered(pairs.messages), pairs.tools)
         lines = pairs.select("planned_id", "judged_hash", "validation", line=line)
-        ordered = lines.select(
+        hashed = keyed_table(lines.mutate(row_hash=row_hash(lines.line)), key)
+        ordered = hashed.select(
             "planned_id",
             "validation",
-            line=lines.line + "\n",
-            unchanged=(row_hash(lines.line) == lines.judged_hash).fill_null(False),
+            line=hashed.line + "\n",
+            unchanged=(hashed.row_hash == hashed.judged_hash).fill_null(False),
         ).order_by("validation", "planned_id")
         files, found, changed = _write_ordered(ordered, directory)
     missing = len(included) - found
@@ -149,13 +173,14 @@ def _write_ordered(ordered: ir.Table, directory: Path) -> tuple[dict[str, _Hashe
     return files, found, changed
 
 
-def _manifest(taken: SnapshotRef, plan: SplitPlan) -> Iterator[pa.RecordBatch]:
+def _manifest(taken: SnapshotRef, plan: SplitPlan, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     done = 0
     for batch in snapshot_rows(taken, SNAPSHOT_SCHEMA.names):
         included = pc.is_null(batch.column("reason")).to_numpy(zero_copy_only=False)
         here = slice(done, done + int(included.sum()))
         done = here.stop
-        yield _manifest_rows(batch, included, plan.validation[here], plan.component[here], taken.policy.version)
+        stated = {"gate_policy_version": taken.policy.version, "hash_key": taken.hash_key}
+        yield _manifest_rows(batch, included, plan.validation[here], plan.component[here], schema, stated)
     if done != len(plan.component):
         raise AssertionError(f"the plan has {len(plan.component)} pairs and the snapshot {done}")
 
@@ -165,7 +190,8 @@ def _manifest_rows(
     included: NDArray[np.bool_],
     validation: NDArray[np.bool_],
     component: NDArray[np.int64],
-    policy_version: str,
+    schema: pa.Schema,
+    stated: Mapping[str, str | None],
 ) -> pa.RecordBatch:
     sides = np.full(len(batch), -1, dtype=np.int8)
     sides[included] = validation
@@ -174,7 +200,10 @@ def _manifest_rows(
     added = {
         "split": pa.array(["train", "validation"]).take(pa.array(sides, mask=~included)),
         "component": pa.array(components, mask=~included),
-        "gate_policy_version": pa.array([policy_version]).take(pa.array(np.zeros(len(batch), dtype=np.int8))),
+        **{
+            name: pa.array([value], pa.string()).take(pa.array(np.zeros(len(batch), dtype=np.int8)))
+            for name, value in stated.items()
+        },
     }
-    columns = [added[name] if name in added else batch.column(name) for name in MANIFEST_SCHEMA.names]
-    return pa.RecordBatch.from_arrays(columns, schema=MANIFEST_SCHEMA)
+    columns = [added[name] if name in added else batch.column(name) for name in schema.names]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

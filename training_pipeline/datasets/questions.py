@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from training_pipeline.datasets.judging import held_out_questions_plan, questions_plan
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.datasets.verdicts import texts
+from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.near.questions import NearPairs, near_pairs
 from training_pipeline.domain.rules.policy import GatePolicy
@@ -73,14 +74,17 @@ def near_rows(asked: Questions, *, similarity: float) -> NearPairs:
     return NearPairs(asked.rows[near.first], asked.rows[near.second], near.similarity)
 
 
-def text_report(opened: OpenSheet, taken: SnapshotRef, asked: Questions, pair_ids: pa.ChunkedArray) -> TextReport:
+def text_report(
+    opened: OpenSheet, taken: SnapshotRef, asked: Questions, pair_ids: pa.ChunkedArray, key: HashKey | None = None
+) -> TextReport:
     """Findings about the texts of the included pairs. Reads the held-out questions, where no network is between.
 
-    Those in a warehouse stay there: text of pairs that are left out is not fetched.
+    Those in a warehouse stay there: text of pairs that are left out is not fetched. `key` is that of the
+    snapshot's hashes.
     """
     similarity, near = taken.policy.near_question_similarity, None
     if similarity and not opened.engine.is_remote:
-        near = pair_ids.filter(pa.array(_near_held_out(opened, taken, asked, similarity)))
+        near = pair_ids.filter(pa.array(_near_held_out(opened, taken, asked, similarity, key)))
     return TextReport(
         control_tokens=len(asked.control_token_ids),
         control_token_ids=_first(asked.control_token_ids),
@@ -89,9 +93,11 @@ def text_report(opened: OpenSheet, taken: SnapshotRef, asked: Questions, pair_id
     )
 
 
-def _near_held_out(opened: OpenSheet, taken: SnapshotRef, asked: Questions, similarity: float) -> NDArray[np.bool_]:
+def _near_held_out(
+    opened: OpenSheet, taken: SnapshotRef, asked: Questions, similarity: float, key: HashKey | None
+) -> NDArray[np.bool_]:
     """Of every included row whether its question is nearly equal to a held-out one."""
-    held_out = _held_out(opened, taken)
+    held_out = _held_out(opened, taken, key)
     if not len(held_out) or not len(asked.rows):
         return np.zeros(len(asked.codes), dtype=bool)
     ours = len(asked.rows)
@@ -101,7 +107,7 @@ def _near_held_out(opened: OpenSheet, taken: SnapshotRef, asked: Questions, simi
     return np.isin(asked.codes, asked.codes[asked.rows[found]])
 
 
-def _held_out(opened: OpenSheet, taken: SnapshotRef) -> pa.ChunkedArray:
+def _held_out(opened: OpenSheet, taken: SnapshotRef, key: HashKey | None) -> pa.ChunkedArray:
     """The held-out questions, those that are instructions aside. What is held out is excluded."""
     if not sum(taken.summary.excluded.values()):
         return pa.chunked_array([], pa.string())
@@ -115,7 +121,10 @@ def _held_out(opened: OpenSheet, taken: SnapshotRef) -> pa.ChunkedArray:
         engine.work_out(plan, opened.pairs.anti_join(passed, "pair_id")) as found,
     ):
         asked = found.to_pyarrow()
-    ours = pc.is_in(asked["asked"], instructions.combine_chunks())
+    hashes = asked["asked"]
+    if key is not None:
+        hashes = pa.array([None if one is None else key.of_questions(one) for one in hashes.to_pylist()], pa.string())
+    ours = pc.is_in(hashes, instructions.combine_chunks())
     kept = pc.unique(asked.filter(pc.invert(ours))["question"])
     return pa.chunked_array([kept.filter(pc.fill_null(pc.not_equal(kept, ""), False)).sort()])
 

@@ -9,6 +9,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
+from training_pipeline.datasets.keyed import keyed_table
 from training_pipeline.domain.revocations import RevocableKind, Withdrawn
 from training_pipeline.domain.rules.policy import Reason
 
@@ -24,28 +25,39 @@ _COLUMNS: Final[Mapping[RevocableKind, str]] = {
 def without_revoked(table: ir.Table, withdrawn: Withdrawn) -> ir.Table:
     """The verdicts of `judge_together`, with the reason `revoked` for pairs that pass the gates and are `withdrawn`.
 
-    So are pairs with the very same example. One that may only not be validated on stays, and is not validated on. Where
+    The hashes of the table are without a key; what is withdrawn by a hash under the sheet's key is found, too. So are
+    pairs with the very same example. One that may only not be validated on stays, and is not validated on. Where
     nothing is withdrawn this is the table itself. The table must be in our DuckDB.
     """
     if not withdrawn:
         return table
+    columns = table.columns
+    keyed_hashes = withdrawn.key is not None and any(kind == "row_hash" for kind, _ in withdrawn.named)
+    if withdrawn.keyed or keyed_hashes:
+        table = keyed_table(table.mutate(plain_hash=table.row_hash), withdrawn.key)
+        table = table.rename(keyed_hash="row_hash").rename(row_hash="plain_hash")
     may_pass = table.reason.isnull() | (table.reason == str(Reason.DUPLICATE))
     hit = ibis.literal(value=False)
     for kind, column in _COLUMNS.items():
         if values := [value for named, value in withdrawn.named if named == kind]:
             hit |= _in(table[column], values)
-    row = table.row_hash + table.pair_id  # a hash has one length, so no two rows have the same key
-    if whole := [row_hash + pair_id for pair_id, row_hash, validation_only in withdrawn.rows if not validation_only]:
-        hit |= _in(row, whole)
+            if kind == "row_hash" and keyed_hashes:
+                hit |= _in(table.keyed_hash, values)
     barred = ibis.literal(value=False)
-    if halves := [row_hash + pair_id for pair_id, row_hash, validation_only in withdrawn.rows if validation_only]:
-        barred = _in(row, halves)
+    if withdrawn.barred:
+        barred |= _in(table.pair_id, withdrawn.barred)
+    for column, rows in (("row_hash", withdrawn.rows), ("keyed_hash", withdrawn.keyed)):
+        if whole := [row_hash + pair_id for pair_id, row_hash, validation_only in rows if not validation_only]:
+            hit |= _in(table[column] + table.pair_id, whole)  # a hash has one length, so no two rows have the same key
+        if halves := [row_hash + pair_id for pair_id, row_hash, validation_only in rows if validation_only]:
+            barred |= _in(table[column] + table.pair_id, halves)
     examples = table.filter(hit & may_pass & table.row_hash.notnull()).select("row_hash").distinct()
     revoked = may_pass & (hit | table.row_hash.isin(examples.row_hash).fill_null(False))
-    return table.mutate(
+    made = table.mutate(
         reason=ibis.cases((revoked, str(Reason.REVOKED)), else_=table.reason),
         may_validate=table.may_validate & ~revoked & ~barred,
     )
+    return made.select(*columns)
 
 
 def _in(column: ir.Value, values: Sequence[str]) -> ir.BooleanValue:

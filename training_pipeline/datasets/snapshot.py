@@ -13,10 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from training_pipeline.datasets.keyed import keyed_table
 from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.summary import summarise
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import GateRefused
+from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.manifest import SNAPSHOT_SCHEMA, RowsDigest
 from training_pipeline.domain.refs import PAIRS, SnapshotRef
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
@@ -40,10 +42,17 @@ def require_trainable(sheet: TrainingSheet) -> None:
         )
 
 
-def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path, withdrawn: Withdrawn = NOTHING) -> SnapshotRef:
+def snapshot(
+    opened: OpenSheet,
+    policy: GatePolicy,
+    *,
+    directory: Path,
+    withdrawn: Withdrawn = NOTHING,
+    key: HashKey | None = None,
+) -> SnapshotRef:
     """Judge all pairs and store the verdicts in `directory/<digest>/`. Idempotent; stores no text.
 
-    What is `withdrawn` is left out, whatever the sheet says.
+    What is `withdrawn` is left out, whatever the sheet says. Hashes are stored under the `key`, which is the sheet's.
 
     Raises `GateRefused` for a sheet that may not be trained on, `Unavailable` where the disk is full.
     """
@@ -56,7 +65,7 @@ def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path, withdraw
         summary = summarise(table, policy)
         # Pair ids are unique but for invalid pairs: only where there are any, the order needs the other columns.
         ordered_by = SNAPSHOT_SCHEMA.names if summary.excluded[Reason.INVALID] else ["pair_id"]
-        rows = table.select(*SNAPSHOT_SCHEMA.names).order_by(ordered_by)
+        rows = keyed_table(table.select(*SNAPSHOT_SCHEMA.names), key).order_by(ordered_by)
         digest = write_rows(staged / PAIRS, SNAPSHOT_SCHEMA, rows.to_pyarrow_batches(chunk_size=_ROWS))
         taken = SnapshotRef(
             digest=_digest(opened.sheet.id, policy, digest),
@@ -65,6 +74,7 @@ def snapshot(opened: OpenSheet, policy: GatePolicy, *, directory: Path, withdraw
             sheet_digest=opened.digest,
             policy=policy,
             summary=summary,
+            hash_key=None if key is None else key.id,
         )
         taken = taken.model_copy(update={"path": directory / taken.digest})
         with os.fdopen(new_private_file(staged / _HEAD), "wb") as file:

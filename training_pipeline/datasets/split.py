@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import duckdb
+import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from training_pipeline.datasets.predecessor import COLUMNS, Predecessor, kept_sides, sides_before
+from training_pipeline.datasets.comparable_hashes import Space, under
+from training_pipeline.datasets.predecessor import COLUMNS, Hashed, Predecessor, kept_sides, sides_before
+from training_pipeline.datasets.prepare import required_key
 from training_pipeline.datasets.questions import Questions, near_rows, read_questions, text_report
 from training_pipeline.datasets.snapshot import included_rows
-from training_pipeline.domain.errors import GateRefused
+from training_pipeline.datasets.verdicts import texts
+from training_pipeline.domain.errors import GateRefused, SheetChanged
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.comparison import LATER
+from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
+from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.near.ties import tie_nearly
 from training_pipeline.domain.rules.split import SplitPlan, least_of, plan_split, tie
 from training_pipeline.domain.split_report import NearReport
+from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 
 
@@ -30,13 +39,15 @@ def split_snapshot(
     seed: str,
     min_pairs: int,
     predecessor: Predecessor | None = None,
+    keys: HashKeys = NO_KEYS,
 ) -> SplitPlan:
     """Split the included pairs of a snapshot. Reads only; the same arguments give the same plan.
 
     `ratio` is the share of train; `predecessor` names the datasets whose sides are kept. The texts are read from the
     sheet, to find questions that are nearly equal, and what the report tells of them. Raises `GateRefused` where fewer
     than `min_pairs` are included, with the table of reasons, `SplitRefused` where one side would be empty, and
-    `Unavailable` where a predecessor cannot be read.
+    `Unavailable` where a predecessor cannot be read. `keys` are for hashes under one, of the snapshot and of
+    predecessors; `SheetChanged` where that of the snapshot is gone.
     """
     summary = taken.summary
     if summary.eligible < min_pairs:
@@ -52,8 +63,9 @@ def split_snapshot(
     component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"])], [_questions(prompt)])
     asked = read_questions(opened, taken.policy, rows["pair_id"], prompt)
     component, near = _tied_nearly(asked, component, similarity=taken.policy.near_question_similarity)
-    told = text_report(opened, taken, asked, rows["pair_id"])
-    known = None if predecessor is None else sides_before(rows, predecessor)
+    told = text_report(opened, taken, asked, rows["pair_id"], required_key(taken, keys))
+    hashed = _hashes(opened, taken, rows, keys)
+    known = None if predecessor is None else sides_before(rows, predecessor, keys, hashed)
     plan = plan_split(
         component,
         # By the item, so that another pair on it changes nothing.
@@ -63,8 +75,37 @@ def split_snapshot(
         seed=seed,
         before=None if known is None else known.before,
     )
-    kept = None if known is None or predecessor is None else kept_sides(rows, known, plan, predecessor)
+    kept = None if known is None or predecessor is None else kept_sides(rows, known, plan, predecessor, keys, hashed)
     return replace(plan, report=plan.report.model_copy(update={"near": near, "texts": told, "kept": kept}))
+
+
+def _hashes(opened: OpenSheet, taken: SnapshotRef, rows: pa.Table, keys: HashKeys) -> Hashed:
+    """The hashes of the included rows under a key or none: as the snapshot has them, or worked out of the text."""
+    key = required_key(taken, keys)
+
+    @cache
+    def plain() -> pa.Array:
+        if key is None:
+            return rows["row_hash"].combine_chunks()
+        wanted = ibis.memtable(pa.table({"wanted_id": rows["pair_id"], "number": np.arange(len(rows))}))
+        with texts(opened, taken.policy) as read, disk_errors("compare the examples with those of before"):
+            said = read.inner_join(wanted, read.pair_id == wanted.wanted_id)
+            hashed = said.select("number", hashed=row_hash(with_tools(rendered(said.messages), said.tools)))
+            found = hashed.to_pyarrow()
+        by_number = dict(zip(found["number"].to_pylist(), found["hashed"].to_pylist(), strict=True))
+        hashes = pa.array([by_number.get(number) for number in range(len(rows))], pa.string())
+        if not under(hashes, key).equals(rows["row_hash"].combine_chunks()):
+            raise SheetChanged(
+                f"Training sheet {taken.sheet_id!r} changed while its dataset was prepared.", hint="It is read again."
+            )
+        return hashes
+
+    def hashed(space: Space) -> pa.Array:
+        if space.key_id == taken.hash_key:
+            return rows["row_hash"].combine_chunks()
+        return plain() if space.key_id is None else under(plain(), space.key)
+
+    return hashed
 
 
 def _tied_nearly(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -63,12 +64,12 @@ def validation_pairs(dataset: DatasetRef, wanted: Collection[str], withdrawn: Wi
     Raises `Unavailable` where the manifest cannot be read. Reads only.
     """
     rows = {place: row for place, row in enumerate(_rows(dataset)) if row["pair_id"] in wanted}
-    lines = _lines(dataset, set(rows))
+    lines, hashes = _lines(dataset, set(rows))
     missing = ERASED if erased(dataset.path) is not None else GONE
     found = {}
     for place, row in rows.items():
         messages, why = lines.get(place, ()), None if place in lines else missing
-        if _is_withdrawn(row, withdrawn):
+        if _is_withdrawn(row, withdrawn, dataset.hash_key, hashes.get(place)):
             messages, why = (), REVOKED
         found[row["pair_id"]] = ValidationPair(row["pair_id"], row["classification"], tuple(messages), why)
     return found
@@ -84,29 +85,38 @@ def _rows(dataset: DatasetRef) -> Iterator[dict[str, Any]]:
         raise Unavailable(f"The manifest of dataset {dataset.digest} cannot be read: {error}.") from error
 
 
-def _lines(dataset: DatasetRef, places: Collection[int]) -> dict[int, list[Mapping[str, Any]]]:
-    """The messages in these lines; nothing where the file is gone or says something else."""
+def _lines(dataset: DatasetRef, places: Collection[int]) -> tuple[dict[int, list[Mapping[str, Any]]], dict[int, str]]:
+    """The messages in these lines, and their hashes without a key; nothing where the file is gone or says something
+    else.
+    """
     if not places:
-        return {}
+        return {}, {}
     last = max(places)
     found: dict[int, list[Mapping[str, Any]]] = {}
+    hashes: dict[int, str] = {}
     try:
         with dataset.validation_file.open("rb") as file:
             for place, line in zip(range(last + 1), file, strict=False):
                 if place in places:
                     found[place] = json.loads(line)["messages"]
+                    hashes[place] = hashlib.sha256(line.rstrip(b"\n")).hexdigest()
     except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return found
+        return {}, {}
+    return found, hashes
 
 
-def _is_withdrawn(row: Mapping[str, Any], withdrawn: Withdrawn) -> bool:
+def _is_withdrawn(row: Mapping[str, Any], withdrawn: Withdrawn, hash_key: str | None, of_text: str | None) -> bool:
+    """Whether a pair may not be shown. `of_text` is the hash of its text without a key, where that is there."""
+    plain = row["row_hash"] if hash_key is None else of_text
+    keyed = None if plain is None or withdrawn.key is None else withdrawn.key.of(plain)
     named = {
         ("pair", row["pair_id"]),
         ("item", row["item_ref"]),
         ("label", row["canonical_label_id"]),
-        ("row_hash", row["row_hash"]),
+        *(("row_hash", one) for one in (row["row_hash"], plain, keyed) if one is not None),
     }
-    if named & {*withdrawn.named}:
+    if named & {*withdrawn.named} or row["pair_id"] in withdrawn.barred:
         return True
-    return any((pair_id, row_hash) == (row["pair_id"], row["row_hash"]) for pair_id, row_hash, _ in withdrawn.rows)
+    hashes = {row["row_hash"], plain, keyed}
+    rows = (*withdrawn.rows, *withdrawn.keyed)
+    return any(pair_id == row["pair_id"] and row_hash in hashes for pair_id, row_hash, _ in rows)

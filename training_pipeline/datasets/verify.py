@@ -15,7 +15,10 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.judging import held_out_plan
+from training_pipeline.datasets.keyed import keyed_questions
+from training_pipeline.datasets.prepare import required_key
 from training_pipeline.datasets.snapshot import included_rows
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef, SnapshotRef
 from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.constraints import names, words
@@ -94,8 +97,12 @@ def torn_ties(taken: SnapshotRef, dataset: DatasetRef) -> Finding:
     return Finding(checked=dataset.report.components, broken=torn[0] if torn else 0)
 
 
-def held_out_in_train(opened: OpenSheet, taken: SnapshotRef) -> Finding:
-    """Included pairs whose question is also asked by a pair that is held out for evaluation or testing. Reads only."""
+def held_out_in_train(opened: OpenSheet, taken: SnapshotRef, keys: HashKeys = NO_KEYS) -> Finding:
+    """Included pairs whose question is also asked by a pair that is held out for evaluation or testing. Reads only.
+
+    Raises `SheetChanged` where the key of the snapshot's hashes is gone.
+    """
+    key = required_key(taken, keys)
     included = included_rows(taken, ["pair_id", "prompt_hash", "instruction"])
     tied = included.filter(pc.invert(included["instruction"]))
     chosen = ibis.memtable(
@@ -108,7 +115,7 @@ def held_out_in_train(opened: OpenSheet, taken: SnapshotRef) -> Finding:
         engine.work_out(plan, opened.pairs) as asked,
         engine.fetch(asked) as held_out,
     ):
-        each = held_out.select(asked=held_out.asked.split(" ").unnest())
+        each = keyed_questions(held_out.select(asked=held_out.asked.split(" ").unnest()), "asked", key)
         outright = each.filter(is_outright(each.asked))
         leaked = chosen.unnest("asked").semi_join(outright, "asked").select("included_id").distinct()
         broken = int(leaked.count().execute())

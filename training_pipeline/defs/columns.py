@@ -29,7 +29,7 @@ MEANINGS: Final[Mapping[str, str]] = {
     "reviewed_at": "When it was reviewed.",
     "constraints_set_by": "Who set its usage constraints.",
     "constraints_set_at": "When they were set.",
-    "row_hash": "SHA-256 of the example; null if no rule needed it.",
+    "row_hash": "Hash of the example, under the key of the training sheet where it has one; null if no rule needed it.",
     "prompt_hash": "Hashes of the questions in normal form, separated by blanks; those marked by + tie nothing.",
     "reason": "Reason for the exclusion; null if the pair is included.",
     "may_validate": "Whether it may be in the validation split.",

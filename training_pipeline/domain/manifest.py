@@ -55,6 +55,10 @@ MANIFEST_SCHEMA: Final = pa.schema(
     ]
 )
 
+#: The columns of a manifest whose hashes are under a key: the last names it, the same in each row. Without that column
+#: hashes are without a key.
+KEYED_MANIFEST_SCHEMA: Final = MANIFEST_SCHEMA.append(pa.field("hash_key", pa.string()))
+
 #: Columns with few different values; a dictionary of the others would only cost time.
 REPEATING: Final = (
     "split",
@@ -65,6 +69,7 @@ REPEATING: Final = (
     "constraints_set_by",
     "constraints_set_at",
     "gate_policy_version",
+    "hash_key",
 )
 
 # -1 and "", made of their bytes: of a Python value, Arrow makes one only after it has loaded pandas to compare it with,

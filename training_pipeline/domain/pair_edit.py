@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.rules.examples.chat_format import is_blank, word_of
 from training_pipeline.domain.usage import STRICTNESS, DataClassification, Status, TagConstraints, Use
 
@@ -55,7 +56,9 @@ class PairEdit(BaseModel):
 
 
 class PairFacts(BaseModel):
-    """What the log keeps of a pair. Never its text: `row_hash` is the SHA-256 of its example, as datasets have it."""
+    """What the log keeps of a pair. Never its text: `row_hash` is the SHA-256 of its example, as datasets have it,
+    under the key of the training sheet where it has one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -69,12 +72,17 @@ class PairFacts(BaseModel):
     constraints_set_by: str | None
     constraints_set_at: str | None
     row_hash: str | None
+    #: The key that the hash is under; null for a hash without one.
+    hash_key: str | None = None
 
     @classmethod
-    def of(cls, pair: Mapping[str, Any]) -> Self:
-        """The facts of a pair with the columns of `PAIR_SCHEMA`."""
-        values = {name: _storable(pair.get(name)) for name in cls.model_fields if name != "row_hash"}
-        return cls(**values, row_hash=row_hash(pair))
+    def of(cls, pair: Mapping[str, Any], key: HashKey | None = None) -> Self:
+        """The facts of a pair with the columns of `PAIR_SCHEMA`, its hash under the key."""
+        values = {name: _storable(pair.get(name)) for name in cls.model_fields if name not in {"row_hash", "hash_key"}}
+        hashed = row_hash(pair)
+        if key is None or hashed is None:
+            return cls(**values, row_hash=hashed)
+        return cls(**values, row_hash=key.of(hashed), hash_key=key.id)
 
     @property
     def open_uses(self) -> frozenset[str]:

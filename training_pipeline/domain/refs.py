@@ -55,6 +55,8 @@ class SnapshotRef(BaseModel):
     sheet_digest: str
     policy: GatePolicy
     summary: ExportSummary
+    #: The key that its hashes are under; null for hashes without one.
+    hash_key: str | None = None
 
     @property
     def policy_version(self) -> str:
@@ -89,6 +91,8 @@ class DatasetRef(BaseModel):
     canonical_labels: int
     report: SplitReport
     summary: ExportSummary
+    #: The key that the hashes in its manifest are under; null for hashes without one.
+    hash_key: str | None = None
 
     @property
     def train_file(self) -> Path:

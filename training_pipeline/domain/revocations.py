@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.uses import Kind, question
 
 #: What a person can revoke, by name or by hash.
@@ -46,13 +47,27 @@ class Revoked(_Part):
 class Withdrawn(NamedTuple):
     """What may not be trained on in one training sheet, whatever the sheet says. Empty, and so false, mostly."""
 
-    #: By name or by hash.
+    #: By name or by hash, which may be one under the sheet's key.
     named: tuple[tuple[RevocableKind, str], ...] = ()
     #: Rows: the pair, the SHA-256 of what exactly was trained on, and whether it may only not be validated on.
     rows: tuple[tuple[str, str, bool], ...] = ()
+    #: The same with the hash under the sheet's key.
+    keyed: tuple[tuple[str, str, bool], ...] = ()
+    #: Pairs that may not be validated on, whatever their text: that cannot be told from a hash whose key is gone.
+    barred: tuple[str, ...] = ()
+    #: The living key of the sheet, where it has one that can be read.
+    key: HashKey | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.named or self.rows)
+        return bool(self.named or self.rows or self.keyed or self.barred)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Tells it from others. Never with a secret."""
+        hashed = self.keyed or any(kind == "row_hash" for kind, _ in self.named)
+        said: tuple[tuple[object, ...], ...] = (self.named, self.rows, self.keyed, self.barred)
+        told = [repr(sorted(rows)) for rows in said if rows]  # type: ignore[type-var]
+        return (*told, *([self.key.id] if hashed and self.key is not None else []))
 
 
 NOTHING: Final = Withdrawn()

@@ -102,6 +102,17 @@ class SheetUses(_Part):
     datasets: tuple[DatasetUse, ...]
 
 
+class NotSearched(_Part):
+    """A training sheet of which some datasets could not be searched for a hash, and why."""
+
+    training_sheet_id: str
+    hash_key: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"training sheet {self.training_sheet_id!r} ({self.hash_key}: {self.why})"
+
+
 class Uses(_Part):
     """Every dataset, job and model version that used what was asked for; a part for each sheet that has it."""
 
@@ -113,6 +124,8 @@ class Uses(_Part):
     lost_manifests: tuple[str, ...] = ()
     #: Datasets that were stored before manifests had hashes of questions: only a search by question misses them.
     without_questions: int = 0
+    #: Sheets whose hashes are under keys that cannot be read: only a search by a hash misses them.
+    not_searched: tuple[NotSearched, ...] = ()
 
 
 class Question(_Part):

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, select
 from training_pipeline.alerts import alerts
 from training_pipeline.datasets.compare import changes
 from training_pipeline.domain.errors import NotFound, PipelineError
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.refs import required
 from training_pipeline.domain.retraining import (
@@ -77,6 +78,7 @@ class Retrainer:
     min_pairs: int
     urls: Addresses
     withdrawn: WithdrawnRows
+    keys: HashKeys = NO_KEYS
 
     def check_sheets(
         self, *, tick: str, requested_by: str, create: bool = True, now: datetime | None = None
@@ -160,7 +162,9 @@ def _changes(retrainer: Retrainer, sheet: TrainingSheet, models: _Models) -> dic
     with retrainer.source.open(sheet.id) as opened:
         withdrawn = retrainer.withdrawn(sheet.id)
         return {
-            name: changes(opened, required(dataset, "dataset"), retrainer.policy, withdrawn=withdrawn)
+            name: changes(
+                opened, required(dataset, "dataset"), retrainer.policy, withdrawn=withdrawn, keys=retrainer.keys
+            )
             for name, dataset in datasets.items()
         }
 

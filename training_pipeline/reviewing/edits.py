@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, Unavailable
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.pair_edit import PairEdit, PairFacts, edited, faults, restored, told
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.file_lock import hold
@@ -32,9 +33,10 @@ Change = Callable[[str, Pair], Pair]
 class SheetEdits:
     """Edits sheets in one directory; null for it where sheets are not kept in files of ours."""
 
-    def __init__(self, log: EditLog, directory: Path | None) -> None:
+    def __init__(self, log: EditLog, directory: Path | None, keys: HashKeys = NO_KEYS) -> None:
         self.log = log
         self._directory = directory
+        self._keys = keys
 
     def refusal(self, sheet_id: str) -> str | None:
         """Why the pairs of a sheet cannot be edited here; null where they can. Reads only.
@@ -94,7 +96,7 @@ class SheetEdits:
             pair_ids = [pair.pair_id for pair in undone.edited]
             now = self._compared(files, digest, pair_ids)
             here = self._found(files, pair_ids)
-            changed = [one for one in undone.edited if PairFacts.of(here[one.pair_id]) != one.after]
+            changed = [one for one in undone.edited if not self._is_still(here[one.pair_id], one.after)]
             if changed:
                 raise _changed(sheet_id, [(one, "changed after this edit") for one in changed])
             kept = files.head_file.parent / FOLDER / f"{sheet_id}@{undone.old_digest[:12]}" / undone.old_file
@@ -104,6 +106,16 @@ class SheetEdits:
             before = {pair_id: rows[0] for pair_id, rows in pairs_of(kept, pair_ids).items()}
             after = {pair_id: restored(here[pair_id], before[pair_id], actor=actor, at=at) for pair_id in pair_ids}
             return self._write(files, now, here, after, actor=actor, undoes=number)
+
+    def _is_still(self, pair: Pair, facts: PairFacts) -> bool:
+        """Whether a pair is what the log says; raises `Conflict` where the key of its hash is gone: nobody can say."""
+        key = None if facts.hash_key is None else self._keys.read(facts.hash_key)
+        if facts.hash_key is not None and key is None:
+            hint = "Edit the pairs instead. The log shows what they were, without their texts."
+            raise Conflict(
+                "The key of the log's hashes is gone: whether the pairs are as they were is not known.", hint=hint
+            )
+        return PairFacts.of(pair, key) == facts
 
     def pair(self, sheet_id: str, pair_id: str) -> Pair:
         """A pair that may be edited, as it is; raises `Conflict` and `InvalidRequest` as an edit does. Reads only."""
@@ -206,11 +218,14 @@ class SheetEdits:
                 head = files.head.model_copy(update={"pairs_file": data.name})
                 content = write_head(head)
                 made = digest_of(SheetFiles(files.id, files.head_file, content, head, written))
+                key = self._keys.of_sheet(files.id)
                 number = self.log.intend(
                     files.id,
                     digests=(now, made),
                     files=(files.data.name, data.name),
-                    pairs=[EditedPair(one, PairFacts.of(before[one]), PairFacts.of(after[one])) for one in after],
+                    pairs=[
+                        EditedPair(one, PairFacts.of(before[one], key), PairFacts.of(after[one], key)) for one in after
+                    ],
                     actor=actor,
                     undoes=undoes,
                 )

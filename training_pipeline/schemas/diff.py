@@ -16,12 +16,17 @@ if TYPE_CHECKING:  # heavy, and whoever asks a remote service needs none of it
 
 
 class PairChanges(Answer):
-    """How many pairs changed in each way. A pair may have moved and be edited or renamed as well."""
+    """How many pairs changed in each way. A pair may have moved and be edited or renamed as well.
+
+    Texts cannot be compared where a key of their hashes was destroyed and the text is gone.
+    """
 
     added: int = Field(description="Pairs that only the second job used.", examples=[12])
     removed: int = Field(description="Pairs that only the first job used.", examples=[3])
-    edited: int = Field(description="Pairs that both used, with another text.", examples=[1])
-    renamed: int = Field(description="Examples that both used, under another pair id.", examples=[0])
+    edited: int | None = Field(description="Pairs that both used, with another text; null if not known.", examples=[1])
+    renamed: int | None = Field(
+        description="Examples that both used, under another pair id; null where that is not known.", examples=[0]
+    )
     moved: int = Field(description="Pairs that both used, on the other side of the split.", examples=[2])
 
 

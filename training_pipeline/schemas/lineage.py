@@ -31,7 +31,11 @@ class LineagePair(Answer):
     reviewed_at: str | None = Field(description="When, as stated by the source.", examples=["2026-11-02"])
     constraints_set_by: str | None = Field(description="Who set its usage constraints.", examples=["sam"])
     constraints_set_at: str | None = Field(description="When, as stated by the source.", examples=["2026-11-03"])
-    row_hash: str | None = Field(description="SHA-256 (hex) of the example as trained on.", examples=[DIGEST])
+    row_hash: str | None = Field(
+        description="SHA-256 (hex) of the example as trained on, under the key (HMAC) of the training sheet where it "
+        "has one.",
+        examples=[DIGEST],
+    )
 
 
 class AssetRecord(Answer):

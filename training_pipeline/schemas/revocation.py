@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from training_pipeline.domain.revocations import LONGEST_REASON, RevocationSource, RevokedKind
 from training_pipeline.domain.uses import NOWHERE
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
-from training_pipeline.schemas.uses import JOB, InUse
+from training_pipeline.schemas.uses import JOB, InUse, NotSearched
 
 if TYPE_CHECKING:
     from training_pipeline.domain import revocations as domain
@@ -138,6 +138,10 @@ class RevocationPreview(Answer):
     known: str | None = Field(
         description="The id of the same revocation if it exists; otherwise null.", examples=[None]
     )
+    not_searched: list[NotSearched] = Field(
+        description="Training sheets whose hashes are under a key that is gone: whether their models learned from a "
+        "row with this hash is not known."
+    )
 
     @classmethod
     def of(cls, found: Preview) -> RevocationPreview:
@@ -146,4 +150,5 @@ class RevocationPreview(Answer):
             taints=[Taint.of(taint, found.in_use) for taint in found.taints],
             jobs_in_progress=list(found.in_progress),
             known=found.known.id if found.known else None,
+            not_searched=[NotSearched.model_validate(one) for one in found.not_searched],
         )

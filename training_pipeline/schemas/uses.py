@@ -65,7 +65,10 @@ class UsedRow(Answer):
     """A row as its manifest has it."""
 
     pair_id: str | None = Field(description="Id of the pair; null only for an invalid pair.", examples=["p-0001"])
-    row_hash: str | None = Field(description="SHA-256 (hex) of the example; null for most refused.", examples=[DIGEST])
+    row_hash: str | None = Field(
+        description="SHA-256 (hex) of the example, under the sheet's key where it has one; null for most refused.",
+        examples=[DIGEST],
+    )
     item_ref: str | None = Field(description="Item of the source sheet.", examples=["item-0001"])
     canonical_label_id: str | None = Field(description="Canonical label it was approved from.", examples=["label-17"])
 
@@ -81,6 +84,14 @@ class SheetUses(Answer):
     )
     rows: list[UsedRow] = Field(description="These rows, 10 at most.")
     datasets: list[DatasetUse] = Field(description="The datasets that have or refused them, the oldest first.")
+
+
+class NotSearched(Answer):
+    """A training sheet of which some datasets could not be searched for a hash."""
+
+    training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
+    hash_key: str = Field(description="The key that the hashes of its datasets are under.", examples=["hk-" + "0a" * 8])
+    why: str = Field(description="Why not.", examples=["its key was destroyed for rv-20261123-072145-9f3a2c"])
 
 
 class Uses(Answer):
@@ -99,4 +110,8 @@ class Uses(Answer):
     without_questions: int = Field(
         description="Datasets whose manifests have no hashes of questions: a search by question does not find them.",
         examples=[0],
+    )
+    not_searched: list[NotSearched] = Field(
+        description="Training sheets that could not be searched for a hash, because their key was destroyed or cannot "
+        "be read: whether they have it is not known."
     )

@@ -43,7 +43,7 @@ class StorageSettings(BaseModel):
     shared_storage: bool = Field(
         False,
         description="Let this state directory join the installation that owns the database: its `datasets/`, "
-        "`snapshots/` and `runs/` are on storage that both share.",
+        "`snapshots/`, `keys/` and `runs/` are on storage that both share.",
     )
     sheets_dir: Path | None = Field(
         None, description="Directory of training sheets. Default: `sheets/` in the state directory."
@@ -86,6 +86,11 @@ class StorageSettings(BaseModel):
     def snapshots(self) -> Path:
         """Verdicts on the pairs of a training sheet at one moment; no text."""
         return self.state_dir / "snapshots"
+
+    @property
+    def hash_keys(self) -> Path:
+        """Keys of hashes: apart from what they are for, so that a backup of that has none of them."""
+        return self.state_dir / "keys"
 
     @property
     def suites(self) -> Path:

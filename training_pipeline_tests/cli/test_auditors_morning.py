@@ -124,3 +124,22 @@ def test_the_manifests_alone_say_the_same(command: Command, services: Services, 
         assert (row["reviewed_by"], row["constraints_set_by"]) == ("grace", "sam")
     nothing = subprocess.run([*script, "p-0003", "other"], capture_output=True, text=True, check=True, timeout=60)
     assert nothing.stdout == ""
+
+
+def test_the_manifests_alone_find_an_example_with_the_key(
+    services: Services, done: TrainingJob, tmp_path: Path
+) -> None:
+    dataset = done.data.dataset
+    assert isinstance(dataset, DatasetRef)
+    (record,) = services.keys.records()
+    example = tmp_path / "example.json"
+    example.write_bytes(dataset.train_file.read_bytes().splitlines()[0])
+    script = [sys.executable, str(SCRIPTS / "manifests_alone.py"), str(services.settings.datasets), "--example"]
+    found = subprocess.run(
+        [*script, str(example), str(record.path)], capture_output=True, text=True, check=True, timeout=60
+    )
+    rows = [json.loads(line) for line in found.stdout.splitlines()]
+    assert (dataset.digest, "train") in {(row["dataset"], row["split"]) for row in rows}
+    without = subprocess.run([*script, str(example)], capture_output=True, text=True, check=True, timeout=60)
+    assert without.stdout == ""
+    assert f"not searched: {dataset.digest}, whose hashes are under the key {record.id}" in without.stderr

@@ -29,7 +29,7 @@ def stored(directory: Path, name: str, rows: list[Row]) -> DatasetRef:
     path = directory / f"{name}.parquet"
     whole = [dict.fromkeys(MANIFEST_SCHEMA.names) | row for row in rows]
     pq.write_table(pa.Table.from_pylist(whole, schema=MANIFEST_SCHEMA), path)
-    return cast("DatasetRef", SimpleNamespace(manifest_file=path, digest=name))
+    return cast("DatasetRef", SimpleNamespace(manifest_file=path, digest=name, hash_key=None))
 
 
 def included(pair_id: str, text: str, split: str = "train") -> Row:

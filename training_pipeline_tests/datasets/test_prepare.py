@@ -23,11 +23,13 @@ from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.store import read_dataset, verify
 from training_pipeline.domain.errors import GateRefused, SheetChanged, SplitRefused, Unavailable
+from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sft.encoding.pair_ids import pair_ids
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.sheets.hash_keys import KeysInMemory
 from training_pipeline.testing.sheets.manifests import read_manifest
 from training_pipeline.testing.sheets.pairs import Row, chat, eligible_pairs, odd_pairs, open_sheet, pair, table
 from training_pipeline.testing.soak import examples
@@ -36,11 +38,19 @@ POLICY = GatePolicy()
 
 
 def prepare(
-    opened: OpenSheet, root: Path, *, policy: GatePolicy = POLICY, ratio: float = 0.8, seed: str = "s", least: int = 2
+    opened: OpenSheet,
+    root: Path,
+    *,
+    policy: GatePolicy = POLICY,
+    ratio: float = 0.8,
+    seed: str = "s",
+    least: int = 2,
+    key: HashKey | None = None,
 ) -> DatasetRef:
-    taken = snapshot(opened, policy, directory=root / "snapshots")
-    plan = split_snapshot(opened, taken, ratio=ratio, seed=seed, min_pairs=least)
-    return write_dataset(opened, taken, plan, root=root / "datasets")
+    keys = KeysInMemory([] if key is None else [key])
+    taken = snapshot(opened, policy, directory=root / "snapshots", key=key)
+    plan = split_snapshot(opened, taken, ratio=ratio, seed=seed, min_pairs=least, keys=keys)
+    return write_dataset(opened, taken, plan, root=root / "datasets", keys=keys)
 
 
 def mixed() -> list[Row]:

@@ -44,6 +44,9 @@ _withdrawn = st.builds(
     Withdrawn,
     named=st.lists(st.tuples(st.sampled_from(["pair", "item", "label", "row_hash"]), _few), max_size=2).map(tuple),
     rows=st.lists(st.tuples(_few, _few, st.booleans()), max_size=2).map(tuple),
+    keyed=st.just(()),
+    barred=st.just(()),
+    key=st.none(),
 )
 _COLUMN = {"pair": "pair_id", "item": "item_ref", "label": "canonical_label_id", "row_hash": "row_hash"}
 

@@ -12,23 +12,35 @@ from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.cli.user import user
 from training_pipeline.infra.database import open_database
 from training_pipeline.models.revocations.erasure import Erasures, Plan
+from training_pipeline.models.revocations.key_destruction import KeyDestruction
 from training_pipeline.models.revocations.text_search import Found
 from training_pipeline.settings import Settings
+from training_pipeline.training_jobs.store.hash_keys import HashKeyStore
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 def erase(
     revocation_id: Annotated[str, typer.Argument(help="The revocation whose rows are erased.")],
+    destroy_keys: Annotated[
+        bool,
+        typer.Option(
+            "--destroy-keys", help="Destroy the keys of the hashes of its training sheets, once the text is erased."
+        ),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say where the text stands, and erase nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Delete the text of every dataset that holds a revoked row. Exit code 3: other files hold it still."""
+    """Delete the text of every dataset that holds a revoked row. Exit code 3: other files hold it still.
+
+    With `--destroy-keys` no text leads to a row of its training sheets any more; ids, decisions and digests stay.
+    """
     settings = Settings()
     prepare_environment(settings)
     store = JobStore(open_database(settings).engine(pooled=False))
+    keys = HashKeyStore(store, settings.hash_keys)
     roots = [settings.state_dir, settings.sheets]
-    erasures = Erasures(store, settings.datasets, roots, hashed=[settings.snapshots, settings.suites])
+    erasures = Erasures(store, settings.datasets, roots, hashed=[settings.snapshots, settings.suites], keys=keys)
     plan = erasures.plan(revocation_id)
     left: Found | None = None
     if not json:
@@ -45,8 +57,35 @@ def erase(
             typer.echo(f"It still stands in {path}")
         if not left.files:
             typer.echo(f"It was searched for under {', '.join(map(str, roots))}, and stands in no file.")
+    if destroy_keys and (left is not None or not plan.texts or dry_run):
+        destruction = KeyDestruction(store, keys, datasets=settings.datasets, snapshots=settings.snapshots)
+        _destroy(destruction, revocation_id, dry_run=dry_run, yes=yes, json=json)
     if left.files if left is not None else () if dry_run else plan.elsewhere:
         raise typer.Exit(3)
+
+
+def _destroy(destruction: KeyDestruction, revocation_id: str, *, dry_run: bool, yes: bool, json: bool) -> None:
+    """Name the keys, what their destruction does, and what it cannot erase; then destroy them."""
+    plan = destruction.plan(revocation_id)
+    for one in plan.keys:
+        key = f"{one.record.id} of training sheet {one.record.training_sheet_id}"
+        typer.echo(f"will be destroyed  key {key}  ({one.record.path})", err=json)
+        for job_id in one.in_progress:
+            typer.echo(f"                   in use by training job {job_id}", err=json)
+        for path in one.snapshots:
+            typer.echo(f"will be removed    snapshot {path}", err=json)
+    for path in plan.not_erasable:
+        typer.echo(f"keeps its hashes   {path}  (made without a key)", err=json)
+    typer.echo("Suites, revocations by hash and older entries of the log keep theirs: see `keeps a hash`.", err=json)
+    if not plan.keys:
+        typer.echo("There is no key to destroy.", err=json)
+    if dry_run or not plan.keys:
+        return
+    if not yes:
+        said = "Destroy the keys? No text leads to a row of these sheets then. This cannot be taken back."
+        typer.confirm(said, abort=True, err=json)
+    destruction.carry_out(plan, actor=user())
+    typer.echo(f"{len(plan.keys):,} {'key was' if len(plan.keys) == 1 else 'keys were'} destroyed.", err=json)
 
 
 def _say(plan: Plan, volume: str | None) -> None:

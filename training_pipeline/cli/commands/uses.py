@@ -69,9 +69,10 @@ def uses(
             _answer_all(client, keys_file, output)
             return
         if text_file is not None:
-            found = list(_of_texts(client, text_file, sheet))
+            unsearched: dict[str, None] = {}
+            found = list(_of_texts(client, text_file, sheet, unsearched))
             if not found:
-                raise NotFound(_NOBODY)
+                raise NotFound(_NOBODY, hint=" ".join(unsearched))
         else:
             found = [client.uses(**keys)]
     if json and text_file is not None:
@@ -87,8 +88,8 @@ def _rendered(answer: Uses) -> Any:
     return uses_of(answer)
 
 
-def _of_texts(client: Governance, file: Path, sheet: str | None) -> Iterator[Uses]:
-    """The answers about the texts of a file. Only their hashes are asked for."""
+def _of_texts(client: Governance, file: Path, sheet: str | None, unsearched: dict[str, None]) -> Iterator[Uses]:
+    """The answers about the texts of a file. Only their hashes are asked for. Adds what could not be searched."""
     from training_pipeline.datasets.text_hashes import text_hashes, texts_of
 
     try:
@@ -106,6 +107,8 @@ def _of_texts(client: Governance, file: Path, sheet: str | None) -> Iterator[Use
             except PipelineError as error:
                 if error.code != NotFound.code:  # a service's answer is of no class of ours
                     raise
+                if error.hint:
+                    unsearched[error.hint] = None
 
 
 def _answer_all(client: Governance, file: Path, output: Path | None) -> None:

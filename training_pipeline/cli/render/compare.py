@@ -121,7 +121,8 @@ def _data(found: list[DataDifference], letters: Mapping[str, str]) -> Renderable
         if each.counts is None:
             problems.append(Text(f"{letter}: {each.problem}", style="yellow"))
         else:
-            table.add_row(letter, *(f"{getattr(each.counts, change):,}" for change in PairChange))
+            counts = (getattr(each.counts, change) for change in PairChange)
+            table.add_row(letter, *("not known" if count is None else f"{count:,}" for count in counts))
     return Group(*([table] if table.row_count else []), *problems)
 
 

@@ -33,7 +33,8 @@ def job_diff(found: TrainingJobDiff, *, first_page: bool) -> RenderableType:
 def _summary(found: TrainingJobDiff) -> list[RenderableType]:
     counts = facts()
     for change in PairChange:
-        counts.add_row(change, f"{getattr(found.counts, change):,}", Text(MEANINGS[change], style="dim"))
+        count = getattr(found.counts, change)
+        counts.add_row(change, "not known" if count is None else f"{count:,}", Text(MEANINGS[change], style="dim"))
     if not found.fields:
         return [counts, Text("Nothing else differs.", style="dim")]
     fields = Table(box=None, pad_edge=False, header_style="dim")

@@ -28,6 +28,9 @@ def preview_of(found: RevocationPreview) -> RenderableType:
     if found.jobs_in_progress:
         jobs = ", ".join(found.jobs_in_progress)
         parts.append(Text(f"Training jobs in progress that will not be registered: {jobs}"))
+    for one in found.not_searched:
+        said = f"Not known: models of training sheet {one.training_sheet_id} ({one.hash_key}): {one.why}."
+        parts.append(Text(said, "yellow"))
     return Group(*parts)
 
 

@@ -27,6 +27,9 @@ def uses_of(found: Uses) -> RenderableType:
     if found.without_questions:
         count = f"{found.without_questions:,} datasets have manifests without hashes of questions"
         parts.append(Text(f"{count}: a search by question does not find them.", "yellow"))
+    for one in found.not_searched:
+        said = f"Not searched: training sheet {one.training_sheet_id} ({one.hash_key}): {one.why}."
+        parts.append(Text(said, "yellow"))
     return Group(*parts)
 
 

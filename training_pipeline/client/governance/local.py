@@ -49,7 +49,7 @@ class LocalGovernance(OnServices):
             "template": template,
             "sheet": sheet,
         }
-        return Uses.model_validate(ask.uses(self._services.store, question(keys)))
+        return Uses.model_validate(ask.uses(self._services.store, question(keys), self._services.keys))
 
     @needs(Role.STEWARD)
     def preview_revocation(self, body: Mapping[str, Any] | Revoke) -> RevocationPreview:

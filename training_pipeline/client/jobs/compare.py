@@ -14,6 +14,7 @@ from training_pipeline.domain.comparable import FEWEST, MOST, Measured, Overlap,
 from training_pipeline.domain.differences import differing
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, NotFound, PipelineError
 from training_pipeline.domain.estimate.estimate import Estimate
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord, version_of
 from training_pipeline.domain.pair_change import PairChange
@@ -59,7 +60,7 @@ class Compared:
     series: Mapping[str, BestAndLast]
 
 
-def job_comparison(store: JobStore, job_ids: Sequence[str]) -> TrainingJobComparison:
+def job_comparison(store: JobStore, job_ids: Sequence[str], keys: HashKeys = NO_KEYS) -> TrainingJobComparison:
     """These jobs side by side. Raises `InvalidRequest` with everything that is wrong with the ids."""
     jobs = _jobs(store, job_ids)
     series = best_and_last(store, job_ids)
@@ -74,8 +75,8 @@ def job_comparison(store: JobStore, job_ids: Sequence[str]) -> TrainingJobCompar
         for job in jobs
     ]
     with reader() as engine:
-        data = _pair_changes(engine, found[0].dataset, [each.dataset for each in found[1:]])
-        overlap = _overlap(engine, [each.dataset for each in found])
+        data = _pair_changes(engine, found[0].dataset, [each.dataset for each in found[1:]], keys)
+        overlap = _overlap(engine, [each.dataset for each in found], keys)
     scores = side_by_side(job_ids, records.of_jobs(store, job_ids))
     return comparison(found, overlap=overlap, data=data, scores=scores)
 
@@ -84,7 +85,7 @@ def comparison(
     found: Sequence[Compared],
     *,
     overlap: Overlap | None,
-    data: Sequence[Mapping[PairChange, int] | str],
+    data: Sequence[Mapping[PairChange, int | None] | str],
     scores: Sequence[SuiteScores],
 ) -> TrainingJobComparison:
     """The answer. `data` is, for each job but the first, how its pairs changed, or why that cannot be said. Pure."""
@@ -150,37 +151,39 @@ def _dataset(job: TrainingJob) -> DatasetRef | str:
 
 
 def _pair_changes(
-    engine: DuckDBPyConnection, first: DatasetRef | str, others: Sequence[DatasetRef | str]
-) -> list[Mapping[PairChange, int] | str]:
+    engine: DuckDBPyConnection, first: DatasetRef | str, others: Sequence[DatasetRef | str], keys: HashKeys
+) -> list[Mapping[PairChange, int | None] | str]:
     """What changed from the first to each of the others; jobs that share a dataset are asked about once."""
-    known: dict[str, Mapping[PairChange, int] | str] = {}
-    found: list[Mapping[PairChange, int] | str] = []
+    known: dict[str, Mapping[PairChange, int | None] | str] = {}
+    found: list[Mapping[PairChange, int | None] | str] = []
     for each in others:
         if isinstance(first, str) or isinstance(each, str):
             found.append(first if isinstance(first, str) else str(each))
             continue
         if each.digest not in known:
-            known[each.digest] = _changes(engine, first, each)
+            known[each.digest] = _changes(engine, first, each, keys)
         found.append(known[each.digest])
     return found
 
 
-def _changes(engine: DuckDBPyConnection, first: DatasetRef, second: DatasetRef) -> Mapping[PairChange, int] | str:
+def _changes(
+    engine: DuckDBPyConnection, first: DatasetRef, second: DatasetRef, keys: HashKeys
+) -> Mapping[PairChange, int | None] | str:
     if first.digest == second.digest:
         return dict.fromkeys(PairChange, 0)
     try:
-        return pair_counts(engine, first, second)
+        return pair_counts(engine, first, second, keys)
     except PipelineError as error:
         return _words(error)
 
 
-def _overlap(engine: DuckDBPyConnection, datasets: Sequence[DatasetRef | str]) -> Overlap | None:
+def _overlap(engine: DuckDBPyConnection, datasets: Sequence[DatasetRef | str], keys: HashKeys) -> Overlap | None:
     """What the validation splits have in common; None where one of them cannot be read."""
     known = [each for each in datasets if isinstance(each, DatasetRef)]
     if len(known) < len(datasets):
         return None
     try:
-        return validation_overlap(engine, known)
+        return validation_overlap(engine, known, keys)
     except PipelineError:
         return None
 

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
 from training_pipeline.datasets.diff import diff
-from training_pipeline.domain.refs import required
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
+from training_pipeline.domain.refs import DatasetRef, required
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.diff import TrainingJobDiff, field_differences
 from training_pipeline.training_jobs.store import lineage
@@ -49,6 +50,7 @@ def diff_page(
     changes: Collection[PairChange],
     page_size: int,
     cursor: str | None,
+    keys: HashKeys = NO_KEYS,
 ) -> TrainingJobDiff:
     """What differs, with one page of the pairs that changed in one of these ways, or in any. Reads only.
 
@@ -64,7 +66,7 @@ def diff_page(
         if given.model_copy(update={"pair_id": ""}) != start:
             raise paging.invalid("cursor", "bad_cursor", "must be of these jobs, and of the same `changes`")
         start = given
-    found = diff(first.dataset, second.dataset, changes=changes, after=start.pair_id, limit=page_size)
+    found = diff(first.dataset, second.dataset, changes=changes, after=start.pair_id, limit=page_size, keys=keys)
     further = start.model_copy(update={"pair_id": found.pairs[-1].pair_id}) if found.more else None
     return TrainingJobDiff.of(
         first_id,

@@ -185,14 +185,22 @@ class LocalJobs(LocalJobChanges):
         """See `Client`."""
         from training_pipeline.client.jobs.diff import diff_page
 
-        return diff_page(self._services.store, first_id, second_id, changes=changes, page_size=page_size, cursor=cursor)
+        return diff_page(
+            self._services.store,
+            first_id,
+            second_id,
+            changes=changes,
+            page_size=page_size,
+            cursor=cursor,
+            keys=self._services.keys,
+        )
 
     @needs(Role.VIEWER)
     def compare(self, job_ids: Sequence[str]) -> TrainingJobComparison:
         """See `Client`."""
         from training_pipeline.client.jobs.compare import job_comparison
 
-        return job_comparison(self._services.store, job_ids)
+        return job_comparison(self._services.store, job_ids, self._services.keys)
 
     @needs(Role.VIEWER)
     def follow(self, job_id: str, *, after: int = 0) -> Iterator[Update]:

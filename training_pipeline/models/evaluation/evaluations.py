@@ -14,6 +14,7 @@ from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.evaluating import AsksForQuestions
 from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
@@ -66,7 +67,9 @@ class Evaluations:
         *,
         staged: Staged | None = None,
         refuse_near: bool = True,
+        keys: HashKeys = NO_KEYS,
     ) -> None:
+        self._keys = keys
         self._store, self._source, self._policy = store, source, policy
         self._backend, self._aliases = backend, aliases
         self._suites, self._versions, self._refuse_near = suites, versions, refuse_near
@@ -100,7 +103,9 @@ class Evaluations:
         asked += [asked_version(self._backend, "champion", beside)] if beside else []
         rivals = None if beside is None else beside.version.version
         ancestry = ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)
-        found, _ = examine(self._source, self._policy, named.suite, ancestry, refuse_near=self._refuse_near)
+        found, _ = examine(
+            self._source, self._policy, named.suite, ancestry, refuse_near=self._refuse_near, keys=self._keys
+        )
         counts = Counts.model_validate(found)
         require_some(suite, counts)
         now = records.now()
@@ -231,7 +236,9 @@ class Evaluations:
         """
         ancestry = self._learned(evaluation)
         suite = self._suites.get(evaluation.suite_name).suite.model_copy(update={"half": evaluation.half})
-        found, rows = examine(self._source, self._policy, suite, ancestry, refuse_near=self._refuse_near)
+        found, rows = examine(
+            self._source, self._policy, suite, ancestry, refuse_near=self._refuse_near, keys=self._keys
+        )
         aged: Counter[str] = Counter()
         readable = self._judges.readable(evaluation.judge)
         yield from question_lines(self._source, self._policy, suite, rows, aged, readable)

@@ -1,13 +1,13 @@
 """The guard: what of a suite a model, or a model that it comes from, was trained or validated on.
 
-Examples and items are compared by the manifests of the datasets, questions by their texts, all in the normal form of
-today's rules: hashes of an older one would not meet.
+Examples and items are compared by the manifests of the datasets, or by their texts where the hashes there are under a
+key; questions by their texts, all in the normal form of today's rules: hashes of an older one would not meet.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import duckdb
@@ -19,7 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
+from training_pipeline.datasets.comparable_hashes import PLAIN, rows_in
 from training_pipeline.datasets.store import verify
+from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.rules.comparison import ALONE, LATER, Comparison
 from training_pipeline.domain.rules.examples.rendering import rendered
 from training_pipeline.domain.rules.near.questions import near_pairs
@@ -79,14 +82,26 @@ class Contamination(BaseModel):
 
 
 def check(
-    source: TrainingSheetSource, policy: GatePolicy, suite: Suite, ancestry: Ancestry, *, refuse_near: bool = True
+    source: TrainingSheetSource,
+    policy: GatePolicy,
+    suite: Suite,
+    ancestry: Ancestry,
+    *,
+    refuse_near: bool = True,
+    keys: HashKeys = NO_KEYS,
 ) -> Contamination:
     """What `examine` finds, without the rows."""
-    return examine(source, policy, suite, ancestry, refuse_near=refuse_near)[0]
+    return examine(source, policy, suite, ancestry, refuse_near=refuse_near, keys=keys)[0]
 
 
 def examine(
-    source: TrainingSheetSource, policy: GatePolicy, suite: Suite, ancestry: Ancestry, *, refuse_near: bool = True
+    source: TrainingSheetSource,
+    policy: GatePolicy,
+    suite: Suite,
+    ancestry: Ancestry,
+    *,
+    refuse_near: bool = True,
+    keys: HashKeys = NO_KEYS,
 ) -> tuple[Contamination, pa.Table]:
     """Compare every pair of the suite with all that was learned: what was found, and the rows (`SUITE_SCHEMA`) that may
     be scored. Reads the sheets and the datasets; stores nothing.
@@ -98,7 +113,7 @@ def examine(
     for each in ancestry.learned:
         verify(each.dataset)
     with disk_errors("compare the suite with what was trained on"), duckdb.connect() as engine:
-        _learn(engine, ancestry.learned)
+        _learn(engine, ancestry.learned, keys)
         rows = _frozen(engine, source, policy, suite)
         engine.execute(_SUITE_QUESTIONS)
         engine.execute(_INSTRUCTIONS, {"items": policy.instruction_prompt_items})
@@ -149,13 +164,22 @@ _MESSAGES: Final = (
 _QUESTIONS: Final = pa.schema([(name, pa.string()) for name in ("training_sheet_id", "pair_id", "asked", "said")])
 
 
-def _learn(engine: duckdb.DuckDBPyConnection, learned: Sequence[Learned]) -> None:
+def _learn(engine: duckdb.DuckDBPyConnection, learned: Sequence[Learned], keys: HashKeys) -> None:
     """Fill the tables `learned`, a row for each included pair, and `learned_questions`."""
     engine.execute(
         "CREATE TABLE learned (place INTEGER, sheet_id VARCHAR, row_hash VARCHAR, item_ref VARCHAR, asked VARCHAR)"
     )
+    questions = _questions_of(learned)
     for place, each in enumerate(learned):
         manifest = each.dataset.manifest_file
+        if each.dataset.hash_key is not None:
+            engine.register("rows_of_texts", _rows_of_texts(each, questions["asked"], keys))
+            engine.execute(
+                "INSERT INTO learned SELECT $place, $sheet_id, row_hash, item_ref, asked FROM rows_of_texts",
+                {"place": place, "sheet_id": each.sheet_id},
+            )
+            engine.unregister("rows_of_texts")
+            continue
         # Manifests of before had no hashes of questions.
         asked = "prompt_hash" if "prompt_hash" in pq.read_schema(manifest).names else "NULL"
         engine.execute(
@@ -163,9 +187,39 @@ def _learn(engine: duckdb.DuckDBPyConnection, learned: Sequence[Learned]) -> Non
             " FROM read_parquet($manifest) WHERE split IS NOT NULL",
             {"place": place, "sheet_id": each.sheet_id, "manifest": str(manifest)},
         )
-    engine.register("of_rows", _questions_of(learned))
+    engine.register("of_rows", questions)
     engine.execute(f"CREATE TABLE learned_questions AS {_EACH}")
     engine.unregister("of_rows")
+
+
+def _rows_of_texts(learned: Learned, asked: pa.ChunkedArray, keys: HashKeys) -> pa.Table:
+    """The rows of a dataset whose hashes are under a key, as they would be without it.
+
+    A row is hashed from its text. Its questions are those of all that are `asked` in texts which the key leads to. One
+    that none of them is was asked under older rules: it meets no other, and stays as it is.
+    """
+    key = keys.read(learned.dataset.hash_key or "")
+    if key is None:
+        raise Unavailable(
+            f"The key of the hashes of dataset {learned.dataset.digest} was destroyed, or cannot be read: how many "
+            "items its questions are put to is not known.",
+            hint="Nothing can be evaluated against it. Train a new version: it has a new key.",
+        )
+    rows = rows_in(learned.dataset, PLAIN, keys, ["item_ref", "prompt_hash"])
+    found = {one.lstrip(LATER + ALONE) for text in pc.unique(asked).to_pylist() for one in (text or "").split()}
+    ordered = sorted(found)
+    plain = dict(zip(key.of_all(ordered), ordered, strict=True))
+
+    def without_key(stored: str | None) -> str | None:
+        return None if stored is None else " ".join(_marked(one, plain) for one in stored.split(" "))
+
+    of_rows = pa.array([without_key(one) for one in rows["prompt_hash"].to_pylist()], pa.string())
+    return pa.table({"row_hash": rows["comparable_hash"], "item_ref": rows["item_ref"], "asked": of_rows})
+
+
+def _marked(stored: str, plain: Mapping[str, str]) -> str:
+    bare = stored.lstrip(LATER + ALONE)
+    return stored[: len(stored) - len(bare)] + plain.get(bare, bare)
 
 
 def _questions_of(learned: Sequence[Learned]) -> pa.Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.evaluating import AsksForQuestions
 from training_pipeline.domain.errors import PipelineError, Tainted
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of
@@ -32,7 +33,9 @@ class KeptModels:
         *,
         standings: Standings = no_standings,
         refuse_near: bool = True,
+        keys: HashKeys = NO_KEYS,
     ) -> None:
+        self._keys = keys
         self._store, self._source, self._policy, self._backend = store, source, policy, backend
         self._suites, self._standings, self._refuse_near = suites, standings, refuse_near
 
@@ -53,7 +56,9 @@ class KeptModels:
         job, record = self._store.get(job_id), lineage.read(self._store, job_id)
         asked = asked_job(self._backend, job, record)
         confined = named.suite.model_copy(update={"half": half})
-        met, _ = examine(self._source, self._policy, confined, self.learned(job_id), refuse_near=self._refuse_near)
+        met, _ = examine(
+            self._source, self._policy, confined, self.learned(job_id), refuse_near=self._refuse_near, keys=self._keys
+        )
         counts = Counts.model_validate(met)
         require_some(suite, counts)
         evaluation = Evaluation(

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, NotFound
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation.ancestry import ancestry_of
 from training_pipeline.models.evaluation.guard import Contamination, check
@@ -44,7 +45,9 @@ class Suites:
         *,
         directory: Path,
         refuse_near: bool = True,
+        keys: HashKeys = NO_KEYS,
     ) -> None:
+        self._keys = keys
         self._store, self._source, self._policy = store, source, policy
         self._directory, self._refuse_near = directory, refuse_near
 
@@ -93,7 +96,7 @@ class Suites:
         """What of a suite the model of a job may be scored on; see `guard.check`. Reads only."""
         suite = self.get(name).suite
         ancestry = ancestry_of(self._store, job_id)
-        return check(self._source, self._policy, suite, ancestry, refuse_near=self._refuse_near)
+        return check(self._source, self._policy, suite, ancestry, refuse_near=self._refuse_near, keys=self._keys)
 
 
 def _require_sound(name: str, sheet_ids: Sequence[str]) -> None:

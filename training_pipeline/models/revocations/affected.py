@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import ACTIVE
 from training_pipeline.domain.revocations import Learned, Revoked, Tainted, tainted
 from training_pipeline.domain.uses import DatasetUse, Question
@@ -77,15 +78,14 @@ def models(connection: Connection, job_ids: Sequence[str], *, chains: bool = Fal
     return {job_id: Model(job_id, name, version, tuple(ancestors)) for job_id, name, version, ancestors in rows}
 
 
-def datasets_of(store: JobStore, asked: Revoked) -> list[DatasetUse]:
+def datasets_of(store: JobStore, asked: Revoked, keys: HashKeys = NO_KEYS) -> list[DatasetUse]:
     """The datasets that hold what a person revokes; none where no dataset knows it.
 
     Raises `Unavailable` where the index is behind or a manifest is lost.
     """
     try:
-        answer = ask.uses(
-            store, Question(kind=asked.kind, value=asked.value, training_sheet_id=asked.training_sheet_id)
-        )
+        question = Question(kind=asked.kind, value=asked.value, training_sheet_id=asked.training_sheet_id)
+        answer = ask.uses(store, question, keys)
     except NotFound:
         return []
     return [dataset for sheet in answer.sheets for dataset in sheet.datasets]

@@ -5,14 +5,20 @@ Judged once for all datasets: equal rows of several are one.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import duckdb
 import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from training_pipeline.datasets.comparable_hashes import Space, rows_in, with_sheet
+from training_pipeline.datasets.keyed import keyed_table
 from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Learned
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
@@ -27,58 +33,74 @@ SCHEMA: Final = pa.schema(
         ("row_hash", pa.string()),
         ("validation_only", pa.bool_()),
         ("source", pa.string()),
+        # The key that the hash is under, as in the manifest; null for a hash without one.
+        ("hash_key", pa.string()),
     ]
-)
-_USED: Final = (
-    "SELECT DISTINCT pair_id AS used_id, row_hash AS used_hash, split = 'validation' AS validates"
-    " FROM read_parquet($paths, union_by_name = true) WHERE split IS NOT NULL"
 )
 _COUNTED: Final = """
     SELECT source, filename, count(*) FILTER (split = 'train'), count(*) FILTER (split = 'validation')
-    FROM read_parquet($paths, union_by_name = true, filename = true) AS used JOIN changed USING (pair_id, row_hash)
+    FROM read_parquet($paths, union_by_name = true, filename = true) AS used
+    JOIN (SELECT DISTINCT source, pair_id, row_hash, validation_only FROM changed) USING (pair_id, row_hash)
     WHERE split = 'validation' OR (split = 'train' AND NOT validation_only)
     GROUP BY source, filename
 """
 
 
-def changed(opened: OpenSheet, datasets: Sequence[DatasetRef], policy: GatePolicy) -> pa.Table:
+def changed(
+    opened: OpenSheet, datasets: Sequence[DatasetRef], policy: GatePolicy, keys: HashKeys = NO_KEYS
+) -> pa.Table:
     """The rows that may not be used any more as they were, each under the first of: vanished, lost_permission,
     relabelled. Raises `Unavailable` where a manifest cannot be read.
 
     Of a dataset that was made of the sheet as it is nobody took anything back, whatever became of the gate policy.
     A sheet that was rejected permits none of them. One that is generated or reviewed anew is judged pair by pair. A
     copy that was added since makes a pair a duplicate: nothing was taken back.
+
+    The sheet is hashed as each dataset is; where that cannot be told, no text counts as another one: that would taint
+    every model of a sheet for a key that was destroyed on purpose.
     """
     judged = [one for one in datasets if opened.digest != one.sheet_digest]
     if opened.sheet.status is SheetStatus.REJECTED:
-        rows = _used(datasets).group_by(["used_id", "used_hash"]).aggregate([])
+        tables = [_used(one, None, keys) for one in datasets]
+        rows = pa.concat_tables(tables).group_by(["used_id", "stored_hash", "hash_key"]).aggregate([])
         everything = pa.array(["lost_permission"] * rows.num_rows, pa.string())
         never = pa.array([False] * rows.num_rows)
-        return pa.table([rows["used_id"], rows["used_hash"], never, everything], schema=SCHEMA)
+        return pa.table([rows["used_id"], rows["stored_hash"], never, everything, rows["hash_key"]], schema=SCHEMA)
     if not judged:
         return SCHEMA.empty_table()
-    used = ibis.memtable(_used(judged))
+    by_space: dict[Space | None, list[pa.Table]] = defaultdict(list)
+    for one in judged:
+        space = with_sheet(one, keys)
+        by_space[space].append(_used(one, space, keys))
     with verdicts(opened, policy) as table:
-        now = used.left_join(table, used.used_id == table.pair_id)
-        copied = (now.reason == str(Reason.DUPLICATE)).fill_null(False)
-        shut = now.reason.notnull() & ~copied
-        validating = table.filter(table.reason.isnull() & table.may_validate)
-        may_validate = now.may_validate | (copied & now.row_hash.isin(validating.row_hash)).fill_null(False)
-        edited = ~(now.row_hash == now.used_hash).fill_null(False)
-        barred = now.validates & ~may_validate
-        found = now.select(
-            pair_id=now.used_id,
-            row_hash=now.used_hash,
-            validation_only=now.pair_id.notnull() & ~shut & ~edited & barred,
-            source=ibis.cases(
-                (now.pair_id.isnull(), "vanished"),
-                (shut, "lost_permission"),
-                (edited, "relabelled"),
-                (barred, "lost_permission"),
-            ),
-        )
-        rows = found.filter(found.source.notnull()).distinct().to_pyarrow()
-    return rows.cast(SCHEMA)
+        found = [_found(table, pa.concat_tables(tables), space) for space, tables in by_space.items()]
+    return pa.concat_tables(found).group_by(SCHEMA.names).aggregate([]).select(SCHEMA.names).cast(SCHEMA)
+
+
+def _found(judged: ir.Table, rows: pa.Table, space: Space | None) -> pa.Table:
+    """What became of rows with hashes that are comparable with those of the sheet in this space."""
+    used = ibis.memtable(rows.group_by(rows.column_names).aggregate([]))
+    table = judged if space is None else keyed_table(judged, space.key)
+    now = used.left_join(table, used.used_id == table.pair_id)
+    copied = (now.reason == str(Reason.DUPLICATE)).fill_null(False)
+    shut = now.reason.notnull() & ~copied
+    validating = table.filter(table.reason.isnull() & table.may_validate)
+    may_validate = now.may_validate | (copied & now.row_hash.isin(validating.row_hash)).fill_null(False)
+    edited = ibis.literal(False) if space is None else ~(now.row_hash == now.used_hash).fill_null(False)
+    barred = now.validates & ~may_validate
+    found = now.select(
+        pair_id=now.used_id,
+        row_hash=now.stored_hash,
+        validation_only=now.pair_id.notnull() & ~shut & ~edited & barred,
+        source=ibis.cases(
+            (now.pair_id.isnull(), "vanished"),
+            (shut, "lost_permission"),
+            (edited, "relabelled"),
+            (barred, "lost_permission"),
+        ),
+        hash_key=now.hash_key,
+    )
+    return found.filter(found.source.notnull()).distinct().to_pyarrow().select(SCHEMA.names).cast(SCHEMA)
 
 
 def counted(datasets: Sequence[DatasetRef], rows: pa.Table) -> Mapping[tuple[str, str], Learned]:
@@ -93,13 +115,20 @@ def counted(datasets: Sequence[DatasetRef], rows: pa.Table) -> Mapping[tuple[str
     return {(source, digests[file]): Learned(train, validation) for source, file, train, validation in found}
 
 
-def _used(datasets: Sequence[DatasetRef]) -> pa.Table:
-    for one in datasets:
-        if not one.manifest_file.is_file():
-            raise lost_manifest(one.manifest_file, "it is gone")
+def _used(dataset: DatasetRef, space: Space | None, keys: HashKeys) -> pa.Table:
+    """The rows of a dataset: as it has their hashes, and as they are comparable with those of the sheet."""
+    if not dataset.manifest_file.is_file():
+        raise lost_manifest(dataset.manifest_file, "it is gone")
     try:
-        with duckdb.connect() as engine:
-            paths = sorted({str(one.manifest_file) for one in datasets})
-            return engine.execute(_USED, {"paths": paths}).to_arrow_table()
-    except duckdb.Error as error:
-        raise lost_manifest(datasets[0].manifest_file, error) from error
+        rows = rows_in(dataset, space, keys, ["pair_id", "row_hash", "split"])
+    except (OSError, pa.ArrowException) as error:
+        raise lost_manifest(dataset.manifest_file, error) from error
+    return pa.table(
+        {
+            "used_id": rows["pair_id"],
+            "stored_hash": rows["row_hash"],
+            "used_hash": rows["comparable_hash"],
+            "validates": pc.equal(rows["split"], "validation"),
+            "hash_key": pa.array([dataset.hash_key] * len(rows), pa.string()),
+        }
+    )

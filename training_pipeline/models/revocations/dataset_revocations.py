@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
+from training_pipeline.datasets.comparable_hashes import from_text, has_text
+from training_pipeline.datasets.store import read_dataset
+from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.revocations import Learned, Withdrawn
 from training_pipeline.models.uses.keys import COLUMNS
 from training_pipeline.models.uses.keys import lost as lost_manifest
@@ -19,36 +25,56 @@ _NAMED: Final = text(
     " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet)"
 )
 _ROWS: Final = text(
-    "SELECT revocation_id, pair_id, row_hash, CASE WHEN validation_only THEN 'validation' END"
+    "SELECT revocation_id, pair_id, row_hash, CASE WHEN validation_only THEN 'validation' END, hash_key"
     " FROM revoked_rows WHERE training_sheet_id = :sheet"
 )
+#: Stands for every hash: the pair alone is compared.
+ANY: Final = "*"
+_READ: Final = ["pair_id", "row_hash", "item_ref", "canonical_label_id", "split"]
 _BY_REVOCATION: Final = "SELECT id, count(*) FILTER (trains), count(*) FILTER (NOT trains) FROM found GROUP BY id"
 #: The id of a pair that is in a dataset stands for one row of it.
 _ALL: Final = "SELECT count(DISTINCT pair_id) FILTER (trains), count(DISTINCT pair_id) FILTER (NOT trains) FROM found"
 
 
-def held(connection: Connection, training_sheet_id: str, manifest: Path) -> Mapping[str, Learned]:
+def held(
+    connection: Connection, training_sheet_id: str, manifest: Path, keys: HashKeys = NO_KEYS
+) -> Mapping[str, Learned]:
     """How many rows of each revocation a dataset of the sheet trains and validates on, by revocation; only what occurs.
 
-    Raises `Unavailable` where the manifest cannot be read. Without a revocation that may concern it, it is not read.
+    A hash is compared as it is and under the keys that can be read. Raises `Unavailable` where the manifest cannot be
+    read, or where nobody can say whether it holds a hash. Without a revocation that may concern it, it is not read.
     """
-    found = _found(connection, training_sheet_id, manifest, _BY_REVOCATION)
+    found = _found(connection, training_sheet_id, manifest, _BY_REVOCATION, keys)
     return {revocation_id: Learned(train, validation) for revocation_id, train, validation in found}
 
 
-def lost(connection: Connection, training_sheet_id: str, manifest: Path) -> Learned:
+def lost(connection: Connection, training_sheet_id: str, manifest: Path, keys: HashKeys = NO_KEYS) -> Learned:
     """How many rows a dataset of the sheet trains and validates on that are under any revocation. Raises as `held`."""
-    ((train, validation),) = _found(connection, training_sheet_id, manifest, _ALL) or [(0, 0)]
+    ((train, validation),) = _found(connection, training_sheet_id, manifest, _ALL, keys) or [(0, 0)]
     return Learned(train, validation)
 
 
-def hashes_of(connection: Connection, revocation_id: str, training_sheet_id: str, manifest: Path) -> frozenset[str]:
-    """The hashes of the rows that a dataset of the sheet holds of one revocation. Raises as `held`."""
-    found = _found(connection, training_sheet_id, manifest, "SELECT DISTINCT id, row_hash FROM found")
-    return frozenset(row_hash for one, row_hash in found if one == revocation_id)
+def rows_of(
+    connection: Connection, revocation_id: str, training_sheet_id: str, manifest: Path, keys: HashKeys = NO_KEYS
+) -> frozenset[tuple[str, str]]:
+    """The pair ids and hashes, as they stand there, of the rows that a dataset of the sheet holds of one revocation.
+
+    What nobody can compare is not among them. Raises `Unavailable` where the manifest cannot be read.
+    """
+    query = "SELECT DISTINCT id, pair_id, row_hash FROM found"
+    found = _found(connection, training_sheet_id, manifest, query, keys, is_whole=False)
+    return frozenset((pair_id, row_hash) for one, pair_id, row_hash in found if one == revocation_id)
 
 
-def _found(connection: Connection, training_sheet_id: str, manifest: Path, counted: str) -> list[tuple[Any, ...]]:
+def _found(
+    connection: Connection,
+    training_sheet_id: str,
+    manifest: Path,
+    counted: str,
+    keys: HashKeys,
+    *,
+    is_whole: bool = True,
+) -> list[tuple[Any, ...]]:
     """What `counted` says of the rows that were found, each with its revocation; nothing where there is none."""
     named = connection.execute(_NAMED, {"sheet": training_sheet_id}).tuples().all()
     rows = connection.execute(_ROWS, {"sheet": training_sheet_id}).tuples().all()
@@ -57,35 +83,111 @@ def _found(connection: Connection, training_sheet_id: str, manifest: Path, count
     by_name = " UNION ALL ".join(
         f"SELECT id, pair_id, row_hash, trains FROM used JOIN named ON kind = '{kind}' AND value = {column}"  # noqa: S608 - ours
         for kind, (column, _) in COLUMNS.items()
-        if kind != "question_hash"
+        if kind not in {"question_hash", "row_hash"}
     )
     query = f"""
-        WITH used AS (
-            SELECT pair_id, row_hash, item_ref, canonical_label_id, split = 'train' AS trains
-            FROM read_parquet($path) WHERE split IS NOT NULL
-        ), found AS ({by_name} UNION ALL
-            SELECT id, pair_id, row_hash, trains FROM used JOIN seen USING (pair_id, row_hash)
+        WITH each AS (SELECT *, unnest(hashes) AS one_hash FROM used), found AS (
+            {by_name} UNION ALL
+            SELECT DISTINCT id, pair_id, row_hash, trains FROM each JOIN named ON kind = 'row_hash' AND value = one_hash
+            UNION ALL
+            SELECT DISTINCT id, each.pair_id, each.row_hash, trains
+            FROM each JOIN seen ON seen.pair_id = each.pair_id AND seen.row_hash IN (one_hash, '{ANY}')
             WHERE only_in IS NULL OR NOT trains
         )
         {counted}
     """  # noqa: S608 - our own names
     try:
+        with pq.ParquetFile(manifest) as file:
+            columns = [*_READ, *({"hash_key"} & {*file.schema_arrow.names})]
+            every = file.read(columns=columns)
+        hash_key = every["hash_key"][0].as_py() if "hash_key" in columns and len(every) else None
+        used = every.filter(pc.is_valid(every["split"])).select(_READ)
+        key = None if hash_key is None else keys.read(hash_key)
+        texts = None if hash_key is None or key is not None else _of_texts(manifest, used["split"])
+        by_hash = any(kind == "row_hash" for _, kind, _ in named)
+        if hash_key is not None and key is None and texts is None and by_hash and is_whole:
+            raise Unavailable(
+                f"Whether the manifest {manifest} has a row that was revoked by its hash is not known: the key of its "
+                "hashes was destroyed, or cannot be read.",
+                hint="Its pairs are found by their ids, items and labels.",
+            )
+        compared = _Compared(hash_key, key, texts is not None, keys)
+        of_sheet = keys.of_sheet(training_sheet_id) if hash_key is None else None
         with duckdb.connect() as engine:
-            engine.register("named", _table(("id", "kind", "value"), named))
-            engine.register("seen", _table(("id", "pair_id", "row_hash", "only_in"), rows))
-            return engine.execute(query, {"path": str(manifest)}).fetchall()
-    except duckdb.Error as error:
+            engine.register("used", _hashed(used, texts, of_sheet))
+            engine.register("named", _table(("id", "kind", "value"), [*compared.named(named)]))
+            engine.register("seen", _table(("id", "pair_id", "row_hash", "only_in"), [*compared.seen(rows)]))
+            return engine.execute(query).fetchall()
+    except (OSError, pa.ArrowException, duckdb.Error) as error:
         raise lost_manifest(manifest, error) from error
 
 
-def withdrawn(connection: Connection, training_sheet_id: str) -> Withdrawn:
-    """What may not be trained on in a training sheet: everything for which `held` would name a revocation."""
-    named = connection.execute(_NAMED, {"sheet": training_sheet_id}).tuples()
-    rows = connection.execute(_ROWS, {"sheet": training_sheet_id}).tuples()
-    return Withdrawn(
-        named=tuple((kind, value) for _, kind, value in named),
-        rows=tuple((pair_id, row_hash, only_in is not None) for _, pair_id, row_hash, only_in in rows),
-    )
+class _Compared(NamedTuple):
+    """What the hashes of a manifest are compared by: the id of their key, the key, and whether the text is there."""
+
+    hash_key: str | None
+    key: HashKey | None
+    by_text: bool
+    keys: HashKeys
+
+    def named(self, named: Sequence[tuple[str, str, str]]) -> Iterator[tuple[str | None, ...]]:
+        """What people revoked: a hash as it was given, and under the key."""
+        for one, kind, value in named:
+            yield one, kind, value
+            if kind == "row_hash" and self.key is not None:
+                yield one, kind, self.key.of(value)
+
+    def seen(self, rows: Sequence[tuple[str, str, str, str | None, str | None]]) -> Iterator[tuple[str | None, ...]]:
+        """Rows that were seen changed. Where a hash cannot be compared, the pair is the same, whatever its text."""
+        gone = {one for one in {row[4] for row in rows} if one is not None and self.keys.read(one) is None}
+        for one, pair_id, row_hash, only_in, hash_key in rows:
+            yield one, pair_id, row_hash, only_in
+            if hash_key == self.hash_key:
+                continue
+            if hash_key is None and self.key is not None:
+                yield one, pair_id, self.key.of(row_hash), only_in
+            elif hash_key in gone or (self.hash_key is not None and (hash_key is not None or not self.by_text)):
+                yield one, pair_id, ANY, only_in
+
+
+def _hashed(used: pa.Table, texts: pa.Array | None, key: HashKey | None) -> pa.Table:
+    """The rows with all `hashes` that each may be known by: as it stands there, of its text, under the sheet's key."""
+    stored = used["row_hash"].to_pylist()
+    known = [stored, *([] if texts is None else [texts.to_pylist()]), *([] if key is None else [key.of_all(stored)])]
+    hashes = pa.array([list(dict.fromkeys(each)) for each in zip(*known, strict=True)], pa.list_(pa.string()))
+    trains = pc.equal(used["split"], "train")
+    return used.drop_columns("split").append_column("trains", trains).append_column("hashes", hashes)
+
+
+def _of_texts(manifest: Path, split: pa.ChunkedArray) -> pa.Array | None:
+    """The hashes of the rows without a key, from the text of the dataset; None where that is gone."""
+    try:
+        dataset = read_dataset(manifest.parent)
+        return from_text(dataset, split) if has_text(dataset) else None
+    except (NotFound, Unavailable, ValueError):
+        return None
+
+
+def withdrawn(connection: Connection, training_sheet_id: str, keys: HashKeys = NO_KEYS) -> Withdrawn:
+    """What may not be trained on in a training sheet: everything for which `held` would name a revocation.
+
+    A pair that is known by a hash whose key is gone stays out whatever its text: the hash cannot say that this is
+    another one.
+    """
+    key = keys.of_sheet(training_sheet_id)
+    named = [(kind, value) for _, kind, value in connection.execute(_NAMED, {"sheet": training_sheet_id}).tuples()]
+    plain, keyed, barred = [], [], []
+    for _, pair_id, row_hash, only_in, hash_key in connection.execute(_ROWS, {"sheet": training_sheet_id}).tuples():
+        row = (pair_id, row_hash, only_in is not None)
+        if hash_key is None:
+            plain.append(row)
+        elif key is not None and hash_key == key.id:
+            keyed.append(row)
+        elif only_in is None:
+            named.append(("pair", pair_id))
+        else:
+            barred.append(pair_id)
+    return Withdrawn(tuple(dict.fromkeys(named)), tuple(plain), tuple(keyed), tuple(dict.fromkeys(barred)), key)
 
 
 def _table(names: tuple[str, ...], rows: Sequence[tuple[str | None, ...]]) -> pa.Table:

@@ -1,7 +1,7 @@
 """Erases the text of rows that a revocation names: the text files of every dataset that holds one of them.
 
 Manifests stay: ids, hashes, decisions and digests. What holds the text besides is named, and is for people to remove.
-So is what holds its hashes, which were made without a key: they cannot be erased.
+So is what holds its hashes: those without a key cannot be erased, and those under one are once the key is destroyed.
 """
 
 from __future__ import annotations
@@ -12,16 +12,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from sqlalchemy import text
 
+from training_pipeline.datasets.comparable_hashes import from_text, has_text
 from training_pipeline.datasets.erased import TEXTS, Erased, erase_text
 from training_pipeline.datasets.store import read_dataset
 from training_pipeline.domain.errors import Conflict
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import ACTIVE
 from training_pipeline.domain.refs import HEAD, MANIFEST, PAIRS, DatasetRef
 from training_pipeline.domain.revocations import Revocation
 from training_pipeline.models.revocations import read
-from training_pipeline.models.revocations.dataset_revocations import hashes_of
+from training_pipeline.models.revocations.dataset_revocations import rows_of
 from training_pipeline.models.revocations.plain_hashes import Hashed, in_files, in_tables
 from training_pipeline.models.revocations.text_search import MOST_TEXTS, Found, search, texts_of
 from training_pipeline.training_jobs.store.events import EventType, record_event
@@ -43,6 +48,8 @@ class Text:
     #: All jobs that have the dataset, and those of them that are not over.
     jobs: tuple[str, ...]
     in_progress: tuple[str, ...]
+    #: Of its rows, as its manifest has them.
+    hashes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +74,28 @@ class Erasures:
     `roots` are searched for the text; `hashed` hold directories with hashes of rows, as snapshots and suites do.
     """
 
-    def __init__(self, store: JobStore, datasets: Path, roots: Sequence[Path], *, hashed: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        datasets: Path,
+        roots: Sequence[Path],
+        *,
+        hashed: Sequence[Path],
+        keys: HashKeys = NO_KEYS,
+    ) -> None:
         self._store = store
         self._datasets = datasets
         self._roots = roots
         self._hashed = hashed
+        self._keys = keys
 
     def plan(self, revocation_id: str) -> Plan:
         """What would be erased, and what else holds the text. Reads only; raises `NotFound` and `Unavailable`."""
         revocation = read.whole(self._store, revocation_id).revocation
         found, hashes = self._texts(revocation_id)
-        texts = texts_of([file for one in found for file in one.files], hashes)
+        plain = self._plain(found)
+        texts = texts_of([file for one in found for file in one.files], plain)
+        hashes |= plain
         files = in_files(self._files_with_hashes(), hashes)
         with self._store.begin() as connection:
             tables = in_tables(connection, hashes)
@@ -124,7 +142,7 @@ class Erasures:
             hashes |= held
             if held and files:
                 active = tuple(job_id for job_id, (_, status) in jobs.items() if status in ACTIVE)
-                found.append(Text(dataset, files, len(held), tuple(jobs), active))
+                found.append(Text(dataset, files, len(held), tuple(jobs), active, frozenset(held)))
         return found, hashes
 
     def _files_with_hashes(self) -> list[Path]:
@@ -141,10 +159,26 @@ class Erasures:
         return [(read_dataset(path), jobs.get(path.name, {})) for path in paths]
 
     def _hashes(self, revocation_id: str, dataset: DatasetRef, jobs: Mapping[str, tuple[str, str]]) -> set[str]:
+        """The hashes, as its manifest has them, of the rows that a dataset holds of the revocation."""
         sheets = {dataset.sheet_id, *(sheet for sheet, _ in jobs.values())}
         with self._store.begin() as connection:
             return {
                 row_hash
                 for sheet in sorted(sheets)
-                for row_hash in hashes_of(connection, revocation_id, sheet, dataset.manifest_file)
+                for _, row_hash in rows_of(connection, revocation_id, sheet, dataset.manifest_file, self._keys)
             }
+
+    def _plain(self, found: Sequence[Text]) -> set[str]:
+        """The hashes without a key of these rows, from the text that is there."""
+        plain: set[str] = set()
+        for one in found:
+            if one.dataset.hash_key is None or not has_text(one.dataset):
+                plain |= one.hashes
+                continue
+            rows = pq.read_table(one.dataset.manifest_file, columns=["row_hash", "split"])
+            rows = rows.filter(pc.is_valid(rows["split"]))
+            texts = from_text(one.dataset, rows["split"])
+            plain |= {
+                *texts.filter(pc.is_in(rows["row_hash"], pa.array(sorted(one.hashes))).combine_chunks()).to_pylist()
+            }
+        return plain

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import required
@@ -24,16 +25,16 @@ from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 
-def propose(store: JobStore, tainted: Iterable[Taint]) -> None:
+def propose(store: JobStore, tainted: Iterable[Taint], keys: HashKeys = NO_KEYS) -> None:
     """Store or renew the proposals for versions that were just tainted, in the transaction of `store`.
 
     Never keeps a taint from being stored: a count that cannot be had is left out.
     """
     for job_id in sorted({taint.job_id for taint in tainted if taint.model_version is not None}):
-        made(store, job_id)
+        made(store, job_id, keys)
 
 
-def made(store: JobStore, job_id: str) -> RetrainProposal | None:
+def made(store: JobStore, job_id: str, keys: HashKeys = NO_KEYS) -> RetrainProposal | None:
     """Work a proposal out anew and store it; None where the version is not tainted."""
     with store.begin() as connection:
         taints = taints_of(connection, job_ids=[job_id])
@@ -43,7 +44,7 @@ def made(store: JobStore, job_id: str) -> RetrainProposal | None:
         ancestors = (record.base_model.ancestors if record.base_model is not None else None) or ()
         tainted = {taint.job_id for taint in taints_of(connection, job_ids=[one.job_id for one in ancestors])}
         base = clean_base(job.request.base_model, ancestors, tainted)
-        rows = _lost(connection, job)
+        rows = _lost(connection, job, keys)
         values = {
             "model_name": taints[-1].model_name,
             "model_version": _version(taints, record),
@@ -63,10 +64,10 @@ def _version(taints: list[Taint], record: LineageRecord) -> str:
     return named[-1] if named else str(record.model_version)
 
 
-def _lost(connection: Connection, job: TrainingJob) -> Learned | None:
+def _lost(connection: Connection, job: TrainingJob, keys: HashKeys) -> Learned | None:
     try:
         manifest = required(job.data.dataset, "dataset").manifest_file
-        return lost(connection, job.request.training_sheet_id, manifest)
+        return lost(connection, job.request.training_sheet_id, manifest, keys)
     except Unavailable:
         return None
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, update
 
 from training_pipeline.domain.errors import Conflict, PipelineError
 from training_pipeline.domain.estimate.estimate import Estimate, Estimated
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import required
 from training_pipeline.domain.retrain_proposal import still_answers
 from training_pipeline.models.revocations import proposals
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 class Retrains:
     """Reads proposals, and launches each once."""
 
-    def __init__(self, store: JobStore, jobs: JobService) -> None:
+    def __init__(self, store: JobStore, jobs: JobService, keys: HashKeys = NO_KEYS) -> None:
         self._store = store
+        self._keys = keys
         self._jobs = jobs
 
     def of(self, name: str, version: str) -> RetrainProposal | None:
@@ -36,7 +38,9 @@ class Retrains:
         """
         with self._store.begin() as connection:
             job_id = job_of(connection, name, version)
-            return proposals.read(connection, job_id) or proposals.made(self._store.within(connection), job_id)
+            return proposals.read(connection, job_id) or proposals.made(
+                self._store.within(connection), job_id, self._keys
+            )
 
     def estimate(self, proposal: RetrainProposal) -> Estimate:
         """How long the job of a proposal trains and what it costs, told from the pairs that the version learned from.

@@ -18,6 +18,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_new
 
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import required
@@ -34,22 +36,28 @@ from training_pipeline.domain.revocations import (
     new_revocation_id,
     tainted,
 )
-from training_pipeline.domain.uses import DatasetUse
+from training_pipeline.domain.uses import DatasetUse, NotSearched
 from training_pipeline.models.revocations import affected as finding
 from training_pipeline.models.revocations.affected import Found, Model, found
 from training_pipeline.models.revocations.dataset_revocations import held, withdrawn
 from training_pipeline.models.revocations.proposals import propose
 from training_pipeline.models.revocations.tables import revocations, taints
 from training_pipeline.models.revocations.taints import in_words, taints_of
+from training_pipeline.models.uses.ask import not_searched
 from training_pipeline.models.uses.in_use import InUses, in_use
+from training_pipeline.models.uses.keys import key_of
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 #: Told of what is new, within the transaction that makes it so.
 Tell = Callable[[Connection, Revocation, Sequence[Taint], Sequence[str]], None]
-#: A pair, the SHA-256 of what exactly was trained on, and whether only validation is meant.
-Row = tuple[str, str, bool]
+#: A pair, the hash of what exactly was trained on, whether only validation is meant, and the key of the hash.
+Row = tuple[str, str, bool, str | None]
+_KEYED: Final = text(
+    "SELECT DISTINCT s.training_sheet_id FROM use_rows AS r JOIN use_datasets AS d USING (sheet_no, slot)"
+    " JOIN use_sheets AS s USING (sheet_no) WHERE r.row_key = :key AND d.hash_key IS NOT NULL ORDER BY 1"
+)
 _MODE: Final = {True: "SHARE ROW EXCLUSIVE", False: "SHARE"}
 
 
@@ -73,23 +81,28 @@ class Preview:
     known: Revocation | None
     #: Where the versions are in use.
     in_use: InUses
+    #: Sheets of which nobody can say whether their models learned from it: their hashes are under a key that is gone.
+    not_searched: tuple[NotSearched, ...] = ()
 
 
 class Revocations:
     """Writes revocations and taints. Every method may be repeated, and is one transaction."""
 
-    def __init__(self, store: JobStore, tell: Tell) -> None:
+    def __init__(self, store: JobStore, tell: Tell, keys: HashKeys = NO_KEYS) -> None:
         self._store = store
         self._tell = tell
+        self._keys = keys
 
     def preview(self, asked: Revoked) -> Preview:
         """What revoking it would taint now. Reads only; raises `Unavailable` where nobody can say."""
         with self._store.begin() as connection:
-            who = found(connection, finding.datasets_of(self._store.within(connection), asked))
+            _require_reach(connection, asked)
+            who = found(connection, finding.datasets_of(self._store.within(connection), asked, self._keys))
             known = _known(connection, _identity(asked.kind, asked.value, asked.training_sheet_id, "by_hand"))
             would = tuple(_taint("", model, how) for model, how in _each(who))
             used = in_use(connection, [(one.model_name, one.model_version) for one in would])
-        return Preview(would, who.in_progress, known, used)
+            unsearched = self._not_searched(connection, asked)
+        return Preview(would, who.in_progress, known, used, unsearched)
 
     def revoke(self, asked: Revoked, *, reason: str, actor: str) -> Recorded:
         """Record what a person revokes, with everything that it taints. What is on record already is left as it is.
@@ -102,7 +115,8 @@ class Revocations:
             known = _known(connection, identity)
             if known is not None:
                 return Recorded(known, tuple(taints_of(connection, revocation_ids=[known.id])), known=True)
-            datasets = finding.datasets_of(self._store.within(connection), asked)
+            _require_reach(connection, asked)
+            datasets = finding.datasets_of(self._store.within(connection), asked, self._keys)
             revocation = _insert(
                 connection,
                 identity,
@@ -137,22 +151,24 @@ class Revocations:
             source=source,
             reason=f"Seen in the source: pairs of training sheet {training_sheet_id} {SEEN[source]}.",
             actor=SYSTEM,
-            pairs=len({pair_id for pair_id, _, _ in rows}),
+            pairs=len({pair_id for pair_id, *_ in rows}),
         )
-        ordered = sorted(rows)
+        ordered = sorted(rows, key=lambda row: (*row[:3], row[3] or ""))
         connection.execute(
             text(
-                "INSERT INTO revoked_rows (training_sheet_id, pair_id, row_hash, validation_only, revocation_id)"
-                " SELECT :sheet, pair_id, row_hash, validation_only, :id"
-                " FROM unnest(CAST(:pairs AS text[]), CAST(:hashes AS text[]), CAST(:only AS boolean[]))"
-                " AS seen (pair_id, row_hash, validation_only)"
+                "INSERT INTO revoked_rows"
+                " (training_sheet_id, pair_id, row_hash, validation_only, revocation_id, hash_key)"
+                " SELECT :sheet, pair_id, row_hash, validation_only, :id, hash_key FROM unnest(CAST(:pairs AS text[]),"
+                " CAST(:hashes AS text[]), CAST(:only AS boolean[]), CAST(:keys AS text[]))"
+                " AS seen (pair_id, row_hash, validation_only, hash_key)"
             ),
             {
                 "sheet": training_sheet_id,
                 "id": revocation.id,
-                "pairs": [pair_id for pair_id, _, _ in ordered],
-                "hashes": [row_hash for _, row_hash, _ in ordered],
-                "only": [validation_only for *_, validation_only in ordered],
+                "pairs": [pair_id for pair_id, *_ in ordered],
+                "hashes": [row_hash for _, row_hash, *_ in ordered],
+                "only": [validation_only for *_, validation_only, _ in ordered],
+                "keys": [hash_key for *_, hash_key in ordered],
             },
         )
         return Recorded(revocation, self._taint(connection, revocation, datasets), known=False)
@@ -167,7 +183,7 @@ class Revocations:
         lock(connection, revokes=False)
         origins = record.base_model.ancestors if record.base_model is not None else None
         ancestors = tuple(origin.job_id for origin in origins or ())
-        own = held(connection, job.request.training_sheet_id, _manifest(job))
+        own = held(connection, job.request.training_sheet_id, _manifest(job), self._keys)
         by_revocation: dict[str, dict[str, Learned]] = {one: {job.id: rows} for one, rows in own.items()}
         bases: dict[str, Sequence[str]] = {job.id: ancestors}
         for taint in taints_of(connection, job_ids=ancestors):
@@ -184,7 +200,7 @@ class Revocations:
             if stored:
                 tainted_by += stored
                 self._tell(connection, get(connection, revocation_id), stored, ())
-        propose(self._store.within(connection), tainted_by)
+        propose(self._store.within(connection), tainted_by, self._keys)
 
     def version(self) -> int:
         """A number that rises with every revocation. Reads only."""
@@ -195,13 +211,19 @@ class Revocations:
     def withdrawn(self, training_sheet_id: str) -> Withdrawn:
         """What may not be trained on in a training sheet, whatever the sheet says. Reads only."""
         with self._store.begin() as connection:
-            return withdrawn(connection, training_sheet_id)
+            return withdrawn(connection, training_sheet_id, self._keys)
 
     def held(self, job: TrainingJob) -> Mapping[str, int]:
         """How many rows of each revocation a job trains and validates on; only what occurs. Reads only."""
         with self._store.begin() as connection:
-            rows = held(connection, job.request.training_sheet_id, _manifest(job))
+            rows = held(connection, job.request.training_sheet_id, _manifest(job), self._keys)
         return {revocation_id: learned.train + learned.validation for revocation_id, learned in rows.items()}
+
+    def _not_searched(self, connection: Connection, asked: Revoked) -> tuple[NotSearched, ...]:
+        if asked.kind != "row_hash":
+            return ()
+        every = not_searched(connection, None, {key.id for key in self._keys.readable()})
+        return tuple(one for one in every if asked.training_sheet_id in {None, one.training_sheet_id})
 
     def _taint(
         self, connection: Connection, revocation: Revocation, datasets: Sequence[DatasetUse]
@@ -213,9 +235,26 @@ class Revocations:
             record_event(
                 connection, job_id, EventType.INFO, said, revocation.actor, data={"revocation_id": revocation.id}
             )
-        propose(self._store.within(connection), stored)
+        propose(self._store.within(connection), stored, self._keys)
         self._tell(connection, revocation, stored, who.in_progress)
         return tuple(stored)
+
+
+def _require_reach(connection: Connection, asked: Revoked) -> None:
+    """Raise `InvalidRequest` for a hash under the key of one sheet that is to be revoked in every sheet.
+
+    It would be found in that one alone, and look as if no other had the text.
+    """
+    if asked.kind != "row_hash" or asked.training_sheet_id is not None:
+        return
+    sheets = connection.execute(_KEYED, {"key": key_of("row_hash", asked.value)}).scalars().all()
+    if sheets:
+        problem = FieldProblem("/sheet", "required", f"the hash is under the key of training sheet {sheets[0]!r}")
+        raise InvalidRequest(
+            "A hash under a key reaches the training sheet of that key alone.",
+            hint="Name the sheet, or give the SHA-256 of the example itself, which reaches every sheet.",
+            problems=[problem],
+        )
 
 
 def lock(connection: Connection, *, revokes: bool = True) -> None:

@@ -57,6 +57,8 @@ revoked_rows = Table(
     # Of a row that may still be trained on, and not validated on.
     Column("validation_only", Boolean, primary_key=True),
     Column("revocation_id", Text, ForeignKey("revocations.id"), nullable=False),
+    # The key that the hash is under; null for a hash without one.
+    Column("hash_key", Text),
     Index("ix_revoked_rows_revocation_id", "revocation_id"),
 )
 

@@ -21,6 +21,7 @@ import pyarrow as pa
 from sqlalchemy import Connection, text
 
 from training_pipeline.domain.errors import PipelineError, SheetChanged
+from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.refs import DatasetRef, UnreadableRef, parsed, required
 from training_pipeline.domain.revocations import SEEN, Learned, RevocationSource
 from training_pipeline.domain.rules.policy import GatePolicy
@@ -51,7 +52,9 @@ _LOOKED: Final = text(
     " SET version = :version, looked_at = clock_timestamp()"
     " WHERE watched_sheets.version IS NOT DISTINCT FROM :before RETURNING 1"
 )
-_KNOWN: Final = text("SELECT pair_id, row_hash, validation_only FROM revoked_rows WHERE training_sheet_id = :sheet")
+_KNOWN: Final = text(
+    "SELECT pair_id, row_hash, validation_only, hash_key FROM revoked_rows WHERE training_sheet_id = :sheet"
+)
 _log = logging.getLogger(__name__)
 
 
@@ -88,7 +91,9 @@ class SheetWatch:
         blind: Blind,
         *,
         seconds: float,
+        keys: HashKeys = NO_KEYS,
     ) -> None:
+        self._keys = keys
         self._store = store
         self._source = source
         self._policy = policy
@@ -126,7 +131,7 @@ class SheetWatch:
         datasets = [required(one, "dataset") for one in sheet.datasets]
         with self._source.open(sheet.sheet_id) as opened:
             version = _version(opened.digest, self._policy, datasets)
-            found = None if version == sheet.version else changed(opened, datasets, self._policy)
+            found = None if version == sheet.version else changed(opened, datasets, self._policy, self._keys)
         if found is None:
             self._note(sheet)
             return []
@@ -147,7 +152,7 @@ class SheetWatch:
             is None
         ):
             return []  # somebody else looked meanwhile
-        rows = _new(connection, sheet.sheet_id, found)
+        rows = _new(connection, sheet.sheet_id, found, self._keys)
         counts = counted(datasets, _table(rows)) if rows else {}
         recorded = []
         for source, of_source in rows.items():
@@ -177,21 +182,32 @@ def _version(digest: str, policy: GatePolicy, datasets: Sequence[DatasetRef]) ->
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _new(connection: Connection, sheet_id: str, found: pa.Table) -> dict[RevocationSource, list[Row]]:
+def _new(connection: Connection, sheet_id: str, found: pa.Table, keys: HashKeys) -> dict[RevocationSource, list[Row]]:
     """The rows that are not on record, by what happened to them."""
     if not found.num_rows:
         return {}
-    known = {tuple(row) for row in connection.execute(_KNOWN, {"sheet": sheet_id})}
+    key = keys.of_sheet(sheet_id)
+    known = {
+        (pair_id, one, only)
+        for pair_id, row_hash, only, hash_key in connection.execute(_KNOWN, {"sheet": sheet_id}).tuples()
+        for one in _forms(row_hash, hash_key, key)
+    }
     rows: dict[RevocationSource, list[Row]] = defaultdict(list)
     for one in found.to_pylist():
-        row: Row = (one["pair_id"], one["row_hash"], one["validation_only"])
-        if row not in known and (*row[:2], False) not in known:
+        row: Row = (one["pair_id"], one["row_hash"], one["validation_only"], one["hash_key"])
+        # The same row is known by its hash under the sheet's key and without it.
+        forms = _forms(row[1], row[3], key)
+        if not any((row[0], form, only) in known for form in forms for only in {row[2], False}):
             rows[one["source"]].append(row)
     return {source: rows[source] for source in SEEN if source in rows}
 
 
+def _forms(row_hash: str, hash_key: str | None, key: HashKey | None) -> list[str]:
+    return [row_hash, *([key.of(row_hash)] if hash_key is None and key is not None else [])]
+
+
 def _table(rows: Mapping[RevocationSource, Sequence[Row]]) -> pa.Table:
-    names = ("pair_id", "row_hash", "validation_only")
+    names = ("pair_id", "row_hash", "validation_only", "hash_key")
     return pa.Table.from_pylist(
         [
             {**dict(zip(names, row, strict=True)), "source": source}

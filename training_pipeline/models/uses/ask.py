@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
 from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import MANIFEST
-from training_pipeline.domain.uses import DIGITS, WORDS, DatasetUse, Kind, Question, RowKind, SheetUses, Uses
+from training_pipeline.domain.uses import (
+    DIGITS,
+    WORDS,
+    DatasetUse,
+    Kind,
+    NotSearched,
+    Question,
+    RowKind,
+    SheetUses,
+    Uses,
+)
 from training_pipeline.models.uses import lookup
 from training_pipeline.models.uses.index import TABLES, require_complete
 from training_pipeline.models.uses.learners import Dataset, jobs_of, models_of
@@ -52,8 +63,11 @@ class _Row(NamedTuple):
     has_questions: bool
 
 
-def uses(store: JobStore, asked: Question) -> Uses:
+def uses(store: JobStore, asked: Question, keys: HashKeys = NO_KEYS) -> Uses:
     """Every dataset, job and model version that used what is asked for; a part for each training sheet that has it.
+
+    A hash is looked for as it is and under each of the `keys` that can be read; the answer, and an error that says that
+    nothing was found, name the sheets that could not be searched.
 
     Raises `NotFound` with the nearest names where no dataset knows it, and `Unavailable` where the index is behind, or
     a manifest that has to confirm the answer is lost or damaged.
@@ -64,25 +78,31 @@ def uses(store: JobStore, asked: Question) -> Uses:
         require_complete(connection)
         if asked.kind == "sheet" or asked.kind == "template":
             return _of_whole(connection, asked.kind, asked.value)
-        return _of_rows(connection, asked.kind, asked.value, asked.training_sheet_id)
+        return _of_rows(connection, asked.kind, asked.value, asked.training_sheet_id, keys)
 
 
-def _of_rows(connection: Connection, kind: RowKind, value: str, training_sheet_id: str | None) -> Uses:
+def _of_rows(connection: Connection, kind: RowKind, value: str, training_sheet_id: str | None, keys: HashKeys) -> Uses:
     sheet_no = None if training_sheet_id is None else _sheet_no(connection, training_sheet_id)
-    found = lookup.confirmed(connection, kind, value, lookup.hits(connection, kind, value, sheet_no))
+    values = frozenset([value])
+    unsearched: tuple[NotSearched, ...] = ()
+    if kind in DIGITS:
+        readable = keys.readable()
+        values |= {key.of(value) for key in readable}
+        unsearched = not_searched(connection, sheet_no, {key.id for key in readable})
+    found = lookup.confirmed(connection, kind, values, lookup.hits(connection, kind, values, sheet_no))
     counted: dict[int, dict[int, Counts]] = {
         number: dict(lookup.verdicts(connection, number, rows.numbers)) for number, rows in found.items()
     }
     datasets = _datasets(connection, " AND s.sheet_no = ANY(:sheets)", sheets=sorted(found))
     kept = {key: counted[row.sheet_no][row.slot] for key, row in datasets.items() if row.slot in counted[row.sheet_no]}
     if not kept:
-        raise _unknown(connection, kind, value, training_sheet_id)
+        raise _unknown(connection, kind, value, training_sheet_id, unsearched)
     shown = {row.training_sheet_id: found[row.sheet_no] for row in datasets.values()}
     uncounted = 0
     if kind == "question_hash":
         query = f"SELECT count(*) FROM ({_DATASETS}) AS d WHERE NOT has_questions"  # noqa: S608 - our own text
         uncounted = connection.execute(text(query)).scalar_one()
-    return _answer(connection, kind, value, kept, datasets, shown, without_questions=uncounted)
+    return _answer(connection, kind, value, kept, datasets, shown, without_questions=uncounted, unsearched=unsearched)
 
 
 def _of_whole(connection: Connection, kind: Kind, value: str) -> Uses:
@@ -107,6 +127,7 @@ def _answer(
     rows: Mapping[str, lookup.Confirmed],
     *,
     without_questions: int = 0,
+    unsearched: tuple[NotSearched, ...] = (),
 ) -> Uses:
     jobs = jobs_of(connection, kept)
     sheets: dict[str, list[DatasetUse]] = {}
@@ -140,6 +161,7 @@ def _answer(
         model_versions=models_of(connection, [use for found in sheets.values() for use in found]),
         lost_manifests=tuple(lost),
         without_questions=without_questions,
+        not_searched=unsearched,
     )
 
 
@@ -157,7 +179,13 @@ def _sheet_no(connection: Connection, training_sheet_id: str) -> int:
     return found
 
 
-def _unknown(connection: Connection, kind: Kind, value: str, training_sheet_id: str | None) -> NotFound:
+def _unknown(
+    connection: Connection,
+    kind: Kind,
+    value: str,
+    training_sheet_id: str | None,
+    unsearched: tuple[NotSearched, ...] = (),
+) -> NotFound:
     """What is raised where no dataset knows what is asked for, with the names that are most like it."""
     if kind in DIGITS:
         near: list[str] = []
@@ -167,7 +195,31 @@ def _unknown(connection: Connection, kind: Kind, value: str, training_sheet_id: 
         near = nearest(_newest_manifests(connection, training_sheet_id), kind, value)  # type: ignore[arg-type]
     where = "" if training_sheet_id is None else f" of training sheet {training_sheet_id!r}"
     said = f"Nearest: {', '.join(near)}." if near else ""
+    if unsearched:
+        return NotFound(
+            f"No dataset{where} that could be searched has the {WORDS[kind]} {value!r}.",
+            hint=f"Not searched: {'; '.join(map(str, unsearched))}. Ask for a pair, an item or a label.",
+        )
     return NotFound(f"No dataset{where} has the {WORDS[kind]} {value!r}.", hint=said)
+
+
+def not_searched(connection: Connection, sheet_no: int | None, readable: Collection[str]) -> tuple[NotSearched, ...]:
+    """The sheets with datasets whose hashes are under a key that is not `readable`, and why. Reads only."""
+    query = (
+        "SELECT DISTINCT s.training_sheet_id, d.hash_key, k.destroyed_at IS NOT NULL, k.revocation_id FROM use_datasets"
+        " AS d JOIN use_sheets AS s USING (sheet_no) LEFT JOIN hash_keys AS k ON k.id = d.hash_key"
+        " WHERE d.recorded_at IS NOT NULL AND d.hash_key IS NOT NULL AND d.hash_key <> ALL(:readable)"
+        " AND (CAST(:sheet_no AS integer) IS NULL OR sheet_no = :sheet_no) ORDER BY 1, 2"
+    )
+    rows = connection.execute(text(query), {"readable": sorted(readable), "sheet_no": sheet_no}).tuples()
+    return tuple(
+        NotSearched(
+            training_sheet_id=sheet,
+            hash_key=key,
+            why=f"its key was destroyed for {revocation}" if destroyed else "its key cannot be read here",
+        )
+        for sheet, key, destroyed, revocation in rows
+    )
 
 
 def _names(connection: Connection, kind: Kind) -> list[str]:

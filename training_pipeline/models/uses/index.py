@@ -103,8 +103,8 @@ class UseIndex:
         if found is None:
             connection.execute(
                 text(
-                    "INSERT INTO use_datasets (sheet_no, slot, digest, path, manifest_sha256, has_questions)"
-                    " VALUES (:sheet_no, :slot, :digest, :path, :manifest_sha256, :has_questions)"
+                    "INSERT INTO use_datasets (sheet_no, slot, digest, path, manifest_sha256, has_questions, hash_key)"
+                    " VALUES (:sheet_no, :slot, :digest, :path, :manifest_sha256, :has_questions, :hash_key)"
                 ),
                 {
                     "sheet_no": sheet_no,
@@ -113,6 +113,7 @@ class UseIndex:
                     "path": str(dataset.path),
                     "manifest_sha256": dataset.manifest_sha256,
                     "has_questions": keys.has_questions,
+                    "hash_key": dataset.hash_key,
                 },
             )
         numbers, rows = number_rows(connection, sheet_no, slot, keys, rows=rows)

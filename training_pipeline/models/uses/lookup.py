@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,20 +40,22 @@ class Confirmed:
     shown: list[UsedRow]
 
 
-def hits(connection: Connection, kind: RowKind, value: str, sheet_no: int | None) -> list[Hit]:
-    """The rows whose 64 bits match, of one sheet or of all."""
+def hits(connection: Connection, kind: RowKind, values: Collection[str], sheet_no: int | None) -> list[Hit]:
+    """The rows whose 64 bits match those of one of the values, of one sheet or of all."""
     column = COLUMNS[kind][1]
-    query = f"SELECT sheet_no, row_no, slot, place FROM use_rows WHERE {column} = :key"  # noqa: S608 - our own names
+    query = f"SELECT sheet_no, row_no, slot, place FROM use_rows WHERE {column} = ANY(:keys)"  # noqa: S608 - our own names
     if kind == "question_hash":
         query += (
             " UNION SELECT sheet_no, row_no, slot, place FROM use_rows"
-            " JOIN use_questions AS further USING (sheet_no, row_no) WHERE further.question_key = :key"
+            " JOIN use_questions AS further USING (sheet_no, row_no) WHERE further.question_key = ANY(:keys)"
         )
-    found = connection.execute(text(query), {"key": key_of(kind, value)}).tuples().all()
+    found = connection.execute(text(query), {"keys": [key_of(kind, value) for value in values]}).tuples().all()
     return [Hit(*row) for row in sorted(found) if sheet_no in {None, row[0]}]
 
 
-def confirmed(connection: Connection, kind: RowKind, value: str, found: Iterable[Hit]) -> dict[int, Confirmed]:
+def confirmed(
+    connection: Connection, kind: RowKind, values: frozenset[str], found: Iterable[Hit]
+) -> dict[int, Confirmed]:
     """The hits that their manifests confirm, by sheet.
 
     Where the manifest that should have a row is gone or is another one, any other manifest with the row will do.
@@ -73,11 +75,15 @@ def confirmed(connection: Connection, kind: RowKind, value: str, found: Iterable
                 continue
             try:
                 read = rows_at(paths[sheet_no, slot], [hit.place for hit in part], sorted(columns))
-                _require_indexed(paths[sheet_no, slot], kind, value, [row[column] for row in read])
+                _require_indexed(paths[sheet_no, slot], kind, values, [row[column] for row in read])
             except Unavailable as error:
-                _add_elsewhere(connection, kind, value, part, of_sheet, error)
+                _add_elsewhere(connection, kind, values, part, of_sheet, error)
                 continue
-            kept = [(hit, row) for hit, row in zip(part, read, strict=True) if value in _names(kind, row[column])]
+            kept = [
+                (hit, row)
+                for hit, row in zip(part, read, strict=True)
+                if not values.isdisjoint(_names(kind, row[column]))
+            ]
             of_sheet.numbers += [hit.row_no for hit, _ in kept]
             of_sheet.shown += [UsedRow.model_validate(row) for _, row in kept if len(columns) > 1]
     return {sheet_no: of_sheet for sheet_no, of_sheet in rows.items() if of_sheet.numbers}
@@ -114,17 +120,18 @@ def _names(kind: RowKind, stored: str | None) -> list[str]:
     return questions_of(stored) if kind == "question_hash" else [] if stored is None else [stored]
 
 
-def _require_indexed(manifest: Path, kind: RowKind, value: str, stored: Iterable[str | None]) -> None:
+def _require_indexed(manifest: Path, kind: RowKind, values: Collection[str], stored: Iterable[str | None]) -> None:
     """Raise `Unavailable` unless all rows have the 64 bits that the index has of them: else it is another manifest."""
+    wanted = {key_of(kind, value) for value in values}
     for found in stored:
-        if key_of(kind, value) not in {key_of(kind, name) for name in _names(kind, found)}:
+        if wanted.isdisjoint({key_of(kind, name) for name in _names(kind, found)}):
             raise lost(manifest, "its rows are not those that were indexed")
 
 
 def _add_elsewhere(
     connection: Connection,
     kind: RowKind,
-    value: str,
+    values: Collection[str],
     found: Sequence[Hit],
     of_sheet: Confirmed,
     error: Unavailable,
@@ -135,7 +142,7 @@ def _add_elsewhere(
         paths = _paths(connection, [(hit.sheet_no, slot) for slot in slots])
         for slot in slots:
             try:
-                read = rows_with(paths[hit.sheet_no, slot], kind, value)
+                read = rows_with(paths[hit.sheet_no, slot], kind, values)
             except Unavailable:
                 continue
             if read:

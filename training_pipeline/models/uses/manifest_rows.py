@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,18 +42,18 @@ def rows_at(manifest: Path, places: Sequence[int], columns: Sequence[str]) -> li
     return [found[place] for place in places]
 
 
-def rows_with(manifest: Path, kind: RowKind, value: str) -> list[dict[str, Any]]:
-    """The rows of a manifest with this name or hash, wherever they are. Reads a column of all of it.
+def rows_with(manifest: Path, kind: RowKind, values: Collection[str]) -> list[dict[str, Any]]:
+    """The rows of a manifest with one of these names or hashes, wherever they are. Reads a column of all of it.
 
     Raises `Unavailable` where the manifest cannot be read.
     """
     column = COLUMNS[kind][0]
-    matches = f"{column} = $value"
+    matches = f"list_contains($values, {column})"
     if kind == "question_hash":
-        matches = f"list_contains(string_split(replace({column}, '+', ''), ' '), $value)"
+        matches = f"list_has_any(string_split(replace({column}, '+', ''), ' '), $values)"
     try:
         with duckdb.connect() as engine:
-            parameters = {"path": str(manifest), "value": value}
+            parameters = {"path": str(manifest), "values": sorted(values)}
             query = f"SELECT {', '.join(SHOWN)} FROM read_parquet($path) WHERE {matches}"  # noqa: S608 - our own names
             return list(engine.execute(query, parameters).to_arrow_table().to_pylist())
     except duckdb.Error as error:

@@ -49,6 +49,8 @@ use_datasets = Table(
     Column("has_questions", Boolean, nullable=False),
     # Null until a job has it: set in the transaction that stores the job's dataset.
     Column("recorded_at", DateTime(timezone=True)),
+    # The key that the hashes of its manifest are under; null for hashes without one.
+    Column("hash_key", Text),
     Index("ix_use_datasets_digest_sheet_no", "digest", "sheet_no", unique=True),
 )
 

@@ -106,6 +106,9 @@ class Verifier:
         answer = self._permission.ask(job)
         if answer.withdrawn is not None:
             return _failed(name, answer.withdrawn.message)
+        if not answer.text_known:
+            gone = "the key of its hashes was destroyed, or cannot be read, and their text is gone"
+            return _unknown(name, f"{what} may be trained on by their ids; of the text that is not known: {gone}.")
         also = "".join(f" {warned.message}" for warned in answer.warnings)
         return _passed(name, f"{what} may still be trained on, all of them.{also}")
 

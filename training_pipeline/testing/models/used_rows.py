@@ -51,7 +51,7 @@ def dataset_of(root: Path, sheet_id: str, rows: Sequence[Mapping[str, Any]] | pa
     table = rows if isinstance(rows, pa.Table) else pa.Table.from_pylist([dict(one) for one in rows], MANIFEST_SCHEMA)
     staged = root / "staged"
     staged.mkdir(parents=True, exist_ok=True)
-    digest = write_rows(staged / MANIFEST, MANIFEST_SCHEMA, table.to_batches(100_000)).hexdigest()
+    digest = write_rows(staged / MANIFEST, table.schema, table.to_batches(100_000)).hexdigest()
     path = root / digest
     path.mkdir(exist_ok=True)
     (staged / MANIFEST).replace(path / MANIFEST)

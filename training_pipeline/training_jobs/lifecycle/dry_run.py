@@ -24,6 +24,7 @@ from training_pipeline.domain.advice.facts import AnswerCounts
 from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.near.ties import LARGEST_SHARE
@@ -96,6 +97,7 @@ def split_of(
     min_pairs: int,
     predecessor: Predecessor | None = None,
     withdrawn: Withdrawn,
+    keys: HashKeys = NO_KEYS,
 ) -> Iterator[Rehearsed]:
     """Judge and split as the launch of a job would, in a directory that is gone afterwards.
 
@@ -105,7 +107,13 @@ def split_of(
         taken = snapshot(opened, policy, directory=Path(directory), withdrawn=withdrawn)
         seed = request.split_seed or opened.sheet.id
         plan = split_snapshot(
-            opened, taken, ratio=request.train_val_split, seed=seed, min_pairs=min_pairs, predecessor=predecessor
+            opened,
+            taken,
+            ratio=request.train_val_split,
+            seed=seed,
+            min_pairs=min_pairs,
+            predecessor=predecessor,
+            keys=keys,
         )
         yield Rehearsed(opened, request, taken, plan, Path(directory))
 

@@ -23,6 +23,7 @@ from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.errors import Conflict, NotFound, SheetChanged
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef, required
@@ -37,6 +38,7 @@ from training_pipeline.training_jobs.lifecycle.predecessor import followed
 from training_pipeline.training_jobs.lifecycle.submit import accepted, submission
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.hash_keys import HashKeyStore
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 
@@ -63,6 +65,7 @@ class Launcher:
         datasets: Path,
         min_pairs: int,
         withdrawn: Callable[[str], Withdrawn],
+        keys: HashKeyStore | None = None,
     ) -> None:
         self._store = store
         self._source = source
@@ -74,6 +77,8 @@ class Launcher:
         self._datasets = datasets
         self.min_pairs = min_pairs
         self._withdrawn = withdrawn
+        self._made = None if keys is None else keys.made
+        self._keys: HashKeys = keys or NO_KEYS
 
     def begin(self, job_id: str, attempt: int, *, run_id: str) -> TrainingJob:
         """The job, if this attempt may work on it; names the Dagster run in it. Raises `Conflict` otherwise."""
@@ -106,7 +111,8 @@ class Launcher:
         with self._source.open(job.request.training_sheet_id) as opened:
             _require_same(opened, sheet.digest)
             withdrawn = self._withdrawn(job.request.training_sheet_id)
-            taken = snapshot(opened, self._policy, directory=self._snapshots, withdrawn=withdrawn)
+            key = None if self._made is None else self._made(job.request.training_sheet_id)
+            taken = snapshot(opened, self._policy, directory=self._snapshots, withdrawn=withdrawn, key=key)
         summary = taken.summary
         self._note(
             job,
@@ -135,7 +141,7 @@ class Launcher:
             return None
         with self._source.open(job.request.training_sheet_id) as opened:
             _require_same(opened, taken.sheet_digest)
-            return held_out_in_train(opened, taken)
+            return held_out_in_train(opened, taken, self._keys)
 
     def torn_ties(self, taken: SnapshotRef, dataset: DatasetRef) -> Finding:
         """What stands on both sides of the split and may not. Reads only."""
@@ -157,8 +163,9 @@ class Launcher:
                 seed=job.request.split_seed,
                 min_pairs=self.min_pairs,
                 predecessor=predecessor,
+                keys=self._keys,
             )
-            dataset = write_dataset(opened, taken, plan, root=self._datasets)
+            dataset = write_dataset(opened, taken, plan, root=self._datasets, keys=self._keys)
         report = dataset.report
         self._note(
             job,
@@ -180,7 +187,7 @@ class Launcher:
         if self._submitted(job):
             return
         with self._source.open(job.request.training_sheet_id) as opened:
-            recheck(opened, dataset, self._policy).require_unchanged(job.request.training_sheet_id)
+            recheck(opened, dataset, self._policy, keys=self._keys).require_unchanged(job.request.training_sheet_id)
 
     def record_lineage(self, job: TrainingJob, sheet: SheetRef, taken: SnapshotRef, dataset: DatasetRef) -> None:
         """Write the lineage record, before the backend is called. Idempotent."""

@@ -13,6 +13,7 @@ from training_pipeline.backends.plan import Plan
 from training_pipeline.datasets.sheet_summaries import SheetSummaries
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import JobStatus, ResolvedRequest, TrainingData, TrainingJob
 from training_pipeline.domain.job_id import new_job_id
 from training_pipeline.domain.revocations import Withdrawn
@@ -50,7 +51,9 @@ class NewJobs:
         withdrawn: WithdrawnRows,
         estimator: Estimator,
         clock: Callable[[], datetime],
+        keys: HashKeys = NO_KEYS,
     ) -> None:
+        self._keys = keys
         self._store = store
         self._source = source
         self._backend = backend
@@ -74,6 +77,7 @@ class NewJobs:
                 min_pairs=self._min_pairs,
                 predecessor=predecessor,
                 withdrawn=self._withdrawn(opened.sheet.id),
+                keys=self._keys,
             ) as found:
                 summary = found.taken.summary
                 plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)

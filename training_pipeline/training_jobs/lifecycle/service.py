@@ -9,6 +9,7 @@ from typing import Any
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.estimate.estimate import Estimate
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest
@@ -40,6 +41,7 @@ class JobService:
         min_pairs: int,
         withdrawn: WithdrawnRows,
         estimator: Estimator | None = None,
+        keys: HashKeys = NO_KEYS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -53,6 +55,7 @@ class JobService:
             policy,
             min_pairs=min_pairs,
             withdrawn=withdrawn,
+            keys=keys,
             estimator=estimator or Estimator(store),
             clock=clock,
         )

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from training_pipeline.datasets.comparable_hashes import with_sheet
 from training_pipeline.datasets.compare import MOST_PAIR_IDS, Pairs, RecheckResult, in_words, recheck
 from training_pipeline.domain.errors import (
     GateRefused,
@@ -21,6 +22,7 @@ from training_pipeline.domain.errors import (
     PermissionWithdrawn,
     SheetUnreadable,
 )
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
@@ -55,6 +57,8 @@ class Answer:
     version: str = ""
     withdrawn: PermissionWithdrawn | None = None
     warnings: tuple[Warned, ...] = ()
+    #: Whether it is known that the texts are what was trained on: not where the key of their hashes is gone.
+    text_known: bool = True
 
 
 class RevokedRows(Protocol):
@@ -72,10 +76,13 @@ class RevokedRows(Protocol):
 class Permission:
     """Asks about jobs. Reads only."""
 
-    def __init__(self, source: TrainingSheetSource, policy: GatePolicy, revoked: RevokedRows) -> None:
+    def __init__(
+        self, source: TrainingSheetSource, policy: GatePolicy, revoked: RevokedRows, keys: HashKeys = NO_KEYS
+    ) -> None:
         self._source = source
         self._policy = policy
         self._revoked = revoked
+        self._keys = keys
 
     def ask(self, job: TrainingJob) -> Answer:
         """The answer about one job. Raises `PermissionUnknown` where its sheet cannot be read, and `Unavailable`."""
@@ -103,9 +110,9 @@ class Permission:
 
     def _answer(self, opened: OpenSheet, job: TrainingJob) -> Answer | PermissionUnknown:
         version = f"{opened.digest}:{self._policy.model_dump_json()}:{self._revoked.version()}"
-        if job.permission.version == version:
-            return Answer(version)
         dataset = job.data.dataset
+        if job.permission.version == version:
+            return Answer(version, text_known=self._knows_texts(opened, dataset))
         if not isinstance(dataset, DatasetRef) or not dataset.manifest_file.is_file():
             return PermissionUnknown(
                 f"The dataset of training job {job.id} cannot be read, so it is unknown whether its pairs may still "
@@ -113,11 +120,17 @@ class Permission:
                 hint="Retry the training job: everything is prepared again.",
             )
         try:
-            found = recheck(opened, dataset, self._policy, begun=job.status not in _BEFORE)
+            found = recheck(opened, dataset, self._policy, begun=job.status not in _BEFORE, keys=self._keys)
         except GateRefused as error:
             return _refused_whole(job, error.message)
         withdrawn = _withdrawn(job, found) or _revoked(job, self._revoked.held(job))
-        return Answer(version, withdrawn=withdrawn, warnings=tuple(_warnings(job, found)))
+        return Answer(version, withdrawn=withdrawn, warnings=tuple(_warnings(job, found)), text_known=found.text_known)
+
+    def _knows_texts(self, opened: OpenSheet, dataset: object) -> bool:
+        """Whether the texts of a dataset can be compared with those of the sheet. Looks at none."""
+        if not isinstance(dataset, DatasetRef) or opened.digest == dataset.sheet_digest:
+            return True
+        return with_sheet(dataset, self._keys) is not None
 
 
 def _withdrawn(job: TrainingJob, found: RecheckResult) -> PermissionWithdrawn | None:

@@ -302,3 +302,23 @@ installation = Table(
     Column("since", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     CheckConstraint("the_only", name="the_only"),
 )
+
+#: Keys of hashes; their secrets are in files. At most one of a training sheet lives.
+hash_keys = Table(
+    "hash_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("training_sheet_id", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("destroyed_at", DateTime(timezone=True)),
+    Column("destroyed_by", Text),
+    # The revocation for which it was destroyed.
+    Column("revocation_id", Text),
+    Index(
+        "ix_hash_keys_training_sheet_id",
+        "training_sheet_id",
+        unique=True,
+        postgresql_where=text("destroyed_at IS NULL"),
+    ),
+)

@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.models.evaluation.ancestry import Ancestry, Learned
 from training_pipeline.models.evaluation.guard import Contamination, check
 from training_pipeline.models.evaluation.suite import freeze
+from training_pipeline.testing.sheets.hash_keys import KeysInMemory, key_number
 from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
 from training_pipeline.testing.sheets.sheets_in_memory import SheetsInMemory
 from training_pipeline.testing.soak import examples
@@ -93,6 +95,34 @@ def test_each_way_of_having_seen_it_is_told_apart(ancestry: Ancestry, tmp_path: 
         ("p-010600", "same_item", "grandparent"),
     }
     assert (found.jobs, found.is_ancestry_known) == (("own", "parent", "grandparent"), True)
+
+
+def test_hashes_under_a_key_change_no_finding(tmp_path: Path) -> None:
+    """Items that a question is put to are counted over both datasets, by hashes of the manifests."""
+    key, other = key_number(1), key_number(2)
+    conversation = [*chat("May I ask?", "Yes."), *chat(question(5), "So it is.")]
+    own = [asked(number) for number in range(12)] + [pair(50, messages=conversation)]
+    many = [pair(60 + number, messages=chat("Describe it.", f"It is {number}.")) for number in range(12)]
+    parent = [*many, *(asked(number) for number in range(20, 30))]
+    rows = [held_out(3), held_out(5, answer="Other."), held_out(70, "Describe it."), held_out(21), held_out(600)]
+    rows.append(held_out(601, item_ref="item-22"))
+    policy = GatePolicy(instruction_prompt_items=12)
+
+    def learned(name: str, *keys: HashKey | None) -> Ancestry:
+        made = [
+            prepare(open_sheet(many, id=f"sheet-{place}"), tmp_path / name, key=one, policy=policy)
+            for place, (many, one) in enumerate(zip((own, parent), keys, strict=True))
+        ]
+        return Ancestry(tuple(Learned(f"job-{place}", "source", one) for place, one in enumerate(made)), is_known=True)
+
+    plain = checked(rows, learned("plain", None, None), tmp_path / "s", policy)
+    assert {finding for _, finding, _ in met(plain)} == {"same_example", "same_question", "same_item"}
+    for name, keys in (("both", (key, other)), ("one", (key, None)), ("the other", (None, key))):
+        keyed = learned(name, *keys)
+        readable = KeysInMemory([key, other])
+        assert checked(rows, keyed, tmp_path / "s", policy, keys=readable) == plain
+        with pytest.raises(Unavailable, match="was destroyed"):
+            checked(rows, keyed, tmp_path / "s", policy)
 
 
 def disguised(text: str, chosen: random.Random) -> str:

@@ -34,7 +34,9 @@ def services(settings: Settings, database: Database) -> Iterator[Services]:
 def erasures(services: Services) -> Erasures:
     settings = services.settings
     hashed = [settings.snapshots, settings.suites]
-    return Erasures(services.store, settings.datasets, [settings.state_dir, settings.sheets], hashed=hashed)
+    return Erasures(
+        services.store, settings.datasets, [settings.state_dir, settings.sheets], hashed=hashed, keys=services.keys
+    )
 
 
 def revoke(services: Services, item: str) -> str:

@@ -329,4 +329,4 @@ def test_a_lost_manifest_is_no_silent_no(
     dataset.manifest_file.unlink()
     ((_, why),) = sheet_watch.look_due().blind
     assert str(dataset.manifest_file) in why
-    assert changes.SCHEMA.names == ["pair_id", "row_hash", "validation_only", "source"]
+    assert changes.SCHEMA.names == ["pair_id", "row_hash", "validation_only", "source", "hash_key"]

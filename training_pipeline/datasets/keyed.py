@@ -1,0 +1,51 @@
+"""Hashes under a key, worked out by our DuckDB for whole tables. The secret goes in as a table, never as a literal."""
+
+from __future__ import annotations
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from training_pipeline.domain.hash_key import MARKS, HashKey
+from training_pipeline.domain.rules.text.characters import engine_function
+
+_sha256 = engine_function("sha256", {"data": dt.binary}, dt.string)
+_unhex = engine_function("unhex", {"digits": dt.string}, dt.binary)
+_encode = engine_function("encode", {"text": dt.string}, dt.binary)
+_joined = engine_function("||", {"one": dt.binary, "other": dt.binary}, dt.binary)
+_ltrim = engine_function("ltrim", {"text": dt.string, "characters": dt.string}, dt.string)
+
+
+def keyed_table(table: ir.Table, key: HashKey | None) -> ir.Table:
+    """A table of our DuckDB with `row_hash`, and `prompt_hash` where it is there, under the key; for None as it is."""
+    return _keyed(table, "row_hash", "prompt_hash", key)
+
+
+def keyed_questions(table: ir.Table, column: str, key: HashKey | None) -> ir.Table:
+    """The same for a column that has hashes of questions, between blanks."""
+    return _keyed(table, None, column, key)
+
+
+def _keyed(table: ir.Table, rows: str | None, questions: str, key: HashKey | None) -> ir.Table:
+    if key is None:
+        return table
+    inner, outer = key.pads
+    pads = ibis.memtable(pa.table({"inner_pad": [inner], "outer_pad": [outer]}))
+    both = table.cross_join(pads)
+
+    def mac(hashed: ir.StringValue) -> ir.StringValue:
+        within = _sha256(_joined(both.inner_pad, _encode(hashed)))
+        return _sha256(_joined(both.outer_pad, _unhex(within)))
+
+    def of_question(one: ir.StringValue) -> ir.StringValue:
+        bare = _ltrim(one, MARKS)
+        return one.left(one.length() - bare.length()) + mac(bare).left(bare.length().cast("int64"))
+
+    changed: dict[str, ir.Value] = {}
+    if rows is not None:
+        changed[rows] = ibis.cases((both[rows].notnull(), mac(both[rows])))
+    if questions in table.columns:
+        each = both[questions].split(" ").map(of_question).sort()
+        changed[questions] = ibis.cases((both[questions].notnull(), each.join(" ")))
+    return both.select(**{name: changed.get(name, both[name]) for name in table.columns})

@@ -1,0 +1,168 @@
+"""Destroys the keys of hashes of the training sheets that a revocation concerns, after their text was erased.
+
+In this order: rows that revocations know by a hash under the key are recorded by their pairs; the table says that the
+key is destroyed, in one transaction with an event of each job; its file is removed; snapshots of the sheet are removed.
+From the second step on the key is refused whatever its file says: a crash anywhere is finished by doing it again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from training_pipeline.datasets.snapshot import read_snapshot
+from training_pipeline.datasets.store import read_dataset
+from training_pipeline.domain.errors import Conflict
+from training_pipeline.domain.job import ACTIVE
+from training_pipeline.domain.refs import HEAD, MANIFEST, DatasetRef
+from training_pipeline.domain.revocations import Revocation
+from training_pipeline.models.revocations import read
+from training_pipeline.models.revocations.dataset_revocations import rows_of
+from training_pipeline.training_jobs.store.events import EventType, record_event
+from training_pipeline.training_jobs.store.hash_keys import HashKeyStore, KeyRecord
+from training_pipeline.training_jobs.store.jobs import JobStore
+
+_JOBS: Final = text("SELECT id, status FROM training_jobs WHERE training_sheet_id = :sheet ORDER BY id")
+_MANIFESTS: Final = text(
+    "SELECT DISTINCT d.path FROM use_datasets AS d JOIN use_sheets AS s USING (sheet_no)"
+    " WHERE s.training_sheet_id = :sheet AND d.hash_key = :key ORDER BY 1"
+)
+_BY_HASH: Final = text(
+    "SELECT id, value FROM revocations WHERE kind = 'row_hash'"
+    " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet) ORDER BY number"
+)
+_KNOWN_BY_PAIR: Final = text(
+    "INSERT INTO revoked_rows (training_sheet_id, pair_id, row_hash, validation_only, revocation_id, hash_key)"
+    " VALUES (:sheet, :pair_id, :row_hash, false, :id, :key) ON CONFLICT DO NOTHING"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DoomedKey:
+    """A key that would be destroyed, or whose destruction is not finished."""
+
+    record: KeyRecord
+    #: Jobs on its sheet that are not over.
+    in_progress: tuple[str, ...]
+    #: Datasets whose text of the revoked rows is still there: it has to be erased before.
+    with_text: tuple[Path, ...]
+    #: Snapshots of the sheet.
+    snapshots: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DestructionPlan:
+    """The keys that a revocation asks to destroy, and the manifests that hold hashes without one."""
+
+    revocation: Revocation
+    keys: tuple[DoomedKey, ...]
+    #: Manifests of the same sheets whose hashes are without a key: they cannot be erased this way.
+    not_erasable: tuple[Path, ...]
+
+
+class KeyDestruction:
+    """Plans the destruction of keys, and carries it out."""
+
+    def __init__(self, store: JobStore, keys: HashKeyStore, *, datasets: Path, snapshots: Path) -> None:
+        self._store = store
+        self._keys = keys
+        self._datasets = datasets
+        self._snapshots = snapshots
+
+    def plan(self, revocation_id: str) -> DestructionPlan:
+        """What would be destroyed. Reads only; raises `NotFound` and `Unavailable`."""
+        revocation = read.whole(self._store, revocation_id).revocation
+        doomed = []
+        held = [*self._holding(revocation)]
+        sheets = {dataset.sheet_id for dataset in held} | {revocation.training_sheet_id}
+        stored = [dataset for dataset in self._stored() if dataset.sheet_id in sheets]
+        plain = [dataset.manifest_file for dataset in stored if dataset.hash_key is None]
+        for record in self._keys.records():
+            if record.training_sheet_id not in sheets:
+                continue
+            unfinished = record.revocation_id == revocation_id and record.path.exists()
+            if record.destroyed_at is None or unfinished or self._left(record):
+                with_text = [dataset.path for dataset in held if dataset.train_file.is_file()]
+                snapshots = tuple(self._left(record))
+                doomed.append(DoomedKey(record, self._active(record.training_sheet_id), tuple(with_text), snapshots))
+        return DestructionPlan(revocation, tuple(doomed), tuple(plain))
+
+    def carry_out(self, plan: DestructionPlan, *, actor: str) -> None:
+        """Destroy the keys of the plan for good. May be repeated after a crash.
+
+        Raises `Conflict`, and destroys nothing, while the text of a revoked row is there or a job in progress is on one
+        of the sheets.
+        """
+        texts = [str(path) for one in plan.keys for path in one.with_text]
+        if texts:
+            raise Conflict(f"The text of revoked rows is still there: {', '.join(texts)}.", hint="Erase it first.")
+        for one in plan.keys:
+            if one.record.destroyed_at is None:
+                self._mark(one.record, plan.revocation.id, actor)
+            self._keys.remove(one.record)
+            for path in self._left(one.record):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _mark(self, record: KeyRecord, revocation_id: str, actor: str) -> None:
+        """Record by their pairs what revocations know by a hash under the key, and say that it is destroyed."""
+        with self._store.begin() as connection:
+            # Nothing is revoked until this is through. A job that begins meanwhile is refused before its submit.
+            connection.execute(text("LOCK TABLE revocations IN SHARE ROW EXCLUSIVE MODE"))
+            busy = self._active(record.training_sheet_id, connection)
+            if busy:
+                raise Conflict(
+                    f"Training jobs in progress are on training sheet {record.training_sheet_id!r}: {', '.join(busy)}.",
+                    hint="Cancel them, or wait for their end.",
+                )
+            self._record_pairs(connection, record)
+            self._keys.destroyed(connection, record.id, actor=actor, revocation_id=revocation_id)
+            said = f"The key {record.id} of the hashes of this job's training sheet was destroyed for {revocation_id}."
+            for job_id, _ in connection.execute(_JOBS, {"sheet": record.training_sheet_id}).tuples():
+                record_event(connection, job_id, EventType.INFO, said, actor)
+
+    def _record_pairs(self, connection: Connection, record: KeyRecord) -> None:
+        sheet = record.training_sheet_id
+        values = {row.id: row.value for row in connection.execute(_BY_HASH, {"sheet": sheet})}
+        paths = connection.execute(_MANIFESTS, {"sheet": sheet, "key": record.id}).scalars().all() if values else []
+        keys = self._keys.within(connection)
+        for revocation_id, value in values.items():
+            for path in paths:
+                manifest = Path(path) / MANIFEST
+                for pair_id, row_hash in rows_of(connection, revocation_id, sheet, manifest, keys):
+                    if row_hash == value:  # it was given as a hash under the key: nothing else leads to the row then
+                        row = {"sheet": sheet, "pair_id": pair_id, "row_hash": row_hash, "id": revocation_id}
+                        connection.execute(_KNOWN_BY_PAIR, {**row, "key": record.id})
+
+    def _active(self, sheet: str, connection: Connection | None = None) -> tuple[str, ...]:
+        store = self._store if connection is None else self._store.within(connection)
+        with store.begin() as reading:
+            rows = reading.execute(_JOBS, {"sheet": sheet}).tuples().all()
+        return tuple(job_id for job_id, status in rows if status in ACTIVE)
+
+    def _left(self, record: KeyRecord) -> list[Path]:
+        """The snapshots whose hashes are under the key."""
+        found = []
+        for path in sorted(self._snapshots.glob("*")):
+            try:
+                if read_snapshot(path).hash_key == record.id:
+                    found.append(path)
+            except (OSError, ValueError):
+                continue
+        return found
+
+    def _holding(self, revocation: Revocation) -> Iterable[DatasetRef]:
+        for dataset in self._stored():
+            manifest = dataset.manifest_file
+            with self._store.begin() as connection:
+                keys = self._keys.within(connection)
+                rows = rows_of(connection, revocation.id, dataset.sheet_id, manifest, keys)
+            if rows:
+                yield dataset
+
+    def _stored(self) -> list[DatasetRef]:
+        return [read_dataset(path) for path in sorted(self._datasets.glob("*")) if (path / HEAD).is_file()]
