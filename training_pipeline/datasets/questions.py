@@ -15,7 +15,7 @@ from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.refs import SnapshotRef
-from training_pipeline.domain.rules.near.questions import NearPairs, near_pairs
+from training_pipeline.domain.rules.near.questions import NearPairs, SignedTexts, near_pairs, near_to, signed
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.split_report import MOST_NAMED, TextReport
 from training_pipeline.domain.usage import constraints_from_tags
@@ -32,9 +32,9 @@ class Questions:
 
     #: Of every included row the number of its question, -1 where it ties nothing.
     codes: Integers
-    #: For each question the number of the first row that asks it, and its text.
+    #: For each question the number of the first row that asks it, and its text, ready to be compared.
     rows: Integers
-    texts: pa.ChunkedArray
+    texts: SignedTexts
     #: Ids of the pairs whose text spells a control token of a known model family.
     control_token_ids: pa.ChunkedArray
 
@@ -63,7 +63,7 @@ def read_questions(
     return Questions(
         codes=codes.astype(np.int64),
         rows=named["number"].to_numpy(),
-        texts=named["question"],
+        texts=signed(named["question"]),
         control_token_ids=pair_ids.take(controlled),
     )
 
@@ -100,10 +100,7 @@ def _near_held_out(
     held_out = _held_out(opened, taken, key)
     if not len(held_out) or not len(asked.rows):
         return np.zeros(len(asked.codes), dtype=bool)
-    ours = len(asked.rows)
-    every = pa.chunked_array([*asked.texts.chunks, *held_out.cast(asked.texts.type).chunks], asked.texts.type)
-    near = near_pairs(every, similarity=similarity)
-    found = np.unique(near.first[(near.first < ours) & (near.second >= ours)])
+    found = np.unique(near_to(asked.texts, held_out, similarity=similarity).first)
     return np.isin(asked.codes, asked.codes[asked.rows[found]])
 
 

@@ -54,20 +54,63 @@ class _Signatures:
     signed: NDArray[np.bool_]
     digits: Hashes
 
+    def with_others(self, others: _Signatures) -> _Signatures:
+        """These and others after them."""
+        both = ((getattr(self, name), getattr(others, name)) for name in self.__slots__)
+        return _Signatures(*(np.concatenate(arrays) for arrays in both))
 
-def near_pairs(questions: pa.ChunkedArray, *, similarity: float) -> NearPairs:
+
+@dataclass(frozen=True, slots=True)
+class SignedTexts:
+    """Texts and what is worked out of them once, to find those that are nearly equal."""
+
+    texts: Texts
+    template: Hashes
+    signatures: _Signatures
+
+
+def signed(questions: pa.ChunkedArray) -> SignedTexts:
+    """The questions, none of which is null, ready to be compared. Pure."""
+    texts = Texts(questions)
+    repeated = template(texts)
+    return SignedTexts(texts, repeated, _signatures(texts, repeated))
+
+
+def near_pairs(questions: pa.ChunkedArray | SignedTexts, *, similarity: float) -> NearPairs:
     """The pairs of `questions`, none of which is null, that are nearly equal. Pure.
 
     `similarity` is at least 0.8: less would not be found reliably. The same questions give the same pairs, in whatever
     order they are, but for the numbers; and but for sheets in which so many are half alike that not all are compared.
     """
-    texts = Texts(questions)
+    of = questions if isinstance(questions, SignedTexts) else signed(questions)
+    return _measured(of, _codes(of, similarity), similarity)
+
+
+def near_to(questions: SignedTexts, others: pa.ChunkedArray, *, similarity: float) -> NearPairs:
+    """The pairs of `near_pairs` of both together, questions first, that are a question and one of the others. Pure."""
+    ours = len(questions.texts)
+    texts = questions.texts.with_others(others)
     repeated = template(texts)
-    codes = np.unique(np.concatenate([*_candidates(_signatures(texts, repeated), similarity)]))
+    if np.array_equal(repeated, questions.template):
+        signatures = questions.signatures.with_others(_signatures(Texts(others), repeated))
+    else:
+        signatures = _signatures(texts, repeated)
+    both = SignedTexts(texts, repeated, signatures)
+    codes = _codes(both, similarity)
+    first, second = np.divmod(codes, len(texts))
+    return _measured(both, codes[(first < ours) & (second >= ours)], similarity)
+
+
+def _codes(of: SignedTexts, similarity: float) -> Integers:
+    """The pairs to be compared, each once, in their order: the first's number times the count, plus the second's."""
+    return np.unique(np.concatenate([*_candidates(of.signatures, similarity)]))
+
+
+def _measured(of: SignedTexts, codes: Integers, similarity: float) -> NearPairs:
     found: list[tuple[Integers, Integers, NDArray[np.float64]]] = []
     for start in range(0, len(codes), _COMPARED):
-        first, second = np.divmod(codes[start : start + _COMPARED], len(texts))
-        measured = _similarity(texts, repeated, first, second)
+        first, second = np.divmod(codes[start : start + _COMPARED], len(of.texts))
+        measured = _similarity(of.texts, of.template, first, second)
         near = measured >= similarity
         found.append((first[near], second[near], measured[near]))
     if not found:

@@ -131,6 +131,10 @@ class Texts:
     def __len__(self) -> int:
         return len(self._texts)
 
+    def with_others(self, others: pa.ChunkedArray) -> Texts:
+        """These and others after them."""
+        return Texts(pa.chunked_array([self._texts, *others.cast(self._texts.type).chunks], self._texts.type))
+
     def take(self, rows: Integers) -> Shingles:
         """The shingles of some of the texts."""
         return shingles(self._texts.take(pa.array(rows)))

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rensa import RMinHash
 
-from training_pipeline.domain.rules.near.questions import near_pairs
+from training_pipeline.domain.rules.near.questions import near_pairs, near_to, signed
 
 WORDS = ["valve", "nominalpressure", "invoice", "weldseam", "torque", "supplier"]
 
@@ -170,3 +170,20 @@ def test_signatures_are_those_of_the_policy() -> None:
     numbers = np.arange(1, 9, dtype=np.uint64)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(numbers, np.array([0, 8], dtype=np.uint64), 120, 42)
     assert matrix.to_rows()[0][:4] == [3373429996, 3270666351, 3266120372, 3231157218]
+
+
+@pytest.mark.parametrize("prefix", ["", "Please answer this question of the plant: "])
+@pytest.mark.parametrize("others_have_it", [True, False])
+def test_other_questions_are_compared_as_if_all_were_compared(prefix: str, others_have_it: bool) -> None:
+    """Whether or not the others change what of the questions is template."""
+    rng = random.Random(9)
+    ours = [prefix + sentence(rng, 60) for _ in range(60)]
+    others = [one_letter_off(rng, text) for text in ours[::3]] + [sentence(rng, 60) for _ in range(90)]
+    others = [text if others_have_it else text.removeprefix(prefix) for text in others]
+    every = near_pairs(pa.chunked_array([[*ours, *others]], pa.string()), similarity=0.8)
+    across = (every.first < len(ours)) & (every.second >= len(ours))
+    near = near_to(signed(pa.chunked_array([ours], pa.string())), pa.chunked_array([others]), similarity=0.8)
+    assert near.first.tolist() == every.first[across].tolist()
+    assert near.second.tolist() == every.second[across].tolist()
+    assert near.similarity.tolist() == every.similarity[across].tolist()
+    assert len(near.first) > 5
