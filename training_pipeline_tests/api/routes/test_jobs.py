@@ -209,7 +209,7 @@ class SlowPlan(ScriptedBackend):
         with self.lock:
             self.planning += 1
             self.most = max(self.most, self.planning)
-        assert self.let.wait(20)
+        assert self.let.wait(120)
         with self.lock:
             self.planning -= 1
         return super().plan(base_model, config, train_pairs=train_pairs)
@@ -260,7 +260,7 @@ class TestBurst:
 
     def test_a_repetition_joins_the_request_that_is_at_work(self, client: TestClient, backend: SlowPlan) -> None:
         key = {"Idempotency-Key": "k"}
-        turns = client.app.state.creates = Joining(2, patience=20)  # type: ignore[attr-defined]
+        turns = client.app.state.creates = Joining(2, patience=120)  # type: ignore[attr-defined]
         with ThreadPoolExecutor(8) as pool:
             asking = [pool.submit(client.post, JOBS, json=self.BODY, headers=key) for _ in range(8)]
             until(lambda: turns.asked == 8, what="that all ask")
@@ -294,7 +294,7 @@ class Slow(ScriptedBackend):
     def status(self, job_id: str, attempt: int) -> RunState:
         self.asked += 1
         self.asking.set()
-        assert self.let.wait(20)
+        assert self.let.wait(120)
         return super().status(job_id, attempt)
 
 
