@@ -16,7 +16,7 @@ class Read:
         self.calls += 1
         number = self.calls
         self.begun.set()
-        assert self.let.wait(20)
+        assert self.let.wait(120)
         return number
 
 

@@ -24,7 +24,7 @@ class Creates:
                 self.at_work += 1
                 self.most = max(self.most, self.at_work)
                 self.changed.set()
-            assert self.let.wait(20)
+            assert self.let.wait(120)
             with self.lock:
                 self.at_work -= 1
             return number

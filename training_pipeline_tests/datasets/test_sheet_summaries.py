@@ -68,7 +68,7 @@ class Judging:
 
     def __call__(self, opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdrawn) -> ExportSummary:
         self.times += 1
-        assert self.let.wait(20)
+        assert self.let.wait(120)
         return export_summary(opened, policy, withdrawn=withdrawn)
 
 

@@ -119,7 +119,7 @@ def test_a_look_outlives_the_tick_and_is_not_begun_twice(
 
     def slow(**_: Any) -> Looked:
         begun.append(advisory_lock.is_held(services.database, LOCK))
-        assert judged.wait(20)
+        assert judged.wait(120)
         return Looked(sheets=1, recorded=("rv-1",))
 
     monkeypatch.setattr(services.sheet_watch, "look_due", slow)

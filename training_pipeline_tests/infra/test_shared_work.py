@@ -20,7 +20,7 @@ class Work:
         self.calls += 1
         number = self.calls
         self.begun.set()
-        assert self.let.wait(20)
+        assert self.let.wait(120)
         if self.error is not None:
             raise self.error
         return number
@@ -29,7 +29,7 @@ class Work:
 def together(pool: ThreadPoolExecutor, ask: Callable[[], int], work: Work) -> list[Future[int]]:
     """One who has begun the work, and others who ask for it meanwhile."""
     first = pool.submit(ask)
-    assert work.begun.wait(20)
+    assert work.begun.wait(120)
     others = [pool.submit(ask) for _ in range(5)]
     return [first, *others]
 

@@ -253,7 +253,7 @@ class TestBurst:
 
         with ThreadPoolExecutor(40) as pool:
             asking = [pool.submit(create, number) for number in range(40)]
-            assert refused.wait(20)
+            assert refused.wait(120)
             backend.let.set()
             assert [one.result() for one in asking] == list(range(40))
         assert client.get(JOBS).json()["total"] == 40
@@ -334,7 +334,7 @@ class TestPoll:
         backend.state = RunState(status=JobStatus.RUNNING, step=5, planned_steps=10)
         with ThreadPoolExecutor(2) as pool:
             first = pool.submit(services.jobs.poll, job.id)
-            assert backend.asking.wait(20)
+            assert backend.asking.wait(120)
             second = pool.submit(services.jobs.poll, job.id)  # no single flight between these two: only the lock
             with pytest.raises(TimeoutError):
                 second.result(timeout=0.3)

@@ -117,7 +117,7 @@ def test_submits_from_several_processes_start_one_supervisor(runs: Path) -> None
     for caller in callers:  # they all wait for the end of their input
         assert caller.stdin is not None
         caller.stdin.close()
-    assert [caller.wait(30) for caller in callers] == [0] * 4
+    assert [caller.wait(120) for caller in callers] == [0] * 4
     assert until_over(stand_in_backend(runs)).status is JobStatus.SUCCEEDED
     assert len(starts(run_of(runs))) == 1
     assert "already" not in run_of(runs).supervisor_log.read_text()

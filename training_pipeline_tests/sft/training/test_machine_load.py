@@ -123,7 +123,7 @@ def test_what_cannot_be_measured_is_left_out(error: Exception, tmp_path: Path, m
     monkeypatch.setattr(MachineLoad, "sample", broken)
     progress = Progress(tmp_path / "progress.jsonl")
     with measuring_load(progress, tmp_path):
-        assert tried.wait(10)
+        assert tried.wait(120)
         progress.add("train_loss", 1, 2.0, epoch=None, tokens=None)
     progress.close()
     assert (tmp_path / "progress.jsonl").read_bytes().count(b"\n") == 1

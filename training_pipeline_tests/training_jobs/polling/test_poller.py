@@ -491,7 +491,7 @@ def test_an_older_observation_never_overwrites_a_newer_one(
     backend.states[job.id] = slow
     with ThreadPoolExecutor(1) as pool:
         older = pool.submit(make(backend).poll, job.id)
-        assert looking.wait(10)
+        assert looking.wait(120)
         backend.states[job.id] = lambda: RunState(status=JobStatus.RUNNING, step=9)
         assert make(backend).poll(job.id).progress.current_step == 9
         come.set()
