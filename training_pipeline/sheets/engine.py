@@ -13,6 +13,7 @@ from uuid import uuid4
 import duckdb
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
+from duckdb.func import ARROW, SPECIAL
 
 from training_pipeline.domain.rules.examples.rendering import rendered
 from training_pipeline.domain.rules.one_turn import FUNCTIONS, ONE_TURN
@@ -65,7 +66,7 @@ class DuckDB:
                 here.con.execute(f'CREATE TEMP {kind} "{name}" AS {query}')
                 held.callback(here.con.execute, f'DROP {kind} IF EXISTS "{name}"')
 
-            _teach(here.con)
+            teach(here.con)
             here.create_view(source, pairs)
             held.callback(here.drop_view, source, force=True)
             for step in plan.steps:
@@ -80,8 +81,8 @@ class DuckDB:
         yield table
 
 
-def _teach(engine: duckdb.DuckDBPyConnection) -> None:
+def teach(engine: duckdb.DuckDBPyConnection) -> None:
     """Have a connection know our functions; one that knows them already refuses."""
     for name, (function, arguments, returned) in FUNCTIONS.items():
         with suppress(duckdb.NotImplementedException):
-            engine.create_function(name, function, arguments, returned, type="arrow", null_handling="special")
+            engine.create_function(name, function, arguments, returned, type=ARROW, null_handling=SPECIAL)

@@ -53,7 +53,14 @@ def conversations() -> list[list[dict[str, Any]] | None]:
     for first in ROLES:
         for second in ROLES:
             found += [[message(first), message(second)], [message("system"), message(first), message(second)]]
-    more = [{"weight": 1.0}, {"weight": 0.0}, {"name": "n"}, {"tool_call_id": "c"}, {"tool_calls": '[{"id":"1"}]'}, {}]
+    more: list[dict[str, Any]] = [
+        {"weight": 1.0},
+        {"weight": 0.0},
+        {"name": "n"},
+        {"tool_call_id": "c"},
+        {"tool_calls": '[{"id":"1"}]'},
+        {},
+    ]
     for _ in range(400):
         turn = [message("user", **made.choice([{}, {}, *more])), message("assistant", **made.choice([{}, *more]))]
         system = [message("system", **made.choice([{}, {}, {}, *more]))] if made.random() < 0.4 else []
