@@ -239,7 +239,7 @@ class TestBurst:
     def test_beyond_those_who_wait_it_is_503_at_once_and_nothing_is_lost_or_doubled(
         self, client: TestClient, backend: SlowPlan
     ) -> None:
-        client.app.state.creates = Turns(2, waiting=3, patience=20)  # type: ignore[attr-defined]
+        client.app.state.creates = Turns(2, waiting=3, patience=120)  # type: ignore[attr-defined]
         refused = threading.Event()
 
         def create(number: int) -> int:
