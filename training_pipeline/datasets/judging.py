@@ -30,8 +30,16 @@ def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy, us
     required = policy.require_constraints_set_by
     each = judge_each(planner.pairs, tags, use=use, keep=planner.keep, require_constraints_set_by=required)
     alone = planner.name(each)
-    hashed = planner.keep(_comparison(planner).of(alone))
-    return planner.plan(judge_together(hashed, policy, keep=planner.keep))
+    comparison = _comparison(planner)
+
+    def examples(ids: ir.Table) -> ir.Table:
+        pairs = planner.pairs.select("pair_id", "messages")
+        if dialect.filters_early:
+            return planner.name(comparison.examples(pairs)).semi_join(ids, "pair_id")
+        return comparison.examples(pairs.semi_join(ids, "pair_id"))
+
+    hashed = planner.keep(comparison.of(alone))
+    return planner.plan(judge_together(hashed, policy, examples_of=examples, keep=planner.keep))
 
 
 @lru_cache(maxsize=32)
@@ -78,5 +86,4 @@ def _held_out(planner: Planner, tags: TagConstraints, policy: GatePolicy) -> ir.
 
 
 def _comparison(planner: Planner) -> Comparison:
-    said = planner.dialect
-    return Comparison(said.words, said.rendered, planner.keep(normal_form_table(planner.pairs)), said.one_turn)
+    return Comparison(planner.dialect.words, planner.dialect.rendered, planner.keep(normal_form_table(planner.pairs)))

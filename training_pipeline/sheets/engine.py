@@ -6,21 +6,18 @@ The rules and everything that counts, splits and writes are the same expressions
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
-import duckdb
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
-from duckdb.func import ARROW, SPECIAL
 
 from training_pipeline.domain.rules.examples.rendering import rendered
-from training_pipeline.domain.rules.one_turn import FUNCTIONS, ONE_TURN
 from training_pipeline.domain.rules.text.dialects import DUCKDB
 from training_pipeline.sheets.plan import Dialect, Plan
 
-DUCKDB_SQL: Final = Dialect("duckdb", DUCKDB, rendered, ONE_TURN)
+DUCKDB_SQL: Final = Dialect("duckdb", DUCKDB, rendered)
 
 
 class Engine(Protocol):
@@ -66,7 +63,6 @@ class DuckDB:
                 here.con.execute(f'CREATE TEMP {kind} "{name}" AS {query}')
                 held.callback(here.con.execute, f'DROP {kind} IF EXISTS "{name}"')
 
-            teach(here.con)
             here.create_view(source, pairs)
             held.callback(here.drop_view, source, force=True)
             for step in plan.steps:
@@ -79,10 +75,3 @@ class DuckDB:
     def fetch(self, table: ir.Table) -> Iterator[ir.Table]:
         """The table itself."""
         yield table
-
-
-def teach(engine: duckdb.DuckDBPyConnection) -> None:
-    """Have a connection know our functions; one that knows them already refuses."""
-    for name, (function, arguments, returned) in FUNCTIONS.items():
-        with suppress(duckdb.NotImplementedException):
-            engine.create_function(name, function, arguments, returned, type=ARROW, null_handling=SPECIAL)

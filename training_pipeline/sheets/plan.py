@@ -15,7 +15,6 @@ import ibis.expr.schema as sch
 import ibis.expr.types as ir
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.comparison import OneTurn
 from training_pipeline.domain.rules.text.dialects import EngineWords
 
 #: What the names of tables begin with in the SQL of a plan. No rule writes it into a text.
@@ -32,8 +31,9 @@ class Dialect:
     words: EngineWords
     #: `rendering.rendered` in the words of the engine; the same bytes.
     rendered: Callable[[ir.ArrayValue], ir.StringValue]
-    #: Faster words for conversations of one turn, where the engine has them.
-    one_turn: OneTurn | None = None
+    #: Whether the engine looks which rows a join leaves before it works out columns of them. Spark does. It also gives
+    #: up a statement that it has looked at a hundred times, once for each thing that hangs on another: joins come last.
+    filters_early: bool = False
 
     def sql(self, table: ir.Table) -> str:
         """The query that works out `table`. Pure."""

@@ -38,19 +38,6 @@ CALL_ID: Final = f"{_ID},|,?{_ID}"
 
 
 @dataclass(frozen=True, slots=True)
-class OneTurn:
-    """What is said of conversations of one turn by an engine that has faster words for them."""
-
-    #: Whether the messages are a question and its answer, after a system message or none, and neither calls a tool.
-    is_one: Callable[[ir.ArrayValue], ir.BooleanValue]
-    #: (messages, shows, copies): a struct of what `Comparison.of` says of them, where they show an example and may be
-    #: a copy; `row_hash` is null where any has more than its role and content.
-    hashes: Callable[[ir.ArrayValue, ir.BooleanValue, ir.BooleanValue], ir.StructValue]
-    #: The loose form of the question's text.
-    question: Callable[[ir.ArrayValue], ir.StringValue]
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
     """Adds what is compared to a table with `messages`, in the words of one engine."""
 
@@ -59,8 +46,6 @@ class Comparison:
     rendered: Callable[[ir.ArrayValue], ir.StringValue]
     #: `normal_form_table`, where the engine holds it.
     forms: ir.Table
-    #: The same hashes for nearly all conversations, where the engine has faster words.
-    one_turn: OneTurn | None = None
 
     def of(self, judged: ir.Table) -> ir.Table:
         """The verdicts of `judge_each` with four texts in place of `messages` and `tools`.
@@ -68,57 +53,43 @@ class Comparison:
         `row_hash`: SHA-256 of the line of the example; null where no rule compares it. `copy_hash`: the same where only
         roles, tool calls, the strict form of contents and the tool definitions count; null where the pair has a reason.
         `asked`: a hash for each question, the marked ones first, between blanks; null where there are none. `shown`: a
-        hash of the whole example, then of those it shows; null where no rule compares it.
+        hash of the whole example, then of those it shows; null where no rule compares it, and where one turn alone is
+        enough to ask first whether a prohibited pair asks the same: see `examples`.
         """
-        turned = self._with_turns(judged)
-        table = turned.cross_join(self.forms)
+        table = judged.cross_join(self.forms)
         form = NormalForm(self.words, table)
-        passed, compared = table.reason.isnull(), _is_compared(table)
-        other = self._is_other(table)
-        line = with_tools(self.rendered(table.messages), table.tools)
+        several = table.messages.filter(lambda message: message["role"] == "assistant").length() > 1
+        shows = table.prohibited | (table.reason.isnull() & several)
         hashed = table.select(
-            *(name for name in turned.columns if name != "messages"),
-            row_hash=self._of(table, "row_hash", row_hash(ibis.cases((compared, line)))),
-            settled=ibis.cases((passed & other, _settled(table.messages, form))),
-            spoken=ibis.cases((has_messages(table.messages) & other, self._spoken(table.messages, form, compared))),
-            shows=compared & other,
+            *(name for name in judged.columns if name != "messages"),
+            row_hash=row_hash(
+                ibis.cases(
+                    (table.reason.isnull() | table.prohibited, with_tools(self.rendered(table.messages), table.tools))
+                )
+            ),
+            settled=ibis.cases((table.reason.isnull(), _settled(table.messages, form))),
+            spoken=ibis.cases((has_messages(table.messages), self._spoken(table.messages, form, shows))),
+            shows=shows.fill_null(False),
         )
         # As a view, so that Ibis does not write what was spoken and settled at every use.
         said = hashed.view()
-        copied = ibis.coalesce(row_hash(with_tools(self.rendered(said.settled), said.tools)), said.row_hash)
         return said.select(
-            *(name for name in hashed.columns if name not in {"turn", "spoken", "settled", "shows", "tools"}),
-            copy_hash=self._of(said, "copy_hash", ibis.cases((said.reason.isnull(), copied))),
-            asked=self._of(said, "asked", ibis.cases((said.spoken.notnull(), self._asked(said.spoken)))),
-            shown=self._of(said, "shown", ibis.cases((said.shows, self._shown(said.spoken)))),
+            *(name for name in hashed.columns if name not in {"spoken", "settled", "shows", "tools"}),
+            copy_hash=ibis.cases(
+                (
+                    said.reason.isnull(),
+                    ibis.coalesce(row_hash(with_tools(self.rendered(said.settled), said.tools)), said.row_hash),
+                )
+            ),
+            asked=ibis.cases((said.spoken.notnull(), self._asked(said.spoken))),
+            shown=ibis.cases((said.shows, self._shown(said.spoken))),
         )
-
-    def _with_turns(self, judged: ir.Table) -> ir.Table:
-        """With `turn`: what is said of conversations of one turn, where the engine has words for them; else null."""
-        one = self.one_turn
-        if one is None:
-            return judged
-        is_one = one.is_one(judged.messages) & (judged.tools == "").fill_null(True)
-        turn = one.hashes(judged.messages, _is_compared(judged), judged.reason.isnull())
-        return judged.mutate(turn=ibis.cases((is_one, turn))).view()
-
-    def _is_other(self, table: ir.Table) -> ir.BooleanValue:
-        """Whether every message is to be looked at."""
-        return ibis.literal(True) if self.one_turn is None else table.turn.isnull()
-
-    def _of(self, table: ir.Table, name: str, of_others: ir.StringValue) -> ir.StringValue:
-        """What was said of conversations of one turn, and of the others."""
-        return of_others if self.one_turn is None else ibis.coalesce(table.turn[name], of_others)
 
     def questions(self, pairs: ir.Table) -> ir.Table:
         """A table with `messages`, and `asked`."""
-        one, table, unshown = self.one_turn, pairs.cross_join(self.forms), ibis.literal(False)
-        spoken = self._spoken(table.messages, NormalForm(self.words, table), unshown)
-        asked = ibis.cases((has_messages(table.messages), let(spoken, self._asked)))
-        if one is not None:
-            turn = one.hashes(table.messages, unshown, unshown)["asked"]
-            asked = ibis.cases((one.is_one(table.messages), turn), else_=asked)
-        return table.select(*pairs.columns, asked=asked)
+        table = pairs.cross_join(self.forms)
+        spoken = let(self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False)), self._asked)
+        return table.select(*pairs.columns, asked=ibis.cases((has_messages(table.messages), spoken)))
 
     def question_texts(self, pairs: ir.Table) -> ir.Table:
         """A table with `messages`, and in their place what is asked before the last answer, as `question`: the loose
@@ -132,14 +103,17 @@ class Comparison:
             lambda one: ibis.cases((one["role"] == "system", ""), else_=form.loose(one["content"].fill_null("")))
         )
         text = self._whole(self.words.between(said, ibis.literal(0), end))
-        question = ibis.cases((has_messages(table.messages), text))
-        if self.one_turn is not None:
-            of_one = self.one_turn.question(table.messages)
-            question = ibis.cases((self.one_turn.is_one(table.messages), of_one), else_=question)
-        return table.select(*(name for name in pairs.columns if name != "messages"), question=question)
+        others = (name for name in pairs.columns if name != "messages")
+        return table.select(*others, question=ibis.cases((has_messages(table.messages), text)))
+
+    def examples(self, pairs: ir.Table) -> ir.Table:
+        """`pair_id` of a table with `messages`, and as `example` the hash of the whole example."""
+        table = pairs.cross_join(self.forms)
+        spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(True))
+        return table.select("pair_id", example=self._hash(self._whole(spoken)))
 
     def _spoken(self, messages: ir.ArrayValue, form: NormalForm, shows: ir.BooleanValue) -> ir.ArrayValue:
-        """A text for each message but those of the system; a last answer says nothing unless it is to be shown."""
+        """A text for each message but those of the system; a last answer says nothing unless examples are compared."""
         last = messages.length() - 1
 
         def text(message: ir.StructValue, turn: ir.IntegerValue) -> ir.StringValue:
@@ -208,11 +182,6 @@ class Comparison:
             return self.words.joined(ibis.array([whole]).concat(answers.map(at).flatten()), " ")
 
         return ibis.cases((_has_one_turn(parts), whole), else_=let(_answers(parts), several))
-
-
-def _is_compared(judged: ir.Table) -> ir.BooleanValue:
-    """Whether a rule compares the whole example."""
-    return (judged.prohibited | judged.reason.isnull()).fill_null(False)
 
 
 def is_outright(asked: ir.StringValue) -> ir.BooleanValue:

@@ -7,6 +7,8 @@ once for each different text of hashes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ibis
 import ibis.expr.types as ir
 
@@ -14,15 +16,19 @@ from training_pipeline.domain.rules.comparison import ALONE, HASH_DIGITS, LATER,
 from training_pipeline.domain.rules.gates import Keep, unkept
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 
+#: `pair_id` and `example`, the hash of the whole example, of the pairs whose ids stand in a table.
+Examples = Callable[[ir.Table], ir.Table]
 
-def judge_together(judged: ir.Table, policy: GatePolicy, *, keep: Keep = unkept) -> ir.Table:
+
+def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Examples, keep: Keep = unkept) -> ir.Table:
     """Finish the verdicts of `judge_each`, to which `Comparison.of` added what is compared.
 
-    `keep` may store a small table that is read several times. Returns the columns of `judged` but for what only the
-    comparison needs, with the final `reason` and `may_validate` (false for excluded pairs), and `prompt_hash`: the
-    hashes of the questions that tie the pair, between blanks, and marked by `+` those that its turns ask and that tie
-    nothing; `instruction`: the first are put to so many items that they tie nothing either; `instructions`: all
-    questions for which this holds; `kept_id`: the pair that is kept, for it and its duplicates.
+    `examples_of` is asked for the few pairs of one turn that ask the same as a prohibited one. `keep` may store a small
+    table that is read several times. Returns the columns of `judged` but for what only the comparison needs, with the
+    final `reason` and `may_validate` (false for excluded pairs), and `prompt_hash`: the hashes of the questions that
+    tie the pair, between blanks, and marked by `+` those that its turns ask and that tie nothing; `instruction`: the
+    first are put to so many items that they tie nothing either; `instructions`: all questions for which this holds;
+    `kept_id`: the pair that is kept, for it and its duplicates.
     """
     questions = keep(_questions(judged, policy))
     conversations = keep(_conversations(judged, questions))
@@ -30,15 +36,17 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, keep: Keep = unkept)
     shows = keep(
         _several(judged, "shown").semi_join(examples, ibis._.hash == examples.example).select("whole").distinct()
     )
+    identical = keep(_identical(judged, examples, examples_of, keep))
     joined = (
         judged.left_join(questions, judged.asked == questions.question)
         .left_join(conversations, judged.asked == conversations.conversation)
         .left_join(examples, judged.shown == examples.example)
         .left_join(shows, judged.shown == shows.whole)
+        .left_join(identical, judged.pair_id == identical.identical_id)
     )
     one_question = joined.conversation.isnull()
     is_instruction = joined.is_instruction.fill_null(False)
-    prohibited = joined.example.notnull() | joined.whole.notnull()
+    prohibited = joined.example.notnull() | joined.whole.notnull() | joined.identical_id.notnull()
     held_out = joined.is_held_out.fill_null(False) | joined.asks_held_out.fill_null(False)
     known = joined.select(
         *(name for name in judged.columns if name not in {"reason", "asked", "shown"}),
@@ -145,3 +153,13 @@ def _listed(hashes: ir.StringColumn) -> ir.StringValue:
 def _prohibited_examples(judged: ir.Table, keep: Keep) -> ir.Table:
     prohibited = judged.filter(judged.prohibited & judged.shown.notnull())
     return keep(prohibited.select(example=prohibited.shown.left(HASH_DIGITS)).distinct())
+
+
+def _identical(judged: ir.Table, examples: ir.Table, examples_of: Examples, keep: Keep) -> ir.Table:
+    """`identical_id`: the pairs of one turn that show a prohibited example. The answers of others are not looked at."""
+    forbidden = judged.filter(judged.prohibited).select(question=judged.asked.fill_null("")).distinct()
+    unsettled = judged.filter(judged.reason.isnull() & judged.shown.isnull())
+    asking = unsettled.select("pair_id", question=unsettled.asked.fill_null(""))
+    suspects = keep(asking.semi_join(forbidden, "question").select("pair_id"))
+    shown = examples_of(suspects).view()
+    return shown.filter(shown.example.isin(examples.example)).select(identical_id="pair_id")

@@ -21,7 +21,7 @@ from training_pipeline.domain.rules.examples import rendering_databricks
 from training_pipeline.domain.rules.text.dialects import DATABRICKS
 from training_pipeline.sheets.plan import Dialect, Plan
 
-DATABRICKS_SQL: Final = Dialect("databricks", DATABRICKS, rendering_databricks.rendered)
+DATABRICKS_SQL: Final = Dialect("databricks", DATABRICKS, rendering_databricks.rendered, filters_early=True)
 #: The name by which statements know the pairs of the sheet.
 PAIRS: Final = "pairs"
 

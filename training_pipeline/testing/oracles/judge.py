@@ -47,7 +47,7 @@ class Judge:
         name = f"together_{items}"
         if self._is_new(name):
             policy = GatePolicy(instruction_prompt_items=items)
-            self._prepare(name, _sql(judge_together(self._hashed, policy)))
+            self._prepare(name, _sql(judge_together(self._hashed, policy, examples_of=self._examples)))
         return self._rows(f"EXECUTE {name}")
 
     def hashed(self, rows: list[Row]) -> list[dict[str, Any]]:
@@ -66,6 +66,9 @@ class Judge:
         self._engine.register("arriving", arrow(rows))
         for statement in ("INSERT INTO pairs FROM arriving", f"EXECUTE {alone}", "EXECUTE hash"):
             self._engine.execute(statement)
+
+    def _examples(self, ids: ir.Table) -> ir.Table:
+        return self._comparison.examples(self._pairs.semi_join(ids, "pair_id"))
 
     def _is_new(self, name: str) -> bool:
         new = name not in self._prepared

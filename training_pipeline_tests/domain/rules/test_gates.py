@@ -157,7 +157,7 @@ def test_the_gates_compile_for_databricks() -> None:
     each = judge_each(ibis.table(PAIR_SCHEMA, name="pairs"), constraints_from_tags(["PHI"]))
     texts = dict.fromkeys(("row_hash", "copy_hash", "asked", "shown"), "string")
     hashed = ibis.table({**each.drop("messages").schema(), **texts}, name="hashed")
-    together = judge_together(hashed, GatePolicy())
+    together = judge_together(hashed, GatePolicy(), examples_of=lambda ids: ids.mutate(example=ids.pair_id))
     for gate in (each, together):
         sql = str(ibis.to_sql(gate, dialect="databricks"))
         parsed = sqlglot.parse_one(sql, dialect="databricks")

@@ -18,7 +18,7 @@ from training_pipeline.datasets.judging import verdicts_plan
 from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import constraints_from_tags
-from training_pipeline.sheets.engine import DUCKDB_SQL, teach
+from training_pipeline.sheets.engine import DUCKDB_SQL
 from training_pipeline.sheets.plan import Planner
 from training_pipeline.sheets.unity_catalog.columns import PAIR_NAMES, Columns, columns_of, select_pairs
 from training_pipeline.sheets.unity_catalog.warehouse import Warehouse
@@ -43,7 +43,6 @@ def warehouse() -> Warehouse:
 def engine() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     connection.execute(MACROS)
-    teach(connection)
     return connection
 
 

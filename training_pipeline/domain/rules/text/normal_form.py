@@ -133,7 +133,7 @@ def composed_letters() -> Mapping[str, str]:
 
 
 @cache
-def may_need_folding() -> str:
+def _needs_folding() -> str:
     """A class with all that more than lower case may be needed for; so no engine's own idea of that counts. Rare white
     space is in it, so that a text is looked through once for both.
     """
@@ -215,7 +215,7 @@ class NormalForm:
             return self._composed(self._ordered(self._mapped(text, "folded")).replace(_IOTA_MARK, _IOTA))
 
         return ibis.cases(
-            (text.re_search(may_need_folding()), let(self.words.without(text, f"[{_RARE}]+"), by_table)),
+            (text.re_search(_needs_folding()), let(self.words.without(text, f"[{_RARE}]+"), by_table)),
             (text.contains(_SHARP_S), text.lower().replace(_SHARP_S, "ss")),
             else_=text.lower(),
         )
