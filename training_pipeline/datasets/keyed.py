@@ -22,12 +22,17 @@ def keyed_table(table: ir.Table, key: HashKey | None) -> ir.Table:
     return _keyed(table, "row_hash", "prompt_hash", key)
 
 
+def keyed_rows(table: ir.Table, key: HashKey | None) -> ir.Table:
+    """The same for `row_hash` alone: hashes of questions stay as they are."""
+    return _keyed(table, "row_hash", None, key)
+
+
 def keyed_questions(table: ir.Table, column: str, key: HashKey | None) -> ir.Table:
     """The same for a column that has hashes of questions, between blanks."""
     return _keyed(table, None, column, key)
 
 
-def _keyed(table: ir.Table, rows: str | None, questions: str, key: HashKey | None) -> ir.Table:
+def _keyed(table: ir.Table, rows: str | None, questions: str | None, key: HashKey | None) -> ir.Table:
     if key is None:
         return table
     inner, outer = key.pads
@@ -45,7 +50,7 @@ def _keyed(table: ir.Table, rows: str | None, questions: str, key: HashKey | Non
     changed: dict[str, ir.Value] = {}
     if rows is not None:
         changed[rows] = ibis.cases((both[rows].notnull(), mac(both[rows])))
-    if questions in table.columns:
+    if questions is not None and questions in table.columns:
         each = both[questions].split(" ").map(of_question).sort()
         changed[questions] = ibis.cases((both[questions].notnull(), each.join(" ")))
     return both.select(**{name: changed.get(name, both[name]) for name in table.columns})

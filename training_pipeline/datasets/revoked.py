@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from training_pipeline.datasets.keyed import keyed_table
+from training_pipeline.datasets.keyed import keyed_rows
 from training_pipeline.domain.revocations import RevocableKind, Withdrawn
 from training_pipeline.domain.rules.policy import Reason
 
@@ -34,7 +34,7 @@ def without_revoked(table: ir.Table, withdrawn: Withdrawn) -> ir.Table:
     columns = table.columns
     keyed_hashes = withdrawn.key is not None and any(kind == "row_hash" for kind, _ in withdrawn.named)
     if withdrawn.keyed or keyed_hashes:
-        table = keyed_table(table.mutate(plain_hash=table.row_hash), withdrawn.key)
+        table = keyed_rows(table.mutate(plain_hash=table.row_hash), withdrawn.key)
         table = table.rename(keyed_hash="row_hash").rename(row_hash="plain_hash")
     may_pass = table.reason.isnull() | (table.reason == str(Reason.DUPLICATE))
     hit = ibis.literal(value=False)

@@ -64,8 +64,11 @@ class SheetSummaries:
     def _opened(self, sheet_id: str, withdrawn: Withdrawn, most: int) -> Counted:
         with self._source.open(sheet_id) as opened:
             key = (sheet_id, opened.digest, self._judged_by(withdrawn), most)
-            summary = self._summaries.of(key, lambda: self._summary(opened, withdrawn, most))
-            return Counted(opened.sheet, opened.digest, summary)
+            summary = self._summaries.of(key, lambda: self._summary(opened, withdrawn, most), keep=False)
+            counted = Counted(opened.sheet, opened.digest, summary)
+        # Only now is it known that what was counted is what the digest is of: else closing it has raised.
+        self._summaries.remember(key, summary)
+        return counted
 
     def _summary(self, opened: OpenSheet, withdrawn: Withdrawn, most: int) -> ExportSummary | None:
         with opened.engine.fetch(opened.pairs.aggregate(pairs=opened.pairs.count())) as counted:

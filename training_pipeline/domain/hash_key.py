@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 #: Bytes of a secret.
 SECRET_BYTES: Final = 32
@@ -64,6 +64,10 @@ class HashKey:
 class HashKeys(Protocol):
     """The keys that can be read here. Reads only."""
 
+    def within(self, connection: Any) -> HashKeys:
+        """The same, reading in the caller's transaction: who holds a connection waits for no second one."""
+        ...
+
     def read(self, key_id: str) -> HashKey | None:
         """The key of this id; None where it was destroyed or cannot be read."""
         ...
@@ -79,6 +83,10 @@ class HashKeys(Protocol):
 
 class NoKeys:
     """No key at all: hashes under one are known to nobody."""
+
+    def within(self, connection: Any) -> HashKeys:  # noqa: ARG002 - of the protocol
+        """The same."""
+        return self
 
     def read(self, key_id: str) -> HashKey | None:  # noqa: ARG002 - of the protocol
         """None."""

@@ -167,10 +167,12 @@ class Evaluations:
         What MLflow has not heard of yet, it is told; what lies at the backend for a run that is over is taken away.
         """
         found = records.active(self._store)
-        for each in found:
-            self.settle(each)
-        if self._staged is not None:
-            self._staged.forget_all()
+        try:
+            for each in found:
+                self.settle(each)
+        finally:  # whatever one of them raises, no text of the others stays
+            if self._staged is not None:
+                self._staged.forget_all()
         self._tracked.write_due()
         return len(found)
 

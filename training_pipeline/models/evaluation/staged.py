@@ -49,7 +49,10 @@ class Staged:
         with self._alone(evaluation) as alone:
             if not alone or not records.change(self._store, evaluation, staged_at=records.now()):
                 return
-            handle = backend.submit_evaluation(evaluation.order, lines, wanted=lambda: self._is_active(evaluation))
+            try:
+                handle = backend.submit_evaluation(evaluation.order, lines, wanted=lambda: self._is_active(evaluation))
+            finally:
+                self._staged_still(evaluation)
             if handle is None:
                 return
             if not records.change(self._store, evaluation, backend_run_id=handle.backend_run_id, message=""):
@@ -105,6 +108,13 @@ class Staged:
             self._backend.cancel(evaluation.id, 1)
         except NotFound:
             return
+
+    def _staged_still(self, evaluation: Evaluation) -> None:
+        """The lock is lost without a word where the database is restarted: what was put there since is on record."""
+        table = model_evaluations.c
+        statement = update(model_evaluations).where(table.id == evaluation.id, table.staged_at.is_(None))
+        with self._store.begin() as connection:
+            connection.execute(statement.values(staged_at=records.now()))
 
     def _forgotten(self, evaluation: Evaluation) -> None:
         statement = update(model_evaluations).where(model_evaluations.c.id == evaluation.id).values(staged_at=None)

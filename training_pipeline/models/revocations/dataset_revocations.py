@@ -112,7 +112,7 @@ def _found(
                 hint="Its pairs are found by their ids, items and labels.",
             )
         compared = _Compared(hash_key, key, texts is not None, keys)
-        of_sheet = keys.of_sheet(training_sheet_id) if hash_key is None else None
+        of_sheet = keys.of_sheet(training_sheet_id) if hash_key is None or texts is not None else None
         with duckdb.connect() as engine:
             engine.register("used", _hashed(used, texts, of_sheet))
             engine.register("named", _table(("id", "kind", "value"), [*compared.named(named)]))
@@ -153,7 +153,8 @@ class _Compared(NamedTuple):
 def _hashed(used: pa.Table, texts: pa.Array | None, key: HashKey | None) -> pa.Table:
     """The rows with all `hashes` that each may be known by: as it stands there, of its text, under the sheet's key."""
     stored = used["row_hash"].to_pylist()
-    known = [stored, *([] if texts is None else [texts.to_pylist()]), *([] if key is None else [key.of_all(stored)])]
+    plain = stored if texts is None else texts.to_pylist()
+    known = [stored, *([] if texts is None else [plain]), *([] if key is None else [key.of_all(plain)])]
     hashes = pa.array([list(dict.fromkeys(each)) for each in zip(*known, strict=True)], pa.list_(pa.string()))
     trains = pc.equal(used["split"], "train")
     return used.drop_columns("split").append_column("trains", trains).append_column("hashes", hashes)

@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 from sqlalchemy import text
 
 from training_pipeline.datasets.comparable_hashes import from_text, has_text
-from training_pipeline.datasets.erased import TEXTS, Erased, erase_text
+from training_pipeline.datasets.erased import TEXTS, Erased, erase_text, erased
 from training_pipeline.datasets.store import read_dataset
-from training_pipeline.domain.errors import Conflict
+from training_pipeline.domain.errors import Conflict, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import ACTIVE
 from training_pipeline.domain.refs import HEAD, MANIFEST, PAIRS, DatasetRef
@@ -140,7 +140,8 @@ class Erasures:
             held = self._hashes(revocation_id, dataset, jobs)
             files = tuple(path for name in TEXTS if (path := dataset.path / name).is_file())
             hashes |= held
-            if held and files:
+            mark = erased(dataset.path)  # beside text: a crash stopped its erasure
+            if files and (held or (mark is not None and mark.revocation_id == revocation_id)):
                 active = tuple(job_id for job_id, (_, status) in jobs.items() if status in ACTIVE)
                 found.append(Text(dataset, files, len(held), tuple(jobs), active, frozenset(held)))
         return found, hashes
@@ -177,7 +178,11 @@ class Erasures:
                 continue
             rows = pq.read_table(one.dataset.manifest_file, columns=["row_hash", "split"])
             rows = rows.filter(pc.is_valid(rows["split"]))
-            texts = from_text(one.dataset, rows["split"])
+            try:
+                texts = from_text(one.dataset, rows["split"])
+            except Unavailable:  # damaged: it is erased all the same
+                plain |= one.hashes
+                continue
             plain |= {
                 *texts.filter(pc.is_in(rows["row_hash"], pa.array(sorted(one.hashes))).combine_chunks()).to_pylist()
             }

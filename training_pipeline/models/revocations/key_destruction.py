@@ -8,11 +8,15 @@ From the second step on the key is refused whatever its file says: a crash anywh
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
 from training_pipeline.datasets.snapshot import read_snapshot
@@ -23,6 +27,7 @@ from training_pipeline.domain.refs import HEAD, MANIFEST, DatasetRef
 from training_pipeline.domain.revocations import Revocation
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.dataset_revocations import rows_of
+from training_pipeline.models.uses.keys import lost
 from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.hash_keys import HashKeyStore, KeyRecord
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -83,7 +88,7 @@ class KeyDestruction:
         stored = [dataset for dataset in self._stored() if dataset.sheet_id in sheets]
         plain = [dataset.manifest_file for dataset in stored if dataset.hash_key is None]
         for record in self._keys.records():
-            if record.training_sheet_id not in sheets:
+            if record.training_sheet_id not in sheets and record.revocation_id != revocation_id:
                 continue
             unfinished = record.revocation_id == revocation_id and record.path.exists()
             if record.destroyed_at is None or unfinished or self._left(record):
@@ -101,6 +106,9 @@ class KeyDestruction:
         texts = [str(path) for one in plan.keys for path in one.with_text]
         if texts:
             raise Conflict(f"The text of revoked rows is still there: {', '.join(texts)}.", hint="Erase it first.")
+        busy = [job_id for one in plan.keys if one.record.destroyed_at is None for job_id in one.in_progress]
+        if busy:
+            raise _busy(busy)
         for one in plan.keys:
             if one.record.destroyed_at is None:
                 self._mark(one.record, plan.revocation.id, actor)
@@ -115,10 +123,7 @@ class KeyDestruction:
             connection.execute(text("LOCK TABLE revocations IN SHARE ROW EXCLUSIVE MODE"))
             busy = self._active(record.training_sheet_id, connection)
             if busy:
-                raise Conflict(
-                    f"Training jobs in progress are on training sheet {record.training_sheet_id!r}: {', '.join(busy)}.",
-                    hint="Cancel them, or wait for their end.",
-                )
+                raise _busy(busy)
             self._record_pairs(connection, record)
             self._keys.destroyed(connection, record.id, actor=actor, revocation_id=revocation_id)
             said = f"The key {record.id} of the hashes of this job's training sheet was destroyed for {revocation_id}."
@@ -127,16 +132,17 @@ class KeyDestruction:
 
     def _record_pairs(self, connection: Connection, record: KeyRecord) -> None:
         sheet = record.training_sheet_id
-        values = {row.id: row.value for row in connection.execute(_BY_HASH, {"sheet": sheet})}
-        paths = connection.execute(_MANIFESTS, {"sheet": sheet, "key": record.id}).scalars().all() if values else []
-        keys = self._keys.within(connection)
-        for revocation_id, value in values.items():
-            for path in paths:
-                manifest = Path(path) / MANIFEST
-                for pair_id, row_hash in rows_of(connection, revocation_id, sheet, manifest, keys):
-                    if row_hash == value:  # it was given as a hash under the key: nothing else leads to the row then
-                        row = {"sheet": sheet, "pair_id": pair_id, "row_hash": row_hash, "id": revocation_id}
-                        connection.execute(_KNOWN_BY_PAIR, {**row, "key": record.id})
+        revoked: dict[str, list[str]] = defaultdict(list)
+        for row in connection.execute(_BY_HASH, {"sheet": sheet}):
+            revoked[row.value].append(row.id)
+        paths = connection.execute(_MANIFESTS, {"sheet": sheet, "key": record.id}).scalars().all() if revoked else []
+        for path in paths:
+            # A hash that was given as it is under the key: nothing else leads to the row then. Also to copies of the
+            # row, which were left out: one of them would be the kept one as soon as the first is gone.
+            for pair_id, row_hash in _pairs(Path(path) / MANIFEST, sorted(revoked)):
+                for revocation_id in revoked[row_hash]:
+                    values = {"sheet": sheet, "pair_id": pair_id, "row_hash": row_hash, "id": revocation_id}
+                    connection.execute(_KNOWN_BY_PAIR, {**values, "key": record.id})
 
     def _active(self, sheet: str, connection: Connection | None = None) -> tuple[str, ...]:
         store = self._store if connection is None else self._store.within(connection)
@@ -166,3 +172,21 @@ class KeyDestruction:
 
     def _stored(self) -> list[DatasetRef]:
         return [read_dataset(path) for path in sorted(self._datasets.glob("*")) if (path / HEAD).is_file()]
+
+
+def _pairs(manifest: Path, hashes: Sequence[str]) -> list[tuple[str, str]]:
+    """The pairs of a manifest, also those that were left out, with one of these hashes."""
+    try:
+        with pq.ParquetFile(manifest) as file:
+            rows = file.read(columns=["pair_id", "row_hash"])
+    except (OSError, pa.ArrowException) as error:
+        raise lost(manifest, error) from error
+    found = rows.filter(pc.is_in(rows["row_hash"], pa.array(hashes, pa.string()))).drop_null()
+    return [*zip(found["pair_id"].to_pylist(), found["row_hash"].to_pylist(), strict=True)]
+
+
+def _busy(job_ids: Iterable[str]) -> Conflict:
+    return Conflict(
+        f"Training jobs in progress are on these training sheets: {', '.join(job_ids)}.",
+        hint="Cancel them, or wait for their end.",
+    )

@@ -44,7 +44,7 @@ def made(store: JobStore, job_id: str, keys: HashKeys = NO_KEYS) -> RetrainPropo
         ancestors = (record.base_model.ancestors if record.base_model is not None else None) or ()
         tainted = {taint.job_id for taint in taints_of(connection, job_ids=[one.job_id for one in ancestors])}
         base = clean_base(job.request.base_model, ancestors, tainted)
-        rows = _lost(connection, job, keys)
+        rows = _lost(connection, job, keys.within(connection))
         values = {
             "model_name": taints[-1].model_name,
             "model_version": _version(taints, record),

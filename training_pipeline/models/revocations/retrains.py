@@ -39,7 +39,7 @@ class Retrains:
         with self._store.begin() as connection:
             job_id = job_of(connection, name, version)
             return proposals.read(connection, job_id) or proposals.made(
-                self._store.within(connection), job_id, self._keys
+                self._store.within(connection), job_id, self._keys.within(connection)
             )
 
     def estimate(self, proposal: RetrainProposal) -> Estimate:

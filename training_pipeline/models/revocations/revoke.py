@@ -18,7 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_new
 
-from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
@@ -57,6 +57,12 @@ Row = tuple[str, str, bool, str | None]
 _KEYED: Final = text(
     "SELECT DISTINCT s.training_sheet_id FROM use_rows AS r JOIN use_datasets AS d USING (sheet_no, slot)"
     " JOIN use_sheets AS s USING (sheet_no) WHERE r.row_key = :key AND d.hash_key IS NOT NULL ORDER BY 1"
+)
+_UNREADABLE: Final = text(
+    "SELECT DISTINCT s.training_sheet_id FROM use_datasets AS d JOIN use_sheets AS s USING (sheet_no)"
+    " LEFT JOIN hash_keys AS k ON k.id = d.hash_key WHERE d.recorded_at IS NOT NULL AND d.hash_key IS NOT NULL"
+    " AND k.destroyed_at IS NULL AND d.hash_key <> ALL(:readable)"
+    " AND (CAST(:sheet AS text) IS NULL OR s.training_sheet_id = :sheet) ORDER BY 1"
 )
 _MODE: Final = {True: "SHARE ROW EXCLUSIVE", False: "SHARE"}
 
@@ -97,7 +103,9 @@ class Revocations:
         """What revoking it would taint now. Reads only; raises `Unavailable` where nobody can say."""
         with self._store.begin() as connection:
             _require_reach(connection, asked)
-            who = found(connection, finding.datasets_of(self._store.within(connection), asked, self._keys))
+            who = found(
+                connection, finding.datasets_of(self._store.within(connection), asked, self._keys.within(connection))
+            )
             known = _known(connection, _identity(asked.kind, asked.value, asked.training_sheet_id, "by_hand"))
             would = tuple(_taint("", model, how) for model, how in _each(who))
             used = in_use(connection, [(one.model_name, one.model_version) for one in would])
@@ -116,7 +124,8 @@ class Revocations:
             if known is not None:
                 return Recorded(known, tuple(taints_of(connection, revocation_ids=[known.id])), known=True)
             _require_reach(connection, asked)
-            datasets = finding.datasets_of(self._store.within(connection), asked, self._keys)
+            self._require_keys(connection, asked)
+            datasets = finding.datasets_of(self._store.within(connection), asked, self._keys.within(connection))
             revocation = _insert(
                 connection,
                 identity,
@@ -183,7 +192,7 @@ class Revocations:
         lock(connection, revokes=False)
         origins = record.base_model.ancestors if record.base_model is not None else None
         ancestors = tuple(origin.job_id for origin in origins or ())
-        own = held(connection, job.request.training_sheet_id, _manifest(job), self._keys)
+        own = held(connection, job.request.training_sheet_id, _manifest(job), self._keys.within(connection))
         by_revocation: dict[str, dict[str, Learned]] = {one: {job.id: rows} for one, rows in own.items()}
         bases: dict[str, Sequence[str]] = {job.id: ancestors}
         for taint in taints_of(connection, job_ids=ancestors):
@@ -200,7 +209,7 @@ class Revocations:
             if stored:
                 tainted_by += stored
                 self._tell(connection, get(connection, revocation_id), stored, ())
-        propose(self._store.within(connection), tainted_by, self._keys)
+        propose(self._store.within(connection), tainted_by, self._keys.within(connection))
 
     def version(self) -> int:
         """A number that rises with every revocation. Reads only."""
@@ -211,18 +220,31 @@ class Revocations:
     def withdrawn(self, training_sheet_id: str) -> Withdrawn:
         """What may not be trained on in a training sheet, whatever the sheet says. Reads only."""
         with self._store.begin() as connection:
-            return withdrawn(connection, training_sheet_id, self._keys)
+            return withdrawn(connection, training_sheet_id, self._keys.within(connection))
 
     def held(self, job: TrainingJob) -> Mapping[str, int]:
         """How many rows of each revocation a job trains and validates on; only what occurs. Reads only."""
         with self._store.begin() as connection:
-            rows = held(connection, job.request.training_sheet_id, _manifest(job), self._keys)
+            rows = held(connection, job.request.training_sheet_id, _manifest(job), self._keys.within(connection))
         return {revocation_id: learned.train + learned.validation for revocation_id, learned in rows.items()}
+
+    def _require_keys(self, connection: Connection, asked: Revoked) -> None:
+        """Raise `Unavailable` where a hash would be looked for under a key that lives and cannot be read now."""
+        if asked.kind != "row_hash":
+            return
+        readable = sorted(key.id for key in self._keys.within(connection).readable())
+        there = {"readable": readable, "sheet": asked.training_sheet_id}
+        if sheets := connection.execute(_UNREADABLE, there).scalars().all():
+            raise Unavailable(
+                f"The keys of these training sheets cannot be read: {', '.join(sheets)}. Which models learned from the "
+                "row is not known.",
+                hint="Restore them from the backup of `keys/`, or revoke the pair, the item or the label.",
+            )
 
     def _not_searched(self, connection: Connection, asked: Revoked) -> tuple[NotSearched, ...]:
         if asked.kind != "row_hash":
             return ()
-        every = not_searched(connection, None, {key.id for key in self._keys.readable()})
+        every = not_searched(connection, None, {key.id for key in self._keys.within(connection).readable()})
         return tuple(one for one in every if asked.training_sheet_id in {None, one.training_sheet_id})
 
     def _taint(
@@ -235,7 +257,7 @@ class Revocations:
             record_event(
                 connection, job_id, EventType.INFO, said, revocation.actor, data={"revocation_id": revocation.id}
             )
-        propose(self._store.within(connection), stored, self._keys)
+        propose(self._store.within(connection), stored, self._keys.within(connection))
         self._tell(connection, revocation, stored, who.in_progress)
         return tuple(stored)
 

@@ -130,7 +130,9 @@ class SheetWatch:
     def _look(self, sheet: Watched) -> list[str]:
         datasets = [required(one, "dataset") for one in sheet.datasets]
         with self._source.open(sheet.sheet_id) as opened:
-            version = _version(opened.digest, self._policy, datasets)
+            named = {one.hash_key for one in datasets if one.hash_key is not None}
+            unread = sorted(one for one in named if self._keys.read(one) is None)
+            version = _version(opened.digest, self._policy, datasets, unread)
             found = None if version == sheet.version else changed(opened, datasets, self._policy, self._keys)
         if found is None:
             self._note(sheet)
@@ -152,7 +154,7 @@ class SheetWatch:
             is None
         ):
             return []  # somebody else looked meanwhile
-        rows = _new(connection, sheet.sheet_id, found, self._keys)
+        rows = _new(connection, sheet.sheet_id, found, self._keys.within(connection))
         counts = counted(datasets, _table(rows)) if rows else {}
         recorded = []
         for source, of_source in rows.items():
@@ -176,9 +178,11 @@ class SheetWatch:
         return due
 
 
-def _version(digest: str, policy: GatePolicy, datasets: Sequence[DatasetRef]) -> str:
+def _version(digest: str, policy: GatePolicy, datasets: Sequence[DatasetRef], unread: Sequence[str]) -> str:
     """What was compared: the sheet, the policy and the datasets. Pure."""
     said = [digest, policy.model_dump(mode="json"), sorted(one.digest for one in datasets)]
+    # A look without a key does not see everything: once it can be read, the sheet is looked at again.
+    said += [list(unread)] if unread else []
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

@@ -83,6 +83,17 @@ class Trainer(SFTTrainer):
         room = self.args.per_device_train_batch_size * self._ranks.count
         return sharding.FilledBatches(self._order, batch=self._batch, room=room)
 
+    def get_train_dataloader(self) -> Any:
+        """The library's, which tells the order of its epoch also where a resume passes over batches.
+
+        Accelerate 1.15 looks for the sampler in what is below `SkipBatchSampler`: among several processes that is its
+        shard, which has none, so the rest of a resumed epoch would be in the order of the first one.
+        """
+        loader: Any = super().get_train_dataloader()
+        if self._ranks.count > 1:
+            loader.batch_sampler.sampler = loader.batch_sampler.batch_sampler.sampler
+        return loader
+
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:

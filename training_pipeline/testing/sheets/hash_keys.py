@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from training_pipeline.domain.hash_key import SECRET_BYTES, HashKey
 
@@ -17,6 +18,10 @@ class KeysInMemory:
 
     def __init__(self, keys: Collection[HashKey] = ()) -> None:
         self._keys = {key.id: key for key in keys}
+
+    def within(self, connection: Any) -> KeysInMemory:
+        """See `HashKeys`."""
+        return self
 
     def read(self, key_id: str) -> HashKey | None:
         """See `HashKeys`."""
