@@ -18,6 +18,7 @@ from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.sheets.hash_keys import key_number
 from training_pipeline.testing.sheets.pairs import open_sheet, pair
 from training_pipeline.testing.soak import examples
 
@@ -119,3 +120,17 @@ def test_a_row_that_may_only_not_be_validated_on_is_trained_on() -> None:
     with verdicts(opened, POLICY, withdrawn=barred) as table:
         found = {row["pair_id"]: (row["reason"], row["may_validate"]) for row in table.to_pyarrow().to_pylist()}
     assert found == {"p-000001": (None, False), "p-000002": (None, True)}
+
+
+def test_hashes_of_questions_stay_without_a_key_whatever_is_known_under_one() -> None:
+    key = key_number(1)
+    verdict = {"pair_id": "p-1", "row_hash": "a" * 64, "prompt_hash": "c" * 32, "item_ref": None}
+    row = {**verdict, "canonical_label_id": None, "reason": None, "may_validate": True}
+    judged = ibis.memtable(pa.Table.from_pylist([row], SCHEMA.append(pa.field("prompt_hash", pa.string()))))
+    keyed = key.of("a" * 64)
+    for withdrawn in (
+        Withdrawn(named=(), rows=(), keyed=(("p-1", keyed, False),), barred=(), key=key),
+        Withdrawn(named=(("row_hash", keyed),), rows=(), keyed=(), barred=(), key=key),
+    ):
+        (found,) = without_revoked(judged, withdrawn).to_pyarrow().to_pylist()
+        assert (found["reason"], found["row_hash"], found["prompt_hash"]) == ("revoked", "a" * 64, "c" * 32)

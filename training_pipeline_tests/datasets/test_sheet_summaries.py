@@ -12,7 +12,7 @@ import pytest
 from training_pipeline.datasets import sheet_summaries
 from training_pipeline.datasets.sheet_summaries import SheetSummaries
 from training_pipeline.datasets.summary import export_summary
-from training_pipeline.domain.errors import NotFound, SheetUnreadable
+from training_pipeline.domain.errors import NotFound, PipelineError, SheetUnreadable
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
@@ -104,14 +104,14 @@ def test_all_who_ask_at_once_share_one_judging(source: Opening, judging: Judging
     judging.let.clear()
 
     def ask() -> str:
-        together.wait(20)
+        together.wait(120)
         return found.count("small", most=MOST).digest
 
     with ThreadPoolExecutor(8) as pool:
         asking = [pool.submit(ask) for _ in range(8)]
         until(lambda: judging.times == 1, what="the judging")
         judging.let.set()
-        assert len({one.result(20) for one in asking}) == 1
+        assert len({one.result(120) for one in asking}) == 1
     assert (source.opened, judging.times) == (1, 1)
 
 
@@ -142,6 +142,26 @@ def test_a_sheet_that_changes_before_it_is_opened_is_not_taken_for_what_it_was(
     (tmp_path / "small.yaml").write_bytes(head)  # and its stamp is what it was at first
     assert source.stamp("small") == stamp
     assert found.count("small", most=MOST).digest != seen.digest
+
+
+def test_counts_of_another_version_than_was_opened_are_not_kept(
+    source: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sheet is another one while its pairs are read, and then again what it was."""
+    found = summaries(Unstamped(source))
+
+    def changing(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdrawn) -> ExportSummary:
+        write_sheet(tmp_path, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
+        return export_summary(opened, policy, withdrawn=withdrawn)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sheet_summaries, "export_summary", changing)
+        with pytest.raises(PipelineError):
+            found.count("small", most=MOST)
+    write_sheet(tmp_path, "small", rows(40))
+    counted = found.count("small", most=MOST).summary
+    assert counted is not None
+    assert counted.eligible == 40
 
 
 def test_what_is_withdrawn_counts_at_once(source: Opening, judging: Judging) -> None:

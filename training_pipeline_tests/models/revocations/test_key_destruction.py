@@ -10,7 +10,7 @@ import pytest
 
 from training_pipeline.app.container import Services, assemble
 from training_pipeline.datasets.store import manifest_is_whole
-from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
+from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.model_version import Outcome
 from training_pipeline.domain.refs import DatasetRef, required
@@ -134,6 +134,7 @@ def _crash(*_: object, **__: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("by_hash", [False, True])
 @pytest.mark.parametrize(
     "step",
     [
@@ -148,9 +149,11 @@ def test_a_crash_is_finished_by_doing_it_again(
     destruction: KeyDestruction,
     monkeypatch: pytest.MonkeyPatch,
     step: Callable[[pytest.MonkeyPatch], None],
+    by_hash: bool,
 ) -> None:
-    succeeded(services)
-    revocation = revoke(services, kind="item", value="item-0007")
+    job = succeeded(services)
+    by = {"kind": "row_hash", "value": lines(dataset_of(job))[0]} if by_hash else {"kind": "item", "value": "item-0007"}
+    revocation = revoke(services, **by)
     erase(services, revocation)
     with monkeypatch.context() as patched:
         step(patched)
@@ -198,3 +201,49 @@ def test_a_plain_hash_that_is_revoked_leaves_out_the_row_and_finds_its_models(se
     assert preview.not_searched == ()
     revocation = revoke(services, kind="row_hash", value=plain)
     assert services.revocations.held(job) == {revocation: 1}
+
+
+def test_copies_of_a_row_stay_revoked_without_the_key(
+    services: Services, destruction: KeyDestruction, settings: Settings
+) -> None:
+    """A copy is left out as a duplicate; it would be the kept one as soon as the first is gone from the sheet."""
+    pairs = rows(40)
+    write_sheet(settings.sheets, "small", [*pairs, {**pairs[0], "pair_id": "copy"}])
+    succeeded(services)
+    key = services.keys.of_sheet("small")
+    found = uses(services.store, Question(kind="pair", value=pairs[0]["pair_id"]), services.keys)
+    keyed = str(found.sheets[0].rows[0].row_hash)
+    assert key is not None
+    revocation = revoke(services, kind="row_hash", value=keyed, training_sheet_id="small")
+    erase(services, revocation)
+    destruction.carry_out(destruction.plan(revocation), actor="sam")
+    named = {value for kind, value in services.revocations.withdrawn("small").named if kind == "pair"}
+    assert named == {pairs[0]["pair_id"], "copy"}
+
+
+def test_a_hash_is_not_revoked_while_a_key_that_lives_cannot_be_read(services: Services, tmp_path: Path) -> None:
+    """Which models learned from it is not known then, and would never be looked for again."""
+    job = succeeded(services)
+    plain = lines(dataset_of(job))[0]
+    (record,) = services.keys.records()
+    away = record.path.rename(tmp_path / "away")
+    with pytest.raises(Unavailable, match="keys of these training sheets cannot be read: small"):
+        revoke(services, kind="row_hash", value=plain)
+    away.rename(record.path)
+    revocation = revoke(services, kind="row_hash", value=plain)
+    assert services.revocations.held(job) == {revocation: 1}
+
+
+def test_a_hash_under_the_key_finds_older_manifests_of_the_sheet_as_well(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(services.launcher, "_made", None)
+        older = succeeded(services)
+    newer = succeeded(services)
+    assert (dataset_of(older).hash_key, dataset_of(newer).hash_key is None) == (None, False)
+    plain = lines(dataset_of(newer))[0]
+    key = services.keys.of_sheet("small")
+    assert key is not None
+    asked = Revoked(kind="row_hash", value=key.of(plain), training_sheet_id="small")
+    assert {one.job_id for one in services.revocations.preview(asked).taints} == {older.id, newer.id}
