@@ -38,8 +38,8 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
         BackendUnreachable      backend_unreachable       503
           BackendDenied         backend_unreachable       503
         TooManyFollowers        too_many_streams          503   api.events.live
-        BackendSilent           backend_unavailable       503   training_jobs.polling.poll_once
         TooManyCreates          too_many_creates          503   api.turns
+        BackendSilent           backend_unavailable       503   training_jobs.polling.poll_once
         TooManyUploads          too_many_uploads          503   uploads.staging
       Refused                   refused                         client.errors
       NotTheService             not_the_service                 client.errors

@@ -30,8 +30,11 @@ SEVERAL = [
 
 
 @pytest.fixture
-def dataset(settings: Settings, database: Database) -> DatasetRef:
-    """Of plain pairs, of one with everything that an example may have, and of one with several questions."""
+def dataset(settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch) -> DatasetRef:
+    """Of plain pairs, of one with everything that an example may have, and of one with several questions.
+
+    Its manifest has hashes without a key.
+    """
     tools = [{"type": "function", "function": {"name": "find", "parameters": {}}}]
     rich = {
         "messages": [
@@ -47,6 +50,7 @@ def dataset(settings: Settings, database: Database) -> DatasetRef:
     pairs += rows(1, pair_id="several", item_ref="several", messages=SEVERAL)
     with scripted_services(settings, database, ScriptedBackend()) as services:
         write_sheet(settings.sheets, "small", pairs)
+        monkeypatch.setattr(services.launcher, "_made", None)
         job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
         return required(prepared(services, job.id).data.dataset, "dataset")
 

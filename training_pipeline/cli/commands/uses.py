@@ -107,8 +107,9 @@ def _of_texts(client: Governance, file: Path, sheet: str | None, unsearched: dic
             except PipelineError as error:
                 if error.code != NotFound.code:  # a service's answer is of no class of ours
                     raise
-                if error.hint:
-                    unsearched[error.hint] = None
+                # A service adds the id of its request, on a line of its own.
+                hints = [line for line in error.hint.splitlines() if not line.startswith("Request id: ")]
+                unsearched.update(dict.fromkeys(hints))
 
 
 def _answer_all(client: Governance, file: Path, output: Path | None) -> None:

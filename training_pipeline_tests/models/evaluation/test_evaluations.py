@@ -119,6 +119,7 @@ def with_judge(services: Services, url: str, **environment: str) -> Services:
         TrackedFigures(services.store, services.tracking),
         Judges({"house": endpoint}, DataClassification.PUBLIC, environment),
         object.__new__(KeptModels),
+        keys=services.keys,
     )
     return with_parts(services, evaluations=evaluations)
 
