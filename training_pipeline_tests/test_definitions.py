@@ -121,8 +121,8 @@ assert not (found := {heavy} & set(sys.modules)), found
 
 def test_loading_is_quick_and_brings_no_heavy_library() -> None:
     libraries = "import dagster, ibis, duckdb, pydantic_settings, sqlalchemy.dialects.postgresql"
-    least = [min(processor_seconds(code) for _ in range(2)) for code in (LOADS.format(heavy=HEAVY), libraries)]
-    assert least[0] < 1.8 * least[1]
+    least = [min(processor_seconds(code) for _ in range(3)) for code in (LOADS.format(heavy=HEAVY), libraries)]
+    assert least[0] < 2.0 * least[1]  # 1.8 times as long, and a tenth for what else the machine does
 
 
 def test_nor_do_the_rest_api_and_the_commands() -> None:
