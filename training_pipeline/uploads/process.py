@@ -11,10 +11,10 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,6 +26,8 @@ from training_pipeline.domain.errors import (
     SheetUnreadable,
     Unavailable,
 )
+from training_pipeline.infra.files import replace_file
+from training_pipeline.infra.processes import end_with_parent
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.wording import as_field, in_words
 
@@ -35,6 +37,9 @@ _ERRORS: Final[dict[str, type[PipelineError]]] = {
     error.__name__: error for error in (InvalidRequest, SheetUnreadable, Conflict, Unavailable)
 }
 _OUT_OF_MEMORY: Final = "MemoryError"
+
+
+T = TypeVar("T", bound="Limited")
 
 
 class UploadNotRead(PipelineError):
@@ -87,6 +92,35 @@ def answer_of(
         raise died(process.returncode, limits) from None
     finally:
         answer.unlink(missing_ok=True)
+
+
+class Limited(Protocol):
+    """A task that says what the process which does it may take."""
+
+    @property
+    def limits(self) -> UploadLimits:
+        """The limits of the process."""
+        ...
+
+    @classmethod
+    def model_validate_json(cls, json_data: bytes, /) -> Self:
+        """The task behind its JSON."""
+        ...
+
+
+def answer_task(
+    arguments: Sequence[str], kind: type[T], work: Callable[[T], BaseModel], failed: Callable[[Failure], BaseModel]
+) -> int:
+    """The other side of `answer_of`: read the task, do it within its limits, and write its outcome; 0."""
+    task = kind.model_validate_json(sys.stdin.buffer.read())
+    end_with_parent()
+    limit_this_process(task.limits)
+    try:
+        outcome = work(task)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
+        outcome = failed(failure_of(error))
+    replace_file(Path(arguments[0]), outcome.model_dump_json().encode())
+    return 0
 
 
 def limit_this_process(limits: UploadLimits) -> None:

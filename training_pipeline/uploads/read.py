@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
-from training_pipeline.infra.files import replace_file
-from training_pipeline.infra.processes import end_with_parent
 from training_pipeline.sheets.importing.importer import import_sheet
 from training_pipeline.uploads.bounds import too_large_unpacked
 from training_pipeline.uploads.child import Outcome, Task
 from training_pipeline.uploads.found import Found
 from training_pipeline.uploads.look import guard_of, look
-from training_pipeline.uploads.process import failure_of, limit_this_process
+from training_pipeline.uploads.process import answer_task
 
 
 def done(task: Task) -> Found | None:
@@ -32,15 +29,9 @@ def done(task: Task) -> Found | None:
 
 def main(arguments: list[str]) -> int:
     """Read the task, do it, and write its outcome."""
-    task = Task.model_validate_json(sys.stdin.buffer.read())
-    end_with_parent()
-    limit_this_process(task.limits)
-    try:
-        outcome = Outcome(found=done(task))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
-        outcome = Outcome(failure=failure_of(error))
-    replace_file(Path(arguments[0]), outcome.model_dump_json().encode())
-    return 0
+    return answer_task(
+        arguments, Task, lambda task: Outcome(found=done(task)), lambda failure: Outcome(failure=failure)
+    )
 
 
 if __name__ == "__main__":

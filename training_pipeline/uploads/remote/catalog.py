@@ -6,17 +6,14 @@ It holds the credentials of the catalog, and reads no row.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.bucket_location import CATALOG, BucketLocation
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.infra.files import replace_file
-from training_pipeline.infra.processes import end_with_parent
 from training_pipeline.uploads.limits import UploadLimits
-from training_pipeline.uploads.process import Failure, failure_of, limit_this_process
+from training_pipeline.uploads.process import Failure, answer_task
 from training_pipeline.uploads.remote.copying import refused
 from training_pipeline.uploads.remote.filesystems import missing
 
@@ -80,15 +77,12 @@ def _reads_by_its_own_settings(catalog: Any) -> None:
 
 def main(arguments: list[str]) -> int:
     """Read the task, do it, and write its outcome."""
-    task = CatalogTask.model_validate_json(sys.stdin.buffer.read())
-    end_with_parent()
-    limit_this_process(task.limits)
-    try:
-        outcome = InCatalog(metadata=metadata_of(task))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
-        outcome = InCatalog(failure=failure_of(error))
-    replace_file(Path(arguments[0]), outcome.model_dump_json().encode())
-    return 0
+    return answer_task(
+        arguments,
+        CatalogTask,
+        lambda task: InCatalog(metadata=metadata_of(task)),
+        lambda failure: InCatalog(failure=failure),
+    )
 
 
 if __name__ == "__main__":

@@ -12,10 +12,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.bucket_location import BucketLocation, parse_location
-from training_pipeline.infra.files import replace_file
-from training_pipeline.infra.processes import end_with_parent
 from training_pipeline.uploads.limits import UploadLimits
-from training_pipeline.uploads.process import Failure, failure_of, limit_this_process
+from training_pipeline.uploads.process import Failure, answer_task
 from training_pipeline.uploads.remote.copying import MOST_FILES, Bucket, Stat, refused
 from training_pipeline.uploads.remote.filesystems import open_filesystem
 from training_pipeline.uploads.remote.layout import Kind, metadata_files, version_files
@@ -90,19 +88,15 @@ def _parsed(url: str) -> BucketLocation:
     return parse_location(url, this_machine=True)
 
 
+def _done(task: CopyTask) -> Copied:
+    allowed = tuple(parse_location(one, whole_bucket=True, this_machine=True) for one in task.allowed)
+    home = _parsed(task.url)
+    return copied(task, Bucket(open_filesystem(home), home, allowed, task.most))
+
+
 def main(arguments: list[str]) -> int:
     """Read the task, do it, and write its outcome."""
-    task = CopyTask.model_validate_json(sys.stdin.buffer.read())
-    end_with_parent()
-    limit_this_process(task.limits)
-    try:
-        allowed = tuple(parse_location(one, whole_bucket=True, this_machine=True) for one in task.allowed)
-        home = _parsed(task.url)
-        outcome = copied(task, Bucket(open_filesystem(home), home, allowed, task.most))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
-        outcome = Copied(failure=failure_of(error))
-    replace_file(Path(arguments[0]), outcome.model_dump_json().encode())
-    return 0
+    return answer_task(arguments, CopyTask, _done, lambda failure: Copied(failure=failure))
 
 
 if __name__ == "__main__":

@@ -16,10 +16,8 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import SheetUnreadable
-from training_pipeline.infra.files import replace_file
-from training_pipeline.infra.processes import end_with_parent
 from training_pipeline.uploads.limits import UploadLimits
-from training_pipeline.uploads.process import Failure, failure_of, limit_this_process
+from training_pipeline.uploads.process import Failure, answer_task
 from training_pipeline.uploads.remote.copying import MOST_FILES
 from training_pipeline.uploads.remote.delta import StagedDelta
 from training_pipeline.uploads.remote.iceberg import StagedIceberg
@@ -75,15 +73,7 @@ def _write(schema: pa.Schema, batches: Iterable[pa.RecordBatch], target: Path, l
 
 def main(arguments: list[str]) -> int:
     """Read the task, do it, and write its outcome."""
-    task = TableTask.model_validate_json(sys.stdin.buffer.read())
-    end_with_parent()
-    limit_this_process(task.limits)
-    try:
-        outcome = read_table(task)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent is told
-        outcome = TableRead(failure=failure_of(error))
-    replace_file(Path(arguments[0]), outcome.model_dump_json().encode())
-    return 0
+    return answer_task(arguments, TableTask, read_table, lambda failure: TableRead(failure=failure))
 
 
 if __name__ == "__main__":
