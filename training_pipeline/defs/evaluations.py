@@ -12,7 +12,16 @@ from training_pipeline.client.evaluation.local import LocalEvaluation
 from training_pipeline.defs.evaluation_metadata import of_evaluation
 from training_pipeline.defs.graph import about
 from training_pipeline.defs.jobs import ServicesParam, in_one_sentence
-from training_pipeline.defs.launchpad import MODEL_NAME, REQUESTED_BY, VERSION, caller_of, form, stated, version_of
+from training_pipeline.defs.launchpad import (
+    MODEL_NAME,
+    REQUESTED_BY,
+    VERSION,
+    caller_of,
+    form,
+    other_version,
+    stated,
+    version_of,
+)
 from training_pipeline.defs.partitions import JOB_TAG, OURS, training_job_partitions
 from training_pipeline.models.evaluation.records import EvaluationStatus
 from training_pipeline.models.promotion import news
@@ -66,9 +75,7 @@ show_evaluation = dg.define_asset_job(
         "model_name": MODEL_NAME,
         "version": VERSION,
         **form(EvaluateModelVersion, left_out=["champion"]),
-        "champion": dg.Field(
-            dg.Any, default_value="", description=str(EvaluateModelVersion.model_fields["champion"].description)
-        ),
+        "champion": other_version(EvaluateModelVersion, "champion"),
         "requested_by": REQUESTED_BY,
     },
     description="Check the version and the suite, and start the evaluation.",
@@ -105,7 +112,7 @@ def evaluate(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     context.instance.add_run_tags(context.run_id, run_tags(made.job_id, name, made.id, caller.name))
 
 
-@dg.job(description="Evaluate a model version on a suite. `model_evaluation` shows what came of it.")
+@dg.job(description="Evaluate a model version on a suite. The result appears in `model_evaluation`.")
 def evaluate_model() -> None:
     """One op: evaluate."""
     evaluate()

@@ -34,6 +34,11 @@ MODEL_NAME: Final = dg.Field(str, description="The registered model.")
 VERSION: Final = dg.Field(dg.Any, description="Its version, such as 2.")
 
 
+def other_version(model: type[BaseModel], name: str) -> dg.Field:
+    """The field of a version that may be left empty, with the help of the model's field. Pure."""
+    return dg.Field(dg.Any, default_value="", description=str(model.model_fields[name].description))
+
+
 def caller_of(run: dg.DagsterRun, stated: str, settings: Settings) -> Caller:
     """Who launched the run: who had logged in; else, as nobody is asked, whom the form states, with every right."""
     return launcher(run.tags) or local_caller(stated or settings.local_user)

@@ -10,7 +10,16 @@ from training_pipeline.client.evaluation.local import LocalEvaluation
 from training_pipeline.defs.evaluation_metadata import of_verdict
 from training_pipeline.defs.evaluations import run_tags
 from training_pipeline.defs.jobs import ServicesParam, in_one_sentence
-from training_pipeline.defs.launchpad import MODEL_NAME, REQUESTED_BY, VERSION, caller_of, form, stated, version_of
+from training_pipeline.defs.launchpad import (
+    MODEL_NAME,
+    REQUESTED_BY,
+    VERSION,
+    caller_of,
+    form,
+    other_version,
+    stated,
+    version_of,
+)
 from training_pipeline.models.promotion.gate import Verdict
 from training_pipeline.schemas.promotion import ModelPromotion, PromoteModelVersion, PromotionGate
 from training_pipeline.training_jobs.urls import Addresses
@@ -38,9 +47,7 @@ GATE: Final = {
         "version": VERSION,
         **form(PromoteModelVersion, left_out=["gate", "held"]),
         "gate": dg.Field(GATE, description="What the version has to show. Without margins, the gate last used."),
-        "held": dg.Field(
-            dg.Any, default_value="", description=str(PromoteModelVersion.model_fields["held"].description)
-        ),
+        "held": other_version(PromoteModelVersion, "held"),
         "requested_by": REQUESTED_BY,
     },
     description="Ask the gate, put its decision on record, and move the alias if it may.",

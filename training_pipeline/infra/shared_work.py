@@ -1,4 +1,4 @@
-"""Work that many threads ask for at the same time, done once, and what came of it kept for those who ask later."""
+"""Work that many threads ask for at the same time: done once, and its answer kept for those who ask later."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class SharedWork(Generic[T]):
-    """What came of work, by what it is about; the `most` newest answers are kept. Safe from several threads."""
+    """Answers of work, by what it is about; the `most` newest are kept. Safe from several threads."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -21,7 +21,7 @@ class SharedWork(Generic[T]):
         self._done: OrderedDict[Hashable, T] = OrderedDict()
 
     def known(self, key: Hashable) -> T | None:
-        """What came of it before; null where nobody asked yet, or it was too long ago."""
+        """The answer that is kept; null where there is none, or newer ones have taken its place."""
         with self._lock:
             if key in self._done:
                 self._done.move_to_end(key)
@@ -36,7 +36,7 @@ class SharedWork(Generic[T]):
                 self._done.popitem(last=False)
 
     def of(self, key: Hashable, work: Callable[[], T], *, keep: bool = True) -> T:
-        """What came of the work before, or comes of the same work in another thread, or else of `work`.
+        """The answer that is kept, or that of the same work in another thread, or else of `work`.
 
         Raises what the work does, to all who wait for it; nothing is kept of that: whoever asks next has it done anew.
         Without `keep`, an answer is shared among those who ask while it is worked out, and kept for nobody else.
