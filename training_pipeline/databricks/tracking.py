@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from databricks.sdk.service.catalog import ModelVersionInfo
 
 _SOURCE: Final = "models:"
-#: What the metrics of evaluations are called, which no training logs by itself.
+#: How names of evaluation metrics begin; a training logs none of these.
 _MEASURED: Final = "evaluation/"
 #: As many metrics as MLflow takes in one call.
 _AT_ONCE: Final = 1000

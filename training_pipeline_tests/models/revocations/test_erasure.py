@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from training_pipeline.app.container import Services, assemble
+from training_pipeline.app.container import Services
 from training_pipeline.datasets.erased import erased
 from training_pipeline.datasets.store import manifest_is_whole
 from training_pipeline.domain.errors import Conflict, NotFound
@@ -14,20 +12,8 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.model_version import Outcome
 from training_pipeline.domain.refs import DatasetRef, required
 from training_pipeline.domain.revocations import Revoked
-from training_pipeline.infra.database import Database
 from training_pipeline.models.revocations.erasure import Erasures
-from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import prepared, succeeded
-from training_pipeline.testing.jobs.jobs import ScriptedBackend
-from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
-
-
-@pytest.fixture
-def services(settings: Settings, database: Database) -> Iterator[Services]:
-    write_sheet(settings.sheets, "small", rows(40))
-    parts = assemble(settings, database, backend=ScriptedBackend())
-    yield parts
-    parts.store.engine.dispose()
 
 
 @pytest.fixture

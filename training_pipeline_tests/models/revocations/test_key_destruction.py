@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from training_pipeline.app.container import Services, assemble
+from training_pipeline.app.container import Services
 from training_pipeline.datasets.store import manifest_is_whole
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, Unavailable
 from training_pipeline.domain.job import TrainingJob
@@ -16,7 +16,6 @@ from training_pipeline.domain.model_version import Outcome
 from training_pipeline.domain.refs import DatasetRef, required
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.domain.uses import Question
-from training_pipeline.infra.database import Database
 from training_pipeline.models.revocations import key_destruction as module
 from training_pipeline.models.revocations.erasure import Erasures
 from training_pipeline.models.revocations.key_destruction import KeyDestruction
@@ -24,17 +23,8 @@ from training_pipeline.models.uses.ask import uses
 from training_pipeline.models.uses.check import check
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import prepared, succeeded
-from training_pipeline.testing.jobs.jobs import ScriptedBackend
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.store.hash_keys import HashKeyStore
-
-
-@pytest.fixture
-def services(settings: Settings, database: Database) -> Iterator[Services]:
-    write_sheet(settings.sheets, "small", rows(40))
-    parts = assemble(settings, database, backend=ScriptedBackend())
-    yield parts
-    parts.store.engine.dispose()
 
 
 @pytest.fixture
