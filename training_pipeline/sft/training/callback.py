@@ -102,12 +102,21 @@ class Watch(TrainerCallback):
         stopping, due = self.ranks.from_first(
             lambda: (self.stop_asked(), time.monotonic() - self.saved_at >= 60 * self.config.checkpoint_minutes)
         )
-        control.should_evaluate = state.global_step in self.evaluate_at and not (stopping and not last)
-        control.should_save = due or last or stopping
+        # An early stop that an evaluation before this step asked for: see `on_evaluate`.
+        finished = last or self.ledger.stopped_early
+        evaluates = state.global_step in self.evaluate_at
+        control.should_evaluate = evaluates and (last or not stopping)
+        control.should_save = due or finished or stopping
         # A log with every checkpoint: a resumed run starts its averages afresh, so none may be left open.
         control.should_log = control.should_log or control.should_save
         control.should_training_stop = control.should_training_stop or stopping
-        self.ledger = replace(self.ledger, step=state.global_step, finished=last)
+        # A stop does not wait for an evaluation: whoever resumes begins with it.
+        self.ledger = replace(
+            self.ledger,
+            step=state.global_step,
+            finished=finished,
+            evaluation_due=evaluates and not control.should_evaluate,
+        )
         self._tell(state, phase="evaluating" if control.should_evaluate else "training")
 
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:

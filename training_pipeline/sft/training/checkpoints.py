@@ -20,13 +20,17 @@ MARKER: Final = "complete.json"
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What training must remember beside the Trainer's own state. `finished`: no step is left to do."""
+    """What training must remember beside the Trainer's own state.
+
+    `finished`: no step is left to do. `evaluation_due`: training was stopped where its last step was to be evaluated.
+    """
 
     step: int = 0
     best_val_loss: float | None = None
     evaluations_without_gain: int = 0
     finished: bool = False
     stopped_early: bool = False
+    evaluation_due: bool = False
 
 
 def mark(checkpoint: Path, ledger: Ledger) -> None:

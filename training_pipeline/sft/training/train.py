@@ -207,6 +207,7 @@ def _fit(
         on_points=mirror.catch_up if mirror else lambda: None,
     )
     trainer.add_callback(watch)
+    trainer.args.eval_on_start = ledger.evaluation_due
     status.tell(phase="training", step=ledger.step, message=f"step {ledger.step} of {prepared.planned_steps}")
     say(f"Training from step {ledger.step} of {prepared.planned_steps}.")
     # Only where somebody reads the file: MLflow would be asked for each sample.

@@ -15,18 +15,30 @@ from training_pipeline.sft.config import parse
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.integrity import folder_sha256
 from training_pipeline.sft.run_dir import RunDir, Status
-from training_pipeline.sft.stop import StopRequest
+from training_pipeline.sft.stop import Stopped, StopRequest
 from training_pipeline.sft.training.train import train
 from training_pipeline.testing.trainers.trainer_runs import Run, new_run
 
 
-def start(run: Run, **settings: Any) -> dict[str, Any]:
+def start(run: Run, *, stop_after: int | None = None, **settings: Any) -> dict[str, Any]:
     config = parse(run.config | settings)
     directory = RunDir(config.run_dir)
     directory.create()
-    result = train(config, directory, Status(directory.status), StopRequest())
+    stop = StopRequest()
+
+    class Told(Status):
+        def tell(self, **facts: Any) -> None:
+            super().tell(**facts)
+            stop.asked = stop.asked or (stop_after is not None and facts.get("step") == stop_after - 1)
+
+    result = train(config, directory, Told(directory.status), stop)
     assert result is not None
     return result
+
+
+def validation_points(run: Run) -> dict[tuple[str, int], float]:
+    points = (point for point in run.points() if point["name"].startswith("val_"))
+    return {(point["name"], point["step"]): point["value"] for point in points}
 
 
 @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT still asks for it
@@ -70,6 +82,17 @@ def test_training_stops_early_once_the_validation_loss_no_longer_improves(run: R
     assert result["steps"] == best + 2 * 5 < result["planned_steps"] == 200
     losses = {point["step"]: point["value"] for point in run.points() if point["name"] == "val_loss"}
     assert result["val_loss"] == losses[best] == min(value for step, value in losses.items() if step)
+
+
+def test_a_training_that_is_stopped_at_an_evaluation_makes_it_up_when_it_goes_on(run: Run, tmp_path: Path) -> None:
+    whole = Run(tmp_path / "whole", run.config | {"run_dir": str(tmp_path / "whole")})
+    expected = start(whole, epochs=2, allow_never_stops=True)
+    with pytest.raises(Stopped):
+        start(run, stop_after=10, epochs=2, allow_never_stops=True)  # ten steps an epoch, evaluated at each end
+    assert ("val_loss", 10) not in validation_points(run)
+    result = start(run, epochs=2, allow_never_stops=True)
+    assert validation_points(run) == pytest.approx(validation_points(whole))
+    assert result["custom_metrics"]["best_step"] == expected["custom_metrics"]["best_step"]
 
 
 def test_a_loss_that_is_no_number_ends_training_and_says_what_to_do(
