@@ -1,8 +1,9 @@
-"""Dagster's daemon with sensors that can be woken: one that is asked for ticks at once instead of after its interval.
+"""Dagster's daemon with sensors that can be woken, and that rest: one that is asked for ticks at once, or more seldom.
 
 Dagster's own looks for sensors that are due every five seconds. A woken one is given a tick by the same loop, so that
 all that Dagster promises of ticks stays true: one at a time, each on record, a run key requested once. A wake-up that
-is lost costs nothing but the wait for the sensor's next tick.
+is lost costs nothing but the wait for the sensor's next tick. A sensor that rests has an interval of `REST_SECONDS` at
+least: a tick that finds nothing to do costs as much as one that does.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ LOOK_SECONDS: Final = 0.1
 AGAIN_SECONDS: Final = 0.25
 #: A sensor that has not begun a tick for so long after it was woken is switched off, or there is none of its name.
 FORGET_SECONDS: Final = 60.0
+#: The least interval of a sensor that rests; what is to be seen within a minute is.
+REST_SECONDS: Final = 30
+#: Whether the sensor of this name rests. Asked in the sensors' loop several times for each tick, so it must be quick.
+Rests = Callable[[str], bool]
 
 
 class WakeUps:
@@ -99,15 +104,16 @@ class WokenSensors(SensorDaemon):
         yield from super().core_loop(workspace_process_context, pauses)
 
 
-def let_woken_tick(wake_ups: WakeUps) -> None:
-    """From now on a woken sensor is due in this process, whatever its interval says."""
+def let_woken_tick(wake_ups: WakeUps, rests: Rests = lambda _: False) -> None:
+    """From now on a woken sensor is due in this process whatever its interval says, and one that rests more seldom."""
     under_interval = sensor.is_under_min_interval
 
     def unless_woken(state: Any, remote_sensor: Any, minimum_allowed_min_interval: int | None = None) -> bool:
         last = getattr(state.instigator_data, "last_tick_start_timestamp", None)
         if wake_ups.is_due(remote_sensor.name, last):
             return False
-        return under_interval(state, remote_sensor, minimum_allowed_min_interval)
+        least = REST_SECONDS if rests(remote_sensor.name) else minimum_allowed_min_interval
+        return under_interval(state, remote_sensor, least)
 
     sensor.is_under_min_interval = unless_woken
 
@@ -122,13 +128,13 @@ def daemons(instance: dg.DagsterInstance, wake_ups: WakeUps) -> Sequence[Dagster
     ]
 
 
-def serve(workspace: Path, wake_ups: WakeUps) -> None:
+def serve(workspace: Path, wake_ups: WakeUps, rests: Rests) -> None:
     """Run the daemon on the code locations of a `workspace.yaml`, as `dagster-daemon run` does, until a signal ends it.
 
     Raises what Dagster raises where one of its daemons cannot go on.
     """
     setup_interrupt_handlers()
-    let_woken_tick(wake_ups)
+    let_woken_tick(wake_ups, rests)
     target = WorkspaceFileTarget(paths=[str(workspace)])
     try:
         with (

@@ -6,10 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import Mock
 
 import dagster as dg
 import pytest
 from dagster._core.remote_origin import InProcessCodeLocationOrigin
+from dagster._core.scheduler.instigation import SensorInstigatorData
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import InProcessWorkspaceLoadTarget
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.infra.dagster_daemon import (
     FORGET_SECONDS,
+    REST_SECONDS,
     Pauses,
     WakeUps,
     WokenSensors,
@@ -139,6 +142,24 @@ def test_dagsters_loop_gives_a_woken_sensor_a_tick_at_once(tmp_path: Path, monke
                 assert time.monotonic() - began < sensor.MIN_INTERVAL_LOOP_TIME
             until(lambda: not wake_ups.is_waiting(), seconds=120)
         assert (ticks("every_hour"), ticks("left_alone")) == (3, 1)
+
+
+def test_a_sensor_that_rests_has_a_longer_interval_unless_it_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensor, "is_under_min_interval", sensor.is_under_min_interval)
+    wake_ups, resting = WakeUps(), {"tired"}
+    let_woken_tick(wake_ups, resting.__contains__)
+
+    def waits(name: str, seconds: float) -> bool:
+        then = time.time() - seconds
+        data = SensorInstigatorData(last_tick_timestamp=then, last_tick_start_timestamp=then)
+        one = Mock(min_interval_seconds=5)
+        one.name = name
+        return sensor.is_under_min_interval(Mock(instigator_data=data), one)
+
+    assert [waits("tired", seconds) for seconds in (1, 6, REST_SECONDS + 1)] == [True, True, False]
+    assert [waits("awake", seconds) for seconds in (1, 6, REST_SECONDS + 1)] == [True, False, False]
+    wake_ups.wake("tired")
+    assert not waits("tired", 1)
 
 
 def test_all_other_daemons_are_dagsters(tmp_path: Path) -> None:

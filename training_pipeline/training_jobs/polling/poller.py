@@ -66,7 +66,7 @@ class Poller:
         backend: FineTuningBackend,
         tracking: RunTracking,
         *,
-        threads: int = 16,
+        threads: int = 32,
         hung_seconds: float = HUNG_SECONDS,
         patience_seconds: float = 86400.0,
         permission: Permission | None = None,

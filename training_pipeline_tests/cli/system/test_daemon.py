@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 from anyio.from_thread import start_blocking_portal
+from sqlalchemy.exc import OperationalError
 
 from training_pipeline.backends.local.run_directory import RunDirectory
-from training_pipeline.cli.system.daemon import SENSORS, command, notice
+from training_pipeline.cli.system.daemon import LINGER_SECONDS, RESTING, SENSORS, Rest, command, notice
 from training_pipeline.definitions import defs
+from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.infra.database import Database
+from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.testing.polling import until
 from training_pipeline.training_jobs.lifecycle.claims import claim
@@ -83,9 +86,49 @@ def test_what_a_local_run_has_to_tell_is_noticed(heard: Heard, runs: Path) -> No
             RunDirectory(runs / "tj-1-1").tell()
 
 
-def test_the_sensors_that_are_woken_are_there() -> None:
+def test_the_sensors_that_are_woken_and_those_that_rest_are_there() -> None:
     assert set(SENSORS) == set(Work)
-    assert set(SENSORS.values()) <= {sensor.name for sensor in defs().sensors or []}
+    often = {each.name for each in defs().sensors or [] if each.minimum_interval_seconds == Settings().poll_seconds}
+    assert set(SENSORS.values()) <= often == RESTING
+
+
+def test_sensors_rest_a_while_after_the_last_thing_has_ended_and_no_longer_than_nothing_is_under_way() -> None:
+    now, asked = 1000.0, 0
+
+    def is_active() -> bool:
+        nonlocal asked
+        asked += 1
+        return active
+
+    rest, active = Rest(is_active, seconds=5.0, clock=lambda: now), False
+    assert not rest("poll_training_jobs")  # it has just begun
+    now += LINGER_SECONDS
+    assert rest("poll_training_jobs")
+    assert not rest("somebody_else_s")
+    active, before = True, asked
+    now += 4.9
+    assert (rest("poll_training_jobs"), asked) == (True, before)
+    now += 0.1
+    assert not rest("poll_training_jobs")
+    active = False
+    now += LINGER_SECONDS - 0.1
+    assert not rest("poll_training_jobs")
+    now += 5.0
+    assert rest("poll_training_jobs")
+
+
+@pytest.mark.parametrize("error", [Unavailable("It does not answer."), OperationalError("SELECT", {}, Exception())])
+def test_none_rests_where_it_cannot_be_told(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
+    now = 1000.0
+
+    def is_active() -> bool:
+        raise error
+
+    rest = Rest(is_active, seconds=5.0, clock=lambda: now)
+    for _ in range(3):
+        now += LINGER_SECONDS
+        assert not rest("poll_training_jobs")
+    assert type(error).__name__ in caplog.text
 
 
 def test_the_command_names_the_workspace_whatever_its_path_holds(tmp_path: Path) -> None:
