@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -63,12 +64,16 @@ BODY_SECONDS: Final = 15.0
 UPLOADS: Final = (f"{PREFIX}/training-sheets", "/train/uploads")
 #: How often uploads are looked through for those that are too old.
 SWEEP_SECONDS: Final = 300.0
+_log = logging.getLogger(__name__)
 
 
 async def _sweep(parts: Services) -> None:
     """Delete uploads that nobody made a training sheet of, again and again."""
     while True:
-        await to_thread.run_sync(parts.imports.uploads.sweep)
+        try:
+            await to_thread.run_sync(parts.imports.uploads.sweep)
+        except Exception:  # noqa: BLE001 - whatever it is, the next one may succeed
+            _log.exception("Uploads that are too old were not deleted; tried again in %g s", SWEEP_SECONDS)
         await asyncio.sleep(SWEEP_SECONDS)
 
 

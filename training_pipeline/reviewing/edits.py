@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, Unavailable
+from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, NotFound, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.pair_edit import PairEdit, PairFacts, edited, faults, restored, told
 from training_pipeline.domain.usage import constraints_from_tags
-from training_pipeline.infra.file_lock import hold
+from training_pipeline.infra.file_lock import hold_directory
 from training_pipeline.infra.files import is_file, sha256, sync
 from training_pipeline.reviewing.log import EditedPair, EditLog, EditState, SheetEdit
 from training_pipeline.reviewing.rewriting import Pair, is_ours, pairs_of, rewrite
@@ -126,7 +126,7 @@ class SheetEdits:
         """Record of edits that something stopped what became of them, unless somebody is writing at this moment."""
         if self._directory is None or not self.log.intended(sheet_id):
             return
-        with suppress(Conflict), hold(self._directory, wait=False):
+        with suppress(Conflict, NotFound), hold_directory(self._directory, wait=False):
             files = FileTrainingSheets([self._directory]).files(sheet_id)
             self._settle(files, digest_of(files))
 
@@ -142,7 +142,7 @@ class SheetEdits:
         directory = self._directory
         if directory is None or not directory.is_dir():
             raise Conflict(self.refusal(sheet_id) or "")
-        with hold(directory):
+        with hold_directory(directory):
             if (why := self.refusal(sheet_id)) is not None:
                 raise Conflict(why)
             yield FileTrainingSheets([directory]).files(sheet_id)

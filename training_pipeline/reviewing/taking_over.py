@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import Conflict, Unavailable
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.infra.file_lock import hold
+from training_pipeline.infra.file_lock import hold_directory
 from training_pipeline.infra.files import is_file, sha256, sync
 from training_pipeline.reviewing.rewriting import is_ours
 from training_pipeline.sheets.files.replacing import left_over, put_in_place, writing
@@ -40,7 +40,7 @@ def take_over(directory: Path, sheet_id: str, *, digest: str, actor: str) -> Non
     where it is no longer the version that was looked at. Whatever stops this leaves the old sheet or the new one.
     """
     try:
-        with hold(directory):
+        with hold_directory(directory):
             files = FileTrainingSheets([directory]).files(sheet_id)
             if not _is_ours(files):
                 _take_over(files, digest=digest, actor=actor)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, SheetStatus
-from training_pipeline.infra.file_lock import hold
+from training_pipeline.infra.file_lock import hold_directory
 from training_pipeline.infra.files import replace_file
 from training_pipeline.sheets.files.source import FileTrainingSheets, digest_of
 from training_pipeline.sheets.head import write_head
@@ -21,7 +21,7 @@ def approve(directory: Path, sheet_id: str, *, digest: str, actor: str) -> None:
     sheets = FileTrainingSheets([directory])
     if not directory.is_dir():
         raise NotFound(f"There is no training sheet '{sheet_id}' that was imported here.")
-    with hold(directory):
+    with hold_directory(directory):
         files = sheets.files(sheet_id)
         if files.head.status in TRAINABLE_SHEETS:
             return

@@ -7,13 +7,14 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from training_pipeline.domain.errors import Conflict
+from training_pipeline.domain.errors import Conflict, PipelineError
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.infra.file_lock import hold
+from training_pipeline.infra.file_lock import hold_directory
 from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.uploads.found import Found
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.process import Failure, answer_of, died, error_of
+from training_pipeline.uploads.staging import no_upload
 
 _PROGRAM: Final = "training_pipeline.uploads.read"
 
@@ -43,12 +44,22 @@ class Outcome(BaseModel):
 def carry_out(task: Task) -> Found | None:
     """Have a process of its own do the task: what it found, or null for a training sheet that was made.
 
-    Raises what the importer raises, with fields of a request instead of options; and `UploadNotRead` where the process
-    died, took too long or had too little memory. Then nothing is left of it.
+    Raises what the importer raises, with fields of a request instead of options; `UploadNotRead` where the process
+    died, took too long or had too little memory; and `NotFound` where the upload was deleted, before or meanwhile. Then
+    nothing is left of it.
     """
     folder = task.request.file.parent
-    with hold(folder):  # one at a time reads an upload
-        answer = answer_of(_PROGRAM, task, folder, limits=task.limits)
+    try:
+        with hold_directory(folder):  # one at a time reads an upload
+            answer = answer_of(_PROGRAM, task, folder, limits=task.limits)
+        return _outcome(answer, task)
+    except PipelineError:
+        if not folder.is_dir():
+            raise no_upload(folder.name) from None
+        raise
+
+
+def _outcome(answer: bytes, task: Task) -> Found | None:
     try:
         outcome = Outcome.model_validate_json(answer)
     except ValidationError:

@@ -112,11 +112,11 @@ class Uploads:
     @contextmanager
     def receive(self, owner: str, name: str) -> Iterator[Receiving]:
         """A new upload to write; nothing of it stays if the block raises, as it does for a dropped connection."""
-        self.sweep()
-        used = sum(_size(folder) for folder in self._folders() if _owner(folder) == owner)
         upload_id = f"up-{secrets.token_hex(16)}"
         folder = self._directory / upload_id
         try:
+            self.sweep()
+            used = sum(_size(other) for other in self._folders() if _owner(other) == owner)
             folder.mkdir(parents=True, mode=0o700)
             self._directory.chmod(0o700)
             replace_file(folder / _RECORD, json.dumps({"owner": owner}).encode())
@@ -135,11 +135,11 @@ class Uploads:
         folder = self._directory / upload_id
         if re.fullmatch(ID, upload_id) and _owner(folder) == owner and not self._is_old(folder):
             files = [
-                path for path in folder.iterdir() if path.is_file() and path.name != _RECORD and path.name[0] != "."
+                path for path in _inside(folder) if path.is_file() and path.name != _RECORD and path.name[0] != "."
             ]
             if len(files) == 1:
                 return Upload(upload_id, owner, files[0], _origin(folder))
-        raise NotFound(f"There is no upload '{upload_id}' of yours.", hint="It is kept for an hour: upload it again.")
+        raise no_upload(upload_id)
 
     def delete(self, upload: Upload) -> None:
         """Delete an upload with all that was made on the way. Idempotent."""
@@ -154,17 +154,19 @@ class Uploads:
     def _is_old(self, folder: Path) -> bool:
         try:
             return time.time() - (folder / _RECORD).stat().st_mtime > self.limits.kept_seconds
-        except FileNotFoundError:  # it is being made, or deleted
+        except OSError:  # it is being made, or deleted
             try:
                 return time.time() - folder.stat().st_mtime > self.limits.kept_seconds
-            except FileNotFoundError:
+            except OSError:
                 return False
 
     def _folders(self) -> list[Path]:
-        try:
-            return [path for path in self._directory.iterdir() if re.fullmatch(ID, path.name)]
-        except FileNotFoundError:
-            return []
+        return [path for path in _inside(self._directory) if re.fullmatch(ID, path.name) and path.is_dir()]
+
+
+def no_upload(upload_id: str) -> NotFound:
+    """The error for an upload that is not there, or not the caller's. Pure."""
+    return NotFound(f"There is no upload '{upload_id}' of yours.", hint="It is kept for an hour: upload it again.")
 
 
 def safe_name(name: str) -> str:
@@ -197,11 +199,19 @@ def _record(folder: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+def _inside(folder: Path) -> list[Path]:
+    """What is in a folder; nothing where it is gone."""
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def _size(folder: Path) -> int:
     total = 0
     for path in folder.rglob("*"):
         try:
             total += path.stat().st_size
-        except FileNotFoundError:
+        except OSError:
             continue
     return total

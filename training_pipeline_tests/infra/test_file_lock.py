@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.domain.errors import Conflict
+from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.infra import file_lock
 from training_pipeline.testing.polling import until
 
@@ -80,3 +81,45 @@ def test_a_child_that_is_given_the_lock_holds_it_until_it_dies(tmp_path: Path) -
             pass
         until(lambda: not file_lock.is_held(path), what="the release by a zombie")
         stranger.kill()
+
+
+def test_a_directory_is_held_where_it_is_and_never_made(tmp_path: Path) -> None:
+    directory = tmp_path / "sheets"
+    for is_file in (False, True):
+        if is_file:
+            directory.touch()
+        with pytest.raises(NotFound, match="'sheets'"), file_lock.hold_directory(directory):
+            raise AssertionError
+        assert not directory.is_dir()
+    directory.unlink()
+    directory.mkdir()
+    with file_lock.hold_directory(directory):
+        assert file_lock.is_held(directory)
+        with pytest.raises(Conflict), file_lock.hold_directory(directory, wait=False):
+            raise AssertionError
+    assert not file_lock.is_held(directory)
+
+
+@pytest.mark.parametrize("is_made_anew", [False, True])
+def test_who_waits_for_a_directory_holds_the_one_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_made_anew: bool
+) -> None:
+    directory = tmp_path / "sheets"
+    directory.mkdir()
+    flock = fcntl.flock
+
+    def removed_meanwhile(descriptor: int, how: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        directory.rename(tmp_path / "old")
+        if is_made_anew:
+            directory.mkdir()
+        flock(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", removed_meanwhile)
+    if is_made_anew:
+        with file_lock.hold_directory(directory):
+            assert file_lock.is_held(directory)
+    else:
+        with pytest.raises(NotFound), file_lock.hold_directory(directory):
+            raise AssertionError
+    assert directory.exists() is is_made_anew

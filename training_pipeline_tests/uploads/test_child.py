@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -78,3 +79,17 @@ def test_an_error_is_told_without_what_it_may_hold() -> None:
     told = failure_of(InvalidRequest("No.", problems=[FieldProblem("--allow", "c", "m")]))
     assert (told.kind, told.problems) == ("InvalidRequest", (("/allow", "c", "m"),))
     assert failure_of(NotFound("x")).kind == SheetUnreadable.__name__
+
+
+@pytest.mark.parametrize("is_gone", ["before its turn", "while it is read"])
+def test_an_upload_that_was_deleted_is_not_found_and_not_made_again(
+    program: Path, tmp_path: Path, is_gone: str
+) -> None:
+    asked = task(tmp_path)
+    folder = asked.request.file.parent
+    stand_in(program, f"import shutil; shutil.rmtree({str(folder)!r})")
+    if is_gone == "before its turn":
+        shutil.rmtree(folder)
+    with pytest.raises(NotFound, match="no upload 'up'"):
+        carry_out(asked)
+    assert not folder.exists()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.staging import TooManyUploads, Upload, Uploads, UploadTooLarge, safe_name
 
@@ -95,3 +95,36 @@ def test_whatever_a_file_is_called_it_stays_in_its_folder(name: str) -> None:
 )
 def test_names(name: str, safe: str) -> None:
     assert safe_name(name) == safe
+
+
+@pytest.mark.parametrize("upload_id", ["up-" + "0" * 32, "up-" + "f" * 32])
+def test_what_is_no_upload_stops_none(tmp_path: Path, upload_id: str) -> None:
+    (tmp_path / upload_id).write_text("")  # as earlier versions left one where an upload was deleted meanwhile
+    uploads = Uploads(tmp_path, UploadLimits())
+    put(uploads)
+    uploads.sweep()
+    with pytest.raises(NotFound):
+        uploads.get(upload_id, "ada")
+
+
+def test_an_upload_that_is_deleted_while_it_is_looked_for_is_not_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = Uploads(tmp_path, UploadLimits())
+    upload = put(uploads)
+    is_old = uploads._is_old
+
+    def deleted(folder: Path) -> bool:
+        uploads.delete(upload)
+        return is_old(folder)
+
+    monkeypatch.setattr(uploads, "_is_old", deleted)
+    with pytest.raises(NotFound):
+        uploads.get(upload.id, "ada")
+    assert not is_old(upload.folder)
+
+
+def test_uploads_that_cannot_be_looked_through_are_an_outage(tmp_path: Path) -> None:
+    (tmp_path / "uploads").symlink_to("uploads")
+    with pytest.raises(Unavailable, match="cannot be written"):
+        put(Uploads(tmp_path / "uploads", UploadLimits()))

@@ -15,7 +15,7 @@ from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidReque
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.examples.chat_format import Problem, Severity
 from training_pipeline.domain.training_sheet import Reference
-from training_pipeline.infra.file_lock import hold
+from training_pipeline.infra.file_lock import hold_directory
 from training_pipeline.infra.files import is_file, sha256, sync
 from training_pipeline.sheets.files.replacing import left_over, put_in_place, writing
 from training_pipeline.sheets.files.source import SUFFIXES as SHEET_SUFFIXES
@@ -70,7 +70,7 @@ def import_sheet(
     conversion = examine(request, guard)
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with hold(directory):
+        with hold_directory(directory):
             return _imported(request, directory, conversion, overwrite=overwrite, keep=keep)
     except OSError as error:
         raise _not_written(directory, error.strerror or str(error)) from error

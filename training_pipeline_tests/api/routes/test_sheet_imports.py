@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -160,6 +161,23 @@ def test_what_nobody_made_a_sheet_of_is_swept_when_the_service_starts(settings: 
     os.utime(receiving.upload.folder / "upload.json", (before, before))
     with TestClient(create_app(settings, services)):
         until(lambda: not staged(settings), seconds=120, what="the sweep")
+
+
+def test_a_sweep_that_fails_is_logged_and_done_again(
+    settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    swept = threading.Event()
+
+    def sweep() -> None:
+        if "not deleted" in caplog.text:
+            swept.set()
+        else:
+            raise ValueError("unforeseen")
+
+    monkeypatch.setattr(services.imports.uploads, "sweep", sweep)
+    monkeypatch.setattr("training_pipeline.api.app.SWEEP_SECONDS", 0.0)
+    with TestClient(create_app(settings, services)):
+        assert swept.wait(60)
 
 
 def test_a_url_is_fetched_only_where_the_settings_allow_it(client: TestClient, settings: Settings) -> None:
