@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Final
 
 from pydantic import SecretStr
+from pydantic_core import to_jsonable_python
 
 from training_pipeline.app.ownership import require_own
 from training_pipeline.infra.database import open_database
@@ -57,11 +59,14 @@ def exported(settings: Settings) -> dict[str, str]:
         name: getattr(settings, name) for name in type(settings).model_fields if name in settings.model_fields_set
     }
     stated["state_dir"] = settings.state_dir
-    return {
-        PREFIX + name.upper(): value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        for name, value in stated.items()
-        if value is not None
-    }
+    return {PREFIX + name.upper(): _written(value) for name, value in stated.items() if value is not None}
+
+
+def _written(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    plain = to_jsonable_python(value)
+    return json.dumps(plain) if isinstance(plain, dict | list) else str(value)
 
 
 def link(target: Path, path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -41,6 +42,29 @@ def test_every_setting_that_was_made_is_handed_on(tmp_path: Path) -> None:
         "TRAINING_PIPELINE_MIN_PAIRS": "7",
         "TRAINING_PIPELINE_MLFLOW_TRACKING_URI": "https://user:s3cr3t@host",
     }
+
+
+#: A value for every setting that is written as JSON.
+AS_JSON: dict[str, Any] = {
+    "uc_sheet_columns": {"name": "title"},
+    "uc_pair_columns": {"pair_id": "nr", "messages": 'it\'s "the" chat'},
+    "proxy_roles": {"data-stewards": "steward", "ml": "operator"},
+    "judges": {"strict": {"url": "https://judge.example/v1", "model": "large", "at_once": 2}},
+    "on_taint_by_model": {"triage": "demote"},
+    "databricks_access_control_list": [{"group_name": "ml", "permission_level": "CAN_VIEW"}],
+}
+
+
+def test_settings_that_are_json_are_handed_on_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert AS_JSON.keys() == {
+        name
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.get_default(call_default_factory=True, validated_data={}), dict | list)
+    }
+    made = Settings(state_dir=tmp_path, **AS_JSON)
+    for name, value in exported(made).items():
+        monkeypatch.setenv(name, value)
+    assert Settings().model_dump() == made.model_dump()
 
 
 def test_a_link_is_renewed_and_a_file_of_the_users_own_stays(tmp_path: Path) -> None:
