@@ -40,7 +40,7 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
         TooManyFollowers        too_many_streams          503   api.events.live
         TooManyCreates          too_many_creates          503   api.turns
         BackendSilent           backend_unavailable       503   training_jobs.polling.poll_once
-        TooManyUploads          too_many_uploads          503   uploads.staging
+        TooManyUploads          too_many_uploads          503   uploads.turns
       Refused                   refused                         client.errors
       NotTheService             not_the_service                 client.errors
       UploadNotRead             upload_not_read           422   uploads.process

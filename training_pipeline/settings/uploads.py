@@ -35,7 +35,12 @@ class UploadSettings(BaseModel):
     upload_seconds: float = Field(
         300.0, gt=0, description="Seconds for an upload to arrive, and again for a process to read it."
     )
-    uploads_at_once: int = Field(4, ge=1, description="Number of uploads that are received or read at the same time.")
+    uploads_at_once: int = Field(
+        4,
+        ge=1,
+        description="Number of uploads that are received or read at the same time, of which one person has at most all "
+        "but one.",
+    )
     import_from: str | None = Field(
         None,
         description="Prefixes of buckets that may be imported from with this machine's own credentials, separated by "

@@ -36,7 +36,7 @@ class SheetImports:
 
         Writes no training sheet; raises what `carry_out` does.
         """
-        with self.uploads.turn(waits=True):
+        with self.uploads.turn(upload.owner, waits=True):
             found = carry_out(self._task(upload, request, replace=replace))
         if found is None:
             raise AssertionError("a look finds something")
@@ -60,7 +60,7 @@ class SheetImports:
         if upload.origin is not None:
             metadata |= upload.origin.metadata()
         stated = request.model_copy(update={"sheet_status": status, "metadata": metadata})
-        with self.uploads.turn(waits=True):
+        with self.uploads.turn(upload.owner, waits=True):
             carry_out(self._task(upload, stated, replace=replace, creates=True))
         self.uploads.delete(upload)
 

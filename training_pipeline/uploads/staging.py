@@ -6,10 +6,9 @@ import json
 import re
 import secrets
 import shutil
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -18,6 +17,7 @@ from training_pipeline.domain.errors import NotFound, PipelineError, Unavailable
 from training_pipeline.infra.files import new_private_file, replace_file
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.remote.origin import Origin
+from training_pipeline.uploads.turns import UploadTurns
 
 ID: Final = r"^up-[0-9a-f]{32}$"
 _UNWANTED: Final = re.compile(r"[^\w.() +-]")
@@ -29,12 +29,6 @@ class UploadTooLarge(PipelineError):
     """A file is larger than one upload, or with the caller's others than all of them, may be."""
 
     code = "upload_too_large"
-
-
-class TooManyUploads(Unavailable):
-    """As many uploads as may be at once are being received or read."""
-
-    code = "too_many_uploads"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +89,11 @@ class Uploads:
     def __init__(self, directory: Path, limits: UploadLimits) -> None:
         self.limits = limits
         self._directory = directory
-        self._turns = threading.BoundedSemaphore(limits.at_once)
+        self._turns = UploadTurns(limits.at_once, patience=limits.seconds)
 
-    @contextmanager
-    def turn(self, *, waits: bool = False) -> Iterator[None]:
+    def turn(self, owner: str, *, waits: bool = False) -> AbstractContextManager[None]:
         """While one upload is received or read; raises `TooManyUploads` where too many are, after a wait if `waits`."""
-        if not self._turns.acquire(blocking=waits, timeout=self.limits.seconds if waits else None):
-            raise TooManyUploads(
-                f"{self.limits.at_once} files are being uploaded or read at this moment.", hint="Try again in a minute."
-            )
-        try:
-            yield
-        finally:
-            self._turns.release()
+        return self._turns.of(owner, waits=waits)
 
     @contextmanager
     def receive(self, owner: str, name: str) -> Iterator[Receiving]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.uploads.limits import UploadLimits
-from training_pipeline.uploads.staging import TooManyUploads, Upload, Uploads, UploadTooLarge, safe_name
+from training_pipeline.uploads.staging import Upload, Uploads, UploadTooLarge, safe_name
 
 
 def put(uploads: Uploads, content: bytes = b"a,b\n", *, owner: str = "ada", name: str = "a.csv") -> Upload:
@@ -62,16 +62,6 @@ def test_an_hour_later_it_is_gone(tmp_path: Path) -> None:
     uploads.sweep()
     assert not old.folder.exists()
     assert uploads.get(new.id, "ada") == new
-
-
-def test_so_many_at_once_and_no_more(tmp_path: Path) -> None:
-    uploads = Uploads(tmp_path, UploadLimits(at_once=2, seconds=0.01))
-    with uploads.turn(), uploads.turn():
-        for waits in (False, True):
-            with pytest.raises(TooManyUploads), uploads.turn(waits=waits):
-                raise AssertionError
-    with uploads.turn():
-        pass
 
 
 @given(st.text(max_size=300))

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
+from training_pipeline.auth.tokens import ApiTokens
+from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
 from training_pipeline.testing.ui.browsers import Serving, environment_of
+from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 @pytest.fixture
@@ -73,6 +80,33 @@ def test_pages_beside_the_api(server: Serving) -> None:
     assert (status, headers["content-type"]) == (404, "application/problem+json")
     assert get(server, "/openapi.json")[0] == get(server, "/healthz")[0] == 200
     assert not Path(".nicegui").exists()
+
+
+def test_who_may_not_import_takes_no_turn_of_those_who_may(settings: Settings, store: JobStore, tmp_path: Path) -> None:
+    assert settings.database_url is not None
+    known = {
+        "TRAINING_PIPELINE_STATE_DIR": str(settings.state_dir),
+        "TRAINING_PIPELINE_DATABASE_URL": settings.database_url.get_secret_value(),
+        "TRAINING_PIPELINE_AUTH": "token",
+    }
+    _, token = ApiTokens(store).create("eve", Role.VIEWER, timedelta(days=1), created_by="root")
+    server = Serving(environment_of(known), tmp_path / "serve.log")
+    server.start()
+    try:
+        with httpx.Client(base_url=server.base, trust_env=False, timeout=30) as client:
+            assert client.post("/session", headers={"Authorization": f"Bearer {token}"}).status_code == 204
+            # Nothing of the body comes: whoever waited for it would hold a turn for minutes.
+            request = client.build_request("POST", "/train/uploads")
+            cookie = request.headers["Cookie"]
+        address = urllib.parse.urlsplit(server.base)
+        with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=60) as slow:
+            head = f"POST /train/uploads HTTP/1.1\r\nHost: {address.netloc}\r\nCookie: {cookie}\r\n"
+            head += f"Origin: {server.base}\r\nContent-Length: 9000\r\n"
+            head += "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+            slow.sendall(head.encode())
+            assert slow.recv(1000).startswith(b"HTTP/1.1 403 ")
+    finally:
+        server.stop()
 
 
 def test_no_other_command_pays_for_the_pages() -> None:

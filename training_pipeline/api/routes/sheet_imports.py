@@ -69,7 +69,7 @@ async def create_training_sheet(
 ) -> Response:
     """Make a training sheet of a file, uploaded or in a bucket. It is in review until a steward approves it."""
     uploads = services.imports.uploads
-    with uploads.turn():
+    with uploads.turn(client.caller.name):
         body = await read_body(request, client, seconds=uploads.limits.seconds)
     new, keeps = body.upload, False
     try:

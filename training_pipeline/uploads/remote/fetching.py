@@ -62,7 +62,7 @@ class Fetching:
         location = parsed(url)
         if not may_be_read(location, self._prefixes):
             raise not_allowed(location)
-        with self._uploads.turn():
+        with self._uploads.turn(owner):
             return self._fetched(owner, location, self._prefixes, version)
 
     def fetch_here(self, owner: str, url: str, *, version: str | None = None) -> Upload:

@@ -14,6 +14,8 @@ from starlette.responses import JSONResponse
 
 from training_pipeline.api import problems
 from training_pipeline.api.multipart import read_body, refused
+from training_pipeline.client.roles import least_role
+from training_pipeline.domain.access import require_role
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.schemas.sheet_import import ImportDryRun
@@ -60,12 +62,13 @@ def register(site: Site) -> None:
             ImportPage(client)
 
     @pages.post("/uploads")
-    async def uploads(request: Request) -> Response:
+    async def receive(request: Request) -> Response:
         try:
             local = site.client(request).local
-            imports = site.services.imports
-            with imports.uploads.turn():
-                body = await read_body(request, local, seconds=imports.uploads.limits.seconds)
+            require_role(local.caller, least_role(local.receive_upload))  # before a turn is taken
+            uploads = site.services.imports.uploads
+            with uploads.turn(local.caller.name):
+                body = await read_body(request, local, seconds=uploads.limits.seconds)
             if body.upload is None:
                 raise refused("/file", "missing", "is missing")
         except PipelineError as error:

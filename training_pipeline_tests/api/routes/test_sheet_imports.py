@@ -121,8 +121,8 @@ def test_limits_are_told(settings: Settings, services: Services) -> None:
         many = problem(client.post(SHEETS, files=parts(CSV)), 422, "sheet_unreadable")
         assert [one["code"] for one in many["errors"]] == ["too_many_rows"]
         with ExitStack() as turns:
-            for _ in range(small.uploads_at_once):
-                turns.enter_context(services.imports.uploads.turn())
+            for number in range(small.uploads_at_once):
+                turns.enter_context(services.imports.uploads.turn(f"person-{number}"))
             problem(client.post(SHEETS, files=parts(CSV)), 503, "too_many_uploads")
     assert staged(small) == []
 
