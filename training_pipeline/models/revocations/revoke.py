@@ -182,6 +182,16 @@ class Revocations:
         )
         return Recorded(revocation, self._taint(connection, revocation, datasets), known=False)
 
+    def complete(self, connection: Connection, revocation_id: str, datasets: Sequence[DatasetUse]) -> tuple[Taint, ...]:
+        """Taint the models that hold rows of a revocation on record and are not tainted by it; returns those taints.
+
+        In the caller's transaction, which has `lock`. `datasets` are those that hold such rows, with how many.
+        """
+        missed = self._store_taints(connection, revocation_id, found(connection, datasets))
+        if missed:
+            self._tell(connection, get(connection, revocation_id), missed, ())
+        return tuple(missed)
+
     def registering(
         self, connection: Connection, job: TrainingJob, record: LineageRecord, name: str, version: str | None
     ) -> None:
@@ -251,15 +261,20 @@ class Revocations:
         self, connection: Connection, revocation: Revocation, datasets: Sequence[DatasetUse]
     ) -> tuple[Taint, ...]:
         who = found(connection, datasets)
-        stored = _store(connection, [_taint(revocation.id, model, how) for model, how in _each(who)])
+        stored = self._store_taints(connection, revocation.id, who)
         for job_id in sorted(who.in_progress):
             said = f"Rows that this job trains on were revoked ({revocation.id}): its model will not be registered."
             record_event(
                 connection, job_id, EventType.INFO, said, revocation.actor, data={"revocation_id": revocation.id}
             )
-        propose(self._store.within(connection), stored, self._keys.within(connection))
         self._tell(connection, revocation, stored, who.in_progress)
         return tuple(stored)
+
+    def _store_taints(self, connection: Connection, revocation_id: str, who: Found) -> list[Taint]:
+        """Store the taints that are not there yet, with the proposals that follow from them; returns those."""
+        stored = _store(connection, [_taint(revocation_id, model, how) for model, how in _each(who)])
+        propose(self._store.within(connection), stored, self._keys.within(connection))
+        return stored
 
 
 def _require_reach(connection: Connection, asked: Revoked) -> None:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -21,14 +20,15 @@ import pyarrow as pa
 from sqlalchemy import Connection, text
 
 from training_pipeline.domain.errors import PipelineError, SheetChanged
-from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef, UnreadableRef, parsed, required
-from training_pipeline.domain.revocations import SEEN, Learned, RevocationSource
+from training_pipeline.domain.revocations import Learned
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.uses import DatasetUse
 from training_pipeline.models.revocations.affected import ON_RECORD
 from training_pipeline.models.revocations.changes import changed, counted
-from training_pipeline.models.revocations.revoke import Revocations, Row, lock
+from training_pipeline.models.revocations.known_rows import by_record
+from training_pipeline.models.revocations.revoke import Revocations, lock
 from training_pipeline.models.uses.learners import jobs_of
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs import backoff
@@ -52,9 +52,8 @@ _LOOKED: Final = text(
     " SET version = :version, looked_at = clock_timestamp()"
     " WHERE watched_sheets.version IS NOT DISTINCT FROM :before RETURNING 1"
 )
-_KNOWN: Final = text(
-    "SELECT pair_id, row_hash, validation_only, hash_key FROM revoked_rows WHERE training_sheet_id = :sheet"
-)
+#: Raised where a look finds more than before: every sheet is then judged once more.
+_FORM: Final = 2
 _log = logging.getLogger(__name__)
 
 
@@ -64,7 +63,8 @@ class Watched:
 
     sheet_id: str
     version: str | None
-    datasets: tuple[DatasetRef | UnreadableRef | None, ...]
+    #: By their digests.
+    datasets: Mapping[str, DatasetRef | UnreadableRef | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,9 @@ class SheetWatch:
         recorded: list[str] = []
         blind: list[tuple[str, str]] = []
         looked = 0
-        for sheet in self._due(sheet_id):
+        with self._store.begin() as connection:
+            due = _due(connection, sheet_id, seconds=self._seconds)
+        for sheet in due:
             if time.monotonic() > deadline:
                 break
             try:
@@ -128,7 +130,7 @@ class SheetWatch:
         return Looked(looked, tuple(recorded), tuple(blind))
 
     def _look(self, sheet: Watched) -> list[str]:
-        datasets = [required(one, "dataset") for one in sheet.datasets]
+        datasets = [required(one, "dataset") for one in sheet.datasets.values()]
         with self._source.open(sheet.sheet_id) as opened:
             named = {one.hash_key for one in datasets if one.hash_key is not None}
             unread = sorted(one for one in named if self._keys.read(one) is None)
@@ -149,18 +151,26 @@ class SheetWatch:
         version: str,
         found: pa.Table,
     ) -> list[str]:
+        now = _due(connection, sheet.sheet_id, seconds=0)
+        if [one.datasets.keys() for one in now] != [sheet.datasets.keys()]:
+            # A model was registered during the look: whether its dataset holds the rows was not asked. Noted nowhere,
+            # the sheet is looked at again.
+            return []
         if (
             connection.execute(_LOOKED, {"sheet": sheet.sheet_id, "version": version, "before": sheet.version}).first()
             is None
         ):
             return []  # somebody else looked meanwhile
-        rows = _new(connection, sheet.sheet_id, found, self._keys.within(connection))
-        counts = counted(datasets, _table(rows)) if rows else {}
+        rows = by_record(connection, sheet.sheet_id, found, self._keys.within(connection))
+        counts = counted(datasets, rows.table()) if found.num_rows else {}
         recorded = []
-        for source, of_source in rows.items():
+        for source, of_source in rows.new.items():
             uses = _uses(connection, sheet.sheet_id, source, counts)
             made = self._revocations.seen(connection, sheet.sheet_id, version, source, of_source, uses)
             recorded.append(made.revocation.id)
+        for revocation_id in rows.known:
+            uses = _uses(connection, sheet.sheet_id, revocation_id, counts)
+            self._revocations.complete(connection, revocation_id, uses)
         return recorded
 
     def _note(self, sheet: Watched) -> None:
@@ -168,64 +178,30 @@ class SheetWatch:
         with self._store.begin() as connection:
             connection.execute(_LOOKED, {"sheet": sheet.sheet_id, "version": sheet.version, "before": sheet.version})
 
-    def _due(self, sheet_id: str | None) -> list[Watched]:
-        with self._store.begin() as connection:
-            rows = connection.execute(_DUE, {"seconds": self._seconds, "sheet": sheet_id}).tuples().all()
-        due = []
-        for (sheet, version), of_sheet in groupby(rows, lambda row: (row[0], row[1])):
-            stored = {digest: parsed(DatasetRef, json.loads(dataset)) for *_, digest, dataset in of_sheet}
-            due.append(Watched(sheet, version, tuple(stored.values())))
-        return due
+
+def _due(connection: Connection, sheet_id: str | None, *, seconds: float) -> list[Watched]:
+    """The sheets of models on record (or just this one) that were not looked at for so long."""
+    rows = connection.execute(_DUE, {"seconds": seconds, "sheet": sheet_id}).tuples().all()
+    due = []
+    for (sheet, version), of_sheet in groupby(rows, lambda row: (row[0], row[1])):
+        stored = {digest: parsed(DatasetRef, json.loads(dataset)) for *_, digest, dataset in of_sheet}
+        due.append(Watched(sheet, version, stored))
+    return due
 
 
 def _version(digest: str, policy: GatePolicy, datasets: Sequence[DatasetRef], unread: Sequence[str]) -> str:
     """What was compared: the sheet, the policy and the datasets. Pure."""
-    said = [digest, policy.model_dump(mode="json"), sorted(one.digest for one in datasets)]
+    said = [_FORM, digest, policy.model_dump(mode="json"), sorted(one.digest for one in datasets)]
     # A look without a key does not see everything: once it can be read, the sheet is looked at again.
     said += [list(unread)] if unread else []
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def _new(connection: Connection, sheet_id: str, found: pa.Table, keys: HashKeys) -> dict[RevocationSource, list[Row]]:
-    """The rows that are not on record, by what happened to them."""
-    if not found.num_rows:
-        return {}
-    key = keys.of_sheet(sheet_id)
-    known = {
-        (pair_id, one, only)
-        for pair_id, row_hash, only, hash_key in connection.execute(_KNOWN, {"sheet": sheet_id}).tuples()
-        for one in _forms(row_hash, hash_key, key)
-    }
-    rows: dict[RevocationSource, list[Row]] = defaultdict(list)
-    for one in found.to_pylist():
-        row: Row = (one["pair_id"], one["row_hash"], one["validation_only"], one["hash_key"])
-        # The same row is known by its hash under the sheet's key and without it.
-        forms = _forms(row[1], row[3], key)
-        if not any((row[0], form, only) in known for form in forms for only in {row[2], False}):
-            rows[one["source"]].append(row)
-    return {source: rows[source] for source in SEEN if source in rows}
-
-
-def _forms(row_hash: str, hash_key: str | None, key: HashKey | None) -> list[str]:
-    return [row_hash, *([key.of(row_hash)] if hash_key is None and key is not None else [])]
-
-
-def _table(rows: Mapping[RevocationSource, Sequence[Row]]) -> pa.Table:
-    names = ("pair_id", "row_hash", "validation_only", "hash_key")
-    return pa.Table.from_pylist(
-        [
-            {**dict(zip(names, row, strict=True)), "source": source}
-            for source, of_source in rows.items()
-            for row in of_source
-        ]
-    )
-
-
 def _uses(
-    connection: Connection, sheet_id: str, source: str, counts: Mapping[tuple[str, str], Learned]
+    connection: Connection, sheet_id: str, label: str, counts: Mapping[tuple[str, str], Learned]
 ) -> list[DatasetUse]:
-    """The datasets that hold rows of this source, with their jobs."""
-    learned = {digest: rows for (what, digest), rows in counts.items() if what == source}
+    """The datasets that hold rows of this source or revocation, with their jobs."""
+    learned = {digest: rows for (what, digest), rows in counts.items() if what == label}
     jobs = jobs_of(connection, [(sheet_id, digest) for digest in learned])
     return [
         DatasetUse(

@@ -29,6 +29,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.datasets.test_compare import rows
 from training_pipeline_tests.datasets.test_prepare import prepare
 from training_pipeline_tests.models.revocations.conftest import Told
+from training_pipeline_tests.models.revocations.test_revoke import register
 
 SHEET = "sheet-1"
 
@@ -238,7 +239,7 @@ def test_a_sheet_is_looked_at_when_it_is_due_and_not_judged_again(
 POINTS = (
     (watch, "changed"),
     (watch, "lock"),
-    (watch, "_new"),
+    (watch, "by_record"),
     (watch, "counted"),
     (watch, "_uses"),
     (revoke, "_insert"),
@@ -314,10 +315,67 @@ def test_two_that_look_at_the_same_moment_record_once(
     )
     assert stricter.look_due().recorded == (), "another policy is no change in the source"
     source.now(without("p-000001"))
-    (due,) = sheet_watch._due(SHEET)
+    with store.begin() as connection:
+        (due,) = watch._due(connection, SHEET, seconds=0)
     assert len(sheet_watch._look(due)) == 1
     assert sheet_watch._look(due) == []
     assert len(on_record(store)) == 1
+
+
+def test_a_model_that_is_registered_during_a_look_is_tainted_by_the_next_one(
+    sheet_watch: SheetWatch,
+    source: Source,
+    store: JobStore,
+    index: UseIndex,
+    dataset: DatasetRef,
+    revocations: Revocations,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Nothing is revoked yet when it registers, and its dataset was not among those that were looked at."""
+    first = job_with(store, index, SHEET, dataset, version="1")
+    other = prepare(open_sheet([pair(number) for number in range(40)]), tmp_path)
+    meanwhile: list[str] = []
+
+    def judged(*arguments: Any) -> pa.Table:
+        found = changes.changed(*arguments)
+        if not meanwhile:
+            job = job_with(store, index, SHEET, other)
+            register(revocations, store, job, "2")
+            meanwhile.append(job.id)
+        return found
+
+    monkeypatch.setattr(watch, "changed", judged)
+    source.now(without("p-000001", prohibited_uses=["training"]) + [pair(number) for number in range(30, 40)])
+    sheet_watch.look_due()
+    sheet_watch.look_due()
+    ((_, pairs, taints),) = on_record(store)
+    assert pairs == ("p-000001",)
+    assert sorted(job_id for job_id, *_ in taints) == sorted([first.id, *meanwhile])
+
+
+def test_a_holder_of_a_row_on_record_without_a_taint_is_tainted_in_the_same_revocation(
+    sheet_watch: SheetWatch,
+    source: Source,
+    store: JobStore,
+    index: UseIndex,
+    dataset: DatasetRef,
+    told: Told,
+    tmp_path: Path,
+) -> None:
+    first = job_with(store, index, SHEET, dataset, version="1")
+    source.now(without("p-000001", prohibited_uses=["training"]) + [pair(number) for number in range(30, 40)])
+    (revocation,) = sheet_watch.look_due(sheet_id=SHEET).recorded
+    other = prepare(open_sheet([pair(number) for number in range(40)]), tmp_path)
+    missed = job_with(store, index, SHEET, other, version="2")  # registered as if nothing had been revoked
+    child = job_with(store, index, "other", other, version="3", base_model=trained_from(missed.id))
+    told.clear()
+    assert sheet_watch.look_due(sheet_id=SHEET).recorded == (), "nothing new was revoked"
+    ((_, _, taints),) = on_record(store)
+    assert sorted(taints) == sorted([(first.id, 1, 0), (missed.id, 1, 0), (child.id, 0, 0)])
+    assert told == [(revocation, tuple(sorted([missed.id, child.id])), ())]
+    assert sheet_watch.look_due(sheet_id=SHEET).recorded == ()
+    assert len(told) == 1, "nothing is tainted twice"
 
 
 def test_a_lost_manifest_is_no_silent_no(
