@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise, takewhile
 from typing import Any, Final, Literal
@@ -116,12 +117,18 @@ def hash_of(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def broken(decisions: Sequence[Decision], witnessed: Mapping[int, str], *, head: str | None = None) -> list[str]:
+def broken(
+    decisions: Sequence[Decision], witnessed: Collection[tuple[int, str]], *, head: str | None = None
+) -> list[str]:
     """What is wrong with the chain, in words; nothing where every decision ever made is there, unchanged. Pure.
 
-    `decisions` are by number. `witnessed` are the hashes in the events of jobs, by number: they show what was removed
-    at the end. `head` is a hash that somebody noted earlier: it must still be in the chain.
+    `decisions` are by number. `witnessed` are the numbers and hashes in the events of jobs, one for each decision ever
+    made: they show what was removed at the end, also where another took its number. `head` is a hash that somebody
+    noted earlier: it must still be in the chain.
     """
+    events: dict[int, set[str]] = defaultdict(set)
+    for number, hashed in witnessed:
+        events[number].add(hashed)
     found = []
     previous, expected = GENESIS, 1
     for one in decisions:
@@ -133,13 +140,15 @@ def broken(decisions: Sequence[Decision], witnessed: Mapping[int, str], *, head:
             found.append(f"decision {one.number} does not follow on decision {one.number - 1} as it is now")
         if hash_of(one.model_dump(mode="json")) != one.hash:
             found.append(f"decision {one.number} was changed: its hash is of other content")
-        if witnessed.get(one.number, one.hash) != one.hash:
+        told = events.pop(one.number, set())
+        if not told:
+            found.append(f"decision {one.number} was put in: no event records it")
+        elif one.hash not in told:
             found.append(f"decision {one.number} was replaced: the event of its job names another hash")
+        elif told != {one.hash}:
+            found.append(f"another decision {one.number} was removed: an event records it")
         previous, expected = one.hash, one.number + 1
-    numbers = {one.number for one in decisions}
-    found += [
-        f"decision {number} was removed: an event records it" for number in sorted(witnessed) if number not in numbers
-    ]
+    found += [f"decision {number} was removed: an event records it" for number in sorted(events)]
     if head is not None and head not in {one.hash for one in decisions}:
         found.append(f"no decision has the hash {head} that was noted earlier")
     return found

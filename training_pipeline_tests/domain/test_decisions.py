@@ -30,15 +30,14 @@ def chain(count: int) -> list[Decision]:
     return made
 
 
-def told(decisions: list[Decision]) -> dict[int, str]:
-    return {one.number: one.hash for one in decisions}
+def told(decisions: list[Decision]) -> set[tuple[int, str]]:
+    return {(one.number, one.hash) for one in decisions}
 
 
 def test_an_untouched_chain_is_whole() -> None:
     for count in range(4):
         every = chain(count)
-        assert broken(every, told(every)) == []
-        assert broken(every, {}, head=every[-1].hash if every else None) == [], "those of before had no events"
+        assert broken(every, told(every), head=every[-1].hash if every else None) == []
 
 
 EDITS = st.sampled_from(
@@ -74,8 +73,8 @@ def test_any_removal_shows_at_the_end_too(count: int, data: st.DataObject) -> No
     gone = data.draw(st.sets(st.sampled_from(range(count)), min_size=1))
     left = [one for place, one in enumerate(every) if place not in gone]
     assert broken(left, told(every))
-    # Without events, a hash that was noted shows it as well.
-    assert broken(left, {}, head=every[max(gone)].hash)
+    # Without its event, a hash that was noted shows it as well.
+    assert broken(left, told(left), head=every[max(gone)].hash)
 
 
 def test_a_chain_that_was_made_anew_shows_by_events_and_by_a_noted_hash() -> None:
@@ -84,8 +83,26 @@ def test_a_chain_that_was_made_anew_shows_by_events_and_by_a_noted_hash() -> Non
     fields = every[2].model_copy(update={"reason": "another"}).model_dump(mode="json")
     other.append(Decision.model_validate({**fields, "hash": hash_of(fields)}))
     assert broken(other, told(every)) == ["decision 3 was replaced: the event of its job names another hash"]
-    assert broken(other, {}, head=every[2].hash) == [f"no decision has the hash {every[2].hash} that was noted earlier"]
-    assert broken(other, {}) == [], "nothing else knows of it"
+    noted = broken(other, told(other), head=every[2].hash)
+    assert noted == [f"no decision has the hash {every[2].hash} that was noted earlier"]
+    assert broken(other, told(other)) == [], "nothing else knows of it"
+
+
+def test_a_decision_that_took_the_number_of_one_that_was_removed_shows() -> None:
+    """Its own event is there, too: of the events for its number one names another hash."""
+    every = chain(3)
+    fields = every[1].model_copy(update={"reason": "another"}).model_dump(mode="json")
+    other = [every[0], Decision.model_validate({**fields, "hash": hash_of(fields)})]
+    found = broken(other, told(every) | told(other))
+    assert found == [
+        "another decision 2 was removed: an event records it",
+        "decision 3 was removed: an event records it",
+    ]
+
+
+def test_a_decision_that_no_event_records_shows() -> None:
+    every = chain(2)
+    assert broken(every, told(every[:1])) == ["decision 2 was put in: no event records it"]
 
 
 def test_what_is_wrong_with_a_decision_is_said_at_once() -> None:

@@ -37,6 +37,11 @@ _WITNESSED: Final = text(
     "SELECT CAST(data ->> 'decision_number' AS integer), data ->> 'decision_hash' FROM training_job_events"
     " WHERE data ? 'decision_hash' AND type = 'info'"
 )
+#: Only versions that are tainted were decided about: their events are few among all.
+_HIGHEST: Final = text(
+    "SELECT max(CAST(data ->> 'decision_number' AS integer)) FROM training_job_events"
+    " WHERE data ? 'decision_hash' AND type = 'info' AND job_id IN (SELECT job_id FROM taints)"
+)
 
 
 def proposed(approval: timedelta) -> str:
@@ -86,8 +91,10 @@ class Decisions:
             last = connection.execute(
                 select(decisions.c.number, decisions.c.hash).order_by(decisions.c.number.desc()).limit(1)
             ).first()
+            # The number of a decision that was removed is not taken again.
+            highest = max(0 if last is None else last.number, connection.execute(_HIGHEST).scalar_one() or 0)
             fields: dict[str, Any] = {
-                "number": 1 if last is None else last.number + 1,
+                "number": highest + 1,
                 "model_name": name,
                 "model_version": version,
                 "job_id": job_id,
@@ -157,8 +164,7 @@ class Decisions:
             rows = connection.execute(select(decisions).order_by(decisions.c.number)).mappings()
             every = [Decision.model_validate(dict(row)) for row in rows]
             told = connection.execute(_WITNESSED).tuples().all()
-            witnessed = {int(number): str(hashed) for number, hashed in told}
-        return every, broken(every, witnessed, head=head)
+        return every, broken(every, {(int(number), str(hashed)) for number, hashed in told}, head=head)
 
 
 def held(connection: Connection, job_ids: Collection[str], *, approval: timedelta | None) -> dict[str, InForce]:

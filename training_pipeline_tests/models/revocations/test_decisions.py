@@ -137,3 +137,20 @@ def test_decisions_are_appended_and_a_removed_or_changed_one_shows(
             transaction.rollback()
     assert decisions.verify(head=every[0].hash)[1] == []
     assert decisions.verify(head="f" * 64)[1] != []
+
+
+def test_the_number_of_a_removed_decision_is_not_taken_again(
+    store: JobStore, index: UseIndex, revocations: Revocations, tmp_path: Path
+) -> None:
+    decisions = Decisions(store)
+    dataset = dataset_of(tmp_path, "invoices", [row("p-1", "train")])
+    job_with(store, index, "invoices", dataset, version="3", model_name="triage")
+    revocations.revoke(Revoked(kind="item", value="item of p-1"), reason="r", actor="grace")
+    each: tuple[DecisionKind, ...] = ("withdraw", "accept_risk")
+    for decision in each:
+        decisions.decide("triage", "3", decision, reason="r", actor="grace")
+        with store.begin() as connection:
+            connection.execute(text("DELETE FROM decisions WHERE decision = 'withdraw'"))
+    every, problems = decisions.verify()
+    assert [one.number for one in every] == [2]
+    assert problems == ["decision 1 is missing", "decision 1 was removed: an event records it"]
