@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,7 +33,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Delete the text of every dataset that holds a revoked row. Exit code 3: other files hold it still.
+    """Delete the text of every dataset that holds a revoked row. Exit code 3: other files hold it, or may hold it.
 
     With `--destroy-keys` no text leads to a row of its training sheets any more; ids, decisions and digests stay.
     """
@@ -53,15 +55,24 @@ def erase(
         typer.echo(jsonlib.dumps(_dumped(plan, left, settings.databricks_volume), indent=2))
     elif left is not None:
         typer.echo(f"The text of {len(plan.texts):,} datasets was erased.")
-        for path in left.files:
-            typer.echo(f"It still stands in {path}")
-        if not left.files:
-            typer.echo(f"It was searched for under {', '.join(map(str, roots))}, and stands in no file.")
+        _say_left(plan, left, roots)
     if destroy_keys and (left is not None or not plan.texts or dry_run):
         destruction = KeyDestruction(store, keys, datasets=settings.datasets, snapshots=settings.snapshots)
         _destroy(destruction, revocation_id, dry_run=dry_run, yes=yes, json=json)
-    if left.files if left is not None else () if dry_run else plan.elsewhere:
+    if left is not None and (left.files or left.unreadable or plan.in_part):
         raise typer.Exit(3)
+
+
+def _say_left(plan: Plan, left: Found, roots: Sequence[Path]) -> None:
+    for path in left.files:
+        typer.echo(f"It still stands in {path}")
+    for path in left.unreadable:
+        typer.echo(f"It may still stand in {path}, which cannot be read.")
+    where = ", ".join(map(str, roots))
+    if plan.in_part:
+        typer.echo(f"It was searched for under {where} in part: whether it stands elsewhere is not known.")
+    elif not left.files and not left.unreadable:
+        typer.echo(f"It was searched for under {where}, and stands in no file.")
 
 
 def _destroy(destruction: KeyDestruction, revocation_id: str, *, dry_run: bool, yes: bool, json: bool) -> None:
@@ -107,7 +118,10 @@ def _say(plan: Plan, volume: str | None) -> None:
     if volume is not None and plan.texts:
         typer.echo(f"stays            volume {volume}: see `training-pipeline databricks clean`")
     if plan.in_part:
-        typer.echo("There is more text than is searched for: the list of other files may be incomplete.")
+        typer.echo(
+            "Not all of the text is searched for: there is too much of it, or a row says nothing long that is its own. "
+            "The list of other files may be incomplete."
+        )
 
 
 def _dumped(plan: Plan, left: Found | None, volume: str | None) -> dict[str, Any]:
@@ -125,7 +139,7 @@ def _dumped(plan: Plan, left: Found | None, volume: str | None) -> dict[str, Any
         ],
         "elsewhere": list(map(str, plan.elsewhere)),
         "hashed": [asdict(one) for one in plan.hashed],
-        "unreadable": list(map(str, plan.unreadable)),
+        "unreadable": list(map(str, dict.fromkeys((*plan.unreadable, *(left.unreadable if left else ()))))),
         "volume": volume,
         "search_in_part": plan.in_part,
         "erased": left is not None,

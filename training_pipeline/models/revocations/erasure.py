@@ -28,7 +28,7 @@ from training_pipeline.domain.revocations import Revocation
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.dataset_revocations import rows_of
 from training_pipeline.models.revocations.plain_hashes import Hashed, in_files, in_tables
-from training_pipeline.models.revocations.text_search import MOST_TEXTS, Found, search, texts_of
+from training_pipeline.models.revocations.text_search import Found, search, texts_of
 from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -63,7 +63,7 @@ class Plan:
     #: What holds hashes of the rows, and keeps them.
     hashed: tuple[Hashed, ...]
     unreadable: tuple[Path, ...]
-    #: Whether there was more text than is searched for.
+    #: Whether there was text that could not be searched for.
     in_part: bool
     searched_for: tuple[bytes, ...] = field(repr=False)
 
@@ -99,7 +99,7 @@ class Erasures:
         files = in_files(self._files_with_hashes(), hashes)
         with self._store.begin() as connection:
             tables = in_tables(connection, hashes)
-        copies = search(self._roots, texts)
+        copies = search(self._roots, texts.forms)
         ours = {file.resolve() for one in found for file in one.files}
         elsewhere = tuple(path for path in copies.files if path not in ours)
         return Plan(
@@ -108,8 +108,8 @@ class Erasures:
             elsewhere,
             (*files.found, *tables),
             (*copies.unreadable, *files.unreadable),
-            len(texts) == MOST_TEXTS,
-            texts,
+            texts.in_part,
+            texts.forms,
         )
 
     def carry_out(self, plan: Plan, *, actor: str) -> Found:

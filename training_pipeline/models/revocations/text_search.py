@@ -1,4 +1,4 @@
-"""Finds files that hold the text of rows, byte for byte. What was found is in no message: it is the text itself."""
+"""Finds files that hold the text of rows, exactly as it is. What was found is in no message: it is the text itself."""
 
 from __future__ import annotations
 
@@ -6,15 +6,26 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from training_pipeline.models.revocations.file_contents import contents
 
 #: A shorter text stands in many places that have nothing to do with the row.
 LEAST_BYTES: Final = 16
 #: So many texts are searched for at most.
 MOST_TEXTS: Final = 200
-_CHUNK: Final = 8 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The text of rows in the forms in which it may stand in a file."""
+
+    forms: tuple[bytes, ...] = field(repr=False)
+    #: Whether a row may stand somewhere without being found: by the most that is searched for, or where everything that
+    #: it says is short, or is said by other rows, too.
+    in_part: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +36,27 @@ class Found:
     unreadable: tuple[Path, ...]
 
 
-def texts_of(files: Iterable[Path], row_hashes: Collection[str]) -> tuple[bytes, ...]:
+def texts_of(files: Iterable[Path], row_hashes: Collection[str]) -> Texts:
     """The lines with these SHA-256, and what is said in them, as it may stand in a file. Reads only.
 
     What is said in other rows of these files too, as a common system prompt is, and what is short, is left out: a file
     that has it tells nothing.
     """
-    lines: dict[bytes, None] = {}
-    theirs: dict[str, None] = {}
+    lines: dict[bytes, list[str]] = {}
     others: set[bytes] = set()
     for line in _lines(files):
         if hashlib.sha256(line).hexdigest() in row_hashes:
-            lines[line] = None
-            theirs |= dict.fromkeys(_said(line))
+            lines[line] = [*_said(line)]
         else:
             others.update(hashlib.sha256(text.encode()).digest() for text in _said(line))
-    own = [text for text in theirs if hashlib.sha256(text.encode()).digest() not in others]
-    forms = (form for text in own for form in _forms(text) if len(form) >= LEAST_BYTES)
-    return tuple({**lines, **dict.fromkeys(forms)})[:MOST_TEXTS]
+    forms: dict[bytes, None] = dict.fromkeys(lines)
+    in_part = False
+    for said in lines.values():
+        own = [text for text in said if hashlib.sha256(text.encode()).digest() not in others]
+        searched = [form for text in own for form in _forms(text) if len(form) >= LEAST_BYTES]
+        forms |= dict.fromkeys(searched)
+        in_part = in_part or not searched
+    return Texts(tuple(forms)[:MOST_TEXTS], in_part or len(forms) > MOST_TEXTS)
 
 
 def search(roots: Iterable[Path], texts: Sequence[bytes]) -> Found:
@@ -79,10 +93,11 @@ def _said(line: bytes) -> Iterator[str]:
 
 
 def _forms(text: str) -> Iterator[bytes]:
-    """A text as it is, and as JSON has it."""
+    """A text as it is, and as JSON and CSV have it."""
     yield text.encode()
     for ascii_only in (False, True):
         yield json.dumps(text, ensure_ascii=ascii_only)[1:-1].encode()
+    yield text.replace('"', '""').encode()
 
 
 def _files(roots: Iterable[Path]) -> Iterator[Path]:
@@ -98,11 +113,4 @@ def _files(roots: Iterable[Path]) -> Iterator[Path]:
 
 def _holds(path: Path, texts: Sequence[bytes]) -> bool:
     overlap = max(map(len, texts)) - 1
-    kept = b""
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            window = kept + chunk
-            if any(text in window for text in texts):
-                return True
-            kept = window[max(0, len(window) - overlap) :]
-    return False
+    return any(text in piece for piece in contents(path, overlap=overlap) for text in texts)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import gzip
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revoked
+from training_pipeline.models.revocations import text_search
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.command_line import Command
 
@@ -50,6 +54,39 @@ def test_where_nothing_holds_it_any_more_that_is_said(command: Command, services
     write_sheet(services.settings.sheets, "small", [one for one in rows(39) if one["pair_id"] != "p-0003"])
     code, out, _ = command("erase", revoked, "--yes")
     assert (code, "stands in no file" in out) == (0, True)
+
+
+def test_a_parquet_file_beside_the_sheet_holds_it_still(
+    command: Command, services: Services, done: TrainingJob, revoked: str
+) -> None:
+    """As a sheet that was imported, or one of its kept versions."""
+    pairs = rows(40)
+    write_sheet(services.settings.sheets, "small", [one for one in pairs if one["pair_id"] != "p-0003"])
+    kept = services.settings.sheets / "small@000000000000.parquet"
+    pq.write_table(pa.Table.from_pylist(pairs), kept, compression="zstd")
+    code, out, _ = command("erase", revoked, "--yes")
+    assert (code, "stands in no file" in out) == (3, False)
+    assert f"It still stands in {kept.resolve()}" in out
+
+
+def test_what_could_not_be_searched_is_no_no(
+    command: Command, services: Services, done: TrainingJob, revoked: str
+) -> None:
+    write_sheet(services.settings.sheets, "small", [one for one in rows(39) if one["pair_id"] != "p-0003"])
+    damaged = services.settings.sheets / "copy.jsonl.gz"
+    damaged.write_bytes(gzip.compress(b"anything")[:-4])
+    code, out, _ = command("erase", revoked, "--yes")
+    assert (code, "stands in no file" in out) == (3, False)
+    assert f"It may still stand in {damaged.resolve()}" in out
+
+
+def test_a_row_with_too_little_to_search_for_is_no_no(
+    command: Command, services: Services, done: TrainingJob, revoked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_search, "LEAST_BYTES", 1000)
+    code, out, _ = command("erase", revoked, "--yes")
+    assert (code, "stands in no file" in out) == (3, False)
+    assert "in part: whether it stands elsewhere is not known" in out
 
 
 def test_an_unknown_revocation_is_an_error(command: Command, services: Services) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.models.revocations import text_search
+from training_pipeline.models.revocations import file_contents, text_search
 from training_pipeline.models.revocations.text_search import Found, search, texts_of
 
 QUESTION = 'Where does Mrs Müller "live" now?'
@@ -30,7 +30,9 @@ def wanted(tmp_path: Path) -> tuple[bytes, ...]:
     first, second = line(QUESTION, "short"), line("Another question, which is long", "short")
     file = tmp_path / "train.jsonl"
     file.write_bytes(first + b"\n" + second + b"\n")
-    return texts_of([file], {hashlib.sha256(first).hexdigest()})
+    found = texts_of([file], {hashlib.sha256(first).hexdigest()})
+    assert not found.in_part
+    return found.forms
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,7 @@ def wanted(tmp_path: Path) -> tuple[bytes, ...]:
         QUESTION.encode(),
         json.dumps({"q": QUESTION}).encode(),
         json.dumps([QUESTION], ensure_ascii=False).encode(),
+        b'1,"Where does Mrs M\xc3\xbcller ""live"" now?"\n',
         b"x" * 1000 + QUESTION.encode() + b"x" * 1000,
     ],
 )
@@ -61,6 +64,29 @@ def test_it_is_found_across_the_chunks_of_a_file(
     root = tmp_path_factory.mktemp("chunks")
     (root / "copy").write_bytes(b"x" * before + b"a text that is searched for" + b"y" * 7)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_search, "_CHUNK", chunk)
+        patch.setattr(file_contents, "_CHUNK", chunk)
         assert search([root], (b"a text that is searched for", b"no")).files == (root / "copy",)
         assert search([root], (b"a text that is searched 4",)).files == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "most", "in_part"),
+    [(QUESTION, 200, False), (QUESTION, 1, True), ("Who?", 200, True), ("Another question, which is long", 200, True)],
+    ids=["whole", "more than is searched for", "short", "said by another row"],
+)
+def test_a_row_that_may_stand_somewhere_without_being_found_is_told(
+    question: str, most: int, in_part: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text_search, "MOST_TEXTS", most)
+    first, second = line(question, "short"), line("Another question, which is long", "other")
+    file = tmp_path / "train.jsonl"
+    file.write_bytes(first + b"\n" + second + b"\n")
+    found = texts_of([file], {hashlib.sha256(first).hexdigest()})
+    assert found.in_part is in_part
+    assert first in found.forms
+    assert question not in repr(found)
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "damaged").write_bytes(b"PAR1 nothing PAR1")
+    assert search([tmp_path], (b"a text",)) == Found((), (tmp_path / "damaged",))
