@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as insert_new
 
-from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Unavailable
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest, NotFound, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
@@ -46,6 +47,8 @@ from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.models.uses.ask import not_searched
 from training_pipeline.models.uses.in_use import InUses, in_use
 from training_pipeline.models.uses.keys import key_of
+from training_pipeline.training_jobs.lifecycle.ancestors import as_known
+from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
@@ -200,11 +203,13 @@ class Revocations:
         To be called before the version is stored; until the transaction ends, nothing is revoked.
         """
         lock(connection, revokes=False)
-        origins = record.base_model.ancestors if record.base_model is not None else None
-        ancestors = tuple(origin.job_id for origin in origins or ())
+        ancestors = self._ancestors(connection, record)
         own = held(connection, job.request.training_sheet_id, _manifest(job), self._keys.within(connection))
         by_revocation: dict[str, dict[str, Learned]] = {one: {job.id: rows} for one, rows in own.items()}
         bases: dict[str, Sequence[str]] = {job.id: ancestors}
+        for ancestor, rows_of in self._of_unrecorded(connection, ancestors).items():
+            for one, rows in rows_of.items():
+                by_revocation.setdefault(one, {})[ancestor] = rows
         for taint in taints_of(connection, job_ids=ancestors):
             learned = by_revocation.setdefault(taint.revocation_id, {})
             learned[taint.job_id] = Learned(taint.train, taint.validation)
@@ -220,6 +225,29 @@ class Revocations:
                 tainted_by += stored
                 self._tell(connection, get(connection, revocation_id), stored, ())
         propose(self._store.within(connection), tainted_by, self._keys.within(connection))
+
+    def _ancestors(self, connection: Connection, record: LineageRecord) -> tuple[str, ...]:
+        """The models that a job comes from, asked for again where none was on record when it was launched."""
+        base = record.base_model
+        if base is not None and not base.ancestors:
+            store = self._store.within(connection)
+            now = as_known(store, base, job_id=record.job_id)
+            if now.ancestors:
+                lineage.set_base_model(store, record.job_id, now)
+            base = now
+        return tuple(origin.job_id for origin in (base.ancestors if base is not None else None) or ())
+
+    def _of_unrecorded(self, connection: Connection, ancestors: Sequence[str]) -> Mapping[str, Mapping[str, Learned]]:
+        """By ancestors that are no models on record, which nothing taints: their own rows of each revocation."""
+        on_record = finding.models(connection, ancestors)
+        found = {}
+        for job_id in ancestors:
+            with suppress(NotFound):
+                job = self._store.within(connection).get(job_id)
+                if job_id not in on_record and job.data.dataset is not None:
+                    keys = self._keys.within(connection)
+                    found[job_id] = held(connection, job.request.training_sheet_id, _manifest(job), keys)
+        return found
 
     def version(self) -> int:
         """A number that rises with every revocation. Reads only."""

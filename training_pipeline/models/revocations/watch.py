@@ -37,11 +37,16 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 #: Told of a sheet that nobody can look at: its id, and why.
 Blind = Callable[[str, str], None]
 
+#: An ancestor counts whether or not its own model is on record: what comes from it learned from its rows.
 _DUE: Final = text(
-    "SELECT DISTINCT j.training_sheet_id, w.version, w.looked_at, j.dataset_digest, j.dataset::text"  # noqa: S608
-    " FROM training_jobs AS j JOIN training_job_lineage AS l ON l.job_id = j.id"
+    "WITH models AS (SELECT j.id, l.base_model FROM training_jobs AS j"  # noqa: S608
+    f" JOIN training_job_lineage AS l ON l.job_id = j.id WHERE {ON_RECORD}),"
+    " learned AS (SELECT id FROM models UNION"
+    " SELECT one ->> 'job_id' FROM models, jsonb_path_query(base_model, 'lax $.ancestors[*]') AS origins (one))"
+    " SELECT DISTINCT j.training_sheet_id, w.version, w.looked_at, j.dataset_digest, j.dataset::text"
+    " FROM training_jobs AS j JOIN learned USING (id)"
     " LEFT JOIN watched_sheets AS w ON w.training_sheet_id = j.training_sheet_id"
-    f" WHERE j.dataset_digest IS NOT NULL AND {ON_RECORD}"
+    " WHERE j.dataset_digest IS NOT NULL"
     " AND (w.looked_at IS NULL OR w.looked_at <= clock_timestamp() - make_interval(secs => :seconds))"
     " AND (CAST(:sheet AS text) IS NULL OR j.training_sheet_id = :sheet)"
     " ORDER BY w.looked_at NULLS FIRST, j.training_sheet_id, j.dataset_digest"
@@ -59,7 +64,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A sheet that is due, as it was looked at last, and the datasets of its models."""
+    """A sheet that is due, as it was looked at last, and the datasets of what learned from it."""
 
     sheet_id: str
     version: str | None
@@ -180,7 +185,7 @@ class SheetWatch:
 
 
 def _due(connection: Connection, sheet_id: str | None, *, seconds: float) -> list[Watched]:
-    """The sheets of models on record (or just this one) that were not looked at for so long."""
+    """The sheets of models on record and of what these come from (or just this one), not looked at for so long."""
     rows = connection.execute(_DUE, {"seconds": seconds, "sheet": sheet_id}).tuples().all()
     due = []
     for (sheet, version), of_sheet in groupby(rows, lambda row: (row[0], row[1])):

@@ -2,38 +2,73 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Final
 
-from training_pipeline.domain.errors import GateRefused, PermissionWithdrawn
-from training_pipeline.domain.lineage import BaseModelRecord, ModelOrigin
+from training_pipeline.domain.errors import GateRefused, NotFound, PermissionWithdrawn
+from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord, ModelOrigin
 from training_pipeline.sft.config import BUILTIN_TINY
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: Files of weights: what a model is known by, wherever it was copied to and whatever was written beside it.
 WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
+#: The folder of an attempt, or of a job.
+_RUN_FOLDER: Final = re.compile(r"(tj-\d{8}-\d{6}-[0-9a-f]{6})(?:-\d+)?")
+_FINISHED: Final = "Take the model of a job that has succeeded, or wait until this one has."
 
 
 def with_ancestors(store: JobStore, base: BaseModelRecord, *, job_id: str) -> BaseModelRecord:
     """The record of the base model of `job_id` with the models of ours that it comes from. Reads only.
 
     They stay null where nobody can say: a folder that only the backend reads, or a model of the Hub of which no commit
-    is known. Raises `GateRefused` for a model that was not registered because its pairs lost their permission.
+    is known. Raises `GateRefused` for a model that was not registered because its pairs lost their permission, and for
+    what lies in the run folder of a job and is not the model that is on record of it.
     """
+    if why := unfinished(store, base.reference):
+        raise GateRefused(why, hint=_FINISHED)
+    record = _trained_as(store, base, job_id)
+    if record is not None:
+        job = store.get(record.job_id)
+        if (job.error_details or {}).get("code") == PermissionWithdrawn.code:
+            raise GateRefused(
+                f"The base model {base.reference!r} is what training job {job.id} trained on pairs that may no longer "
+                "be trained on. It may be used for nothing.",
+                hint="Choose another base model.",
+            )
+    elif base.files is not None and (made_by := _made_by(store, base.reference)):
+        raise GateRefused(
+            f"The base model {base.reference!r} is a part of training job {made_by.job_id} that is not on record: its "
+            "weights are not those of the job's model. What it learned from could not be told later.",
+            hint=_FINISHED,
+        )
+    return as_known(store, base, job_id=job_id)
+
+
+def unfinished(store: JobStore, base_model: str) -> str | None:
+    """Why a base model may not be used that lies in the run folder of a job without a model on record. Reads only.
+
+    None for every other one. What learned from it could not be told later: nothing is known of its weights.
+    """
+    record = _made_by(store, base_model)
+    if record is None or record.model_files:
+        return None
+    return (
+        f"The base model {base_model!r} lies in the run folder of training job {record.job_id}, which has no model on "
+        "record."
+    )
+
+
+def as_known(store: JobStore, base: BaseModelRecord, *, job_id: str) -> BaseModelRecord:
+    """The same as `with_ancestors` of what is on record now; refuses nothing. Reads only."""
     if base.files is None:
         elsewhere = base.reference != BUILTIN_TINY and base.revision is None
         return base if elsewhere else base.model_copy(update={"ancestors": ()})
-    weights = {name: digest for name, digest in base.files.items() if name.endswith(WEIGHTS)}
-    record = lineage.trained_as(store, weights, besides=job_id) if weights else None
+    record = _trained_as(store, base, job_id)
     if record is None:
         return base.model_copy(update={"ancestors": ()})
     job = store.get(record.job_id)
-    if (job.error_details or {}).get("code") == PermissionWithdrawn.code:
-        raise GateRefused(
-            f"The base model {base.reference!r} is what training job {job.id} trained on pairs that may no longer be "
-            "trained on. It may be used for nothing.",
-            hint="Choose another base model.",
-        )
     before = record.base_model.ancestors if record.base_model is not None else None
     origin = ModelOrigin(
         job_id=job.id,
@@ -45,3 +80,21 @@ def with_ancestors(store: JobStore, base: BaseModelRecord, *, job_id: str) -> Ba
     # A model of ours is under the licence of what it was trained from: its card names none.
     licence = base.licence or (record.base_model.licence if record.base_model is not None else None)
     return base.model_copy(update={"ancestors": (origin, *(before or ())), "licence": licence})
+
+
+def _trained_as(store: JobStore, base: BaseModelRecord, job_id: str) -> LineageRecord | None:
+    weights = {name: digest for name, digest in (base.files or {}).items() if name.endswith(WEIGHTS)}
+    return lineage.trained_as(store, weights, besides=job_id) if weights else None
+
+
+def _made_by(store: JobStore, base_model: str) -> LineageRecord | None:
+    """The record of the job of ours in whose run folder a path lies; None for every other base model."""
+    if not Path(base_model).is_absolute():
+        return None
+    for part in Path(base_model).resolve().parts:
+        if found := _RUN_FOLDER.fullmatch(part):
+            try:
+                return lineage.read(store, found[1])
+            except NotFound:
+                continue
+    return None

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.plan import Plan
 from training_pipeline.datasets.sheet_summaries import SheetSummaries
+from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
@@ -21,6 +22,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
+from training_pipeline.training_jobs.lifecycle.ancestors import unfinished
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, fresh_split_warning, split_of
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor, followed, last_succeeded
@@ -192,9 +194,13 @@ class NewJobs:
         return last_succeeded(self._store, request.training_sheet_id, request.model_name)
 
     def _resolved(self, request: JobRequest, summary: ExportSummary | None) -> Plan:
-        return self._backend.plan(
+        plan = self._backend.plan(
             request.base_model, request.training_config, train_pairs=_train_pairs(request, summary)
         )
+        if why := unfinished(self._store, plan.base_model):
+            problem = FieldProblem("/base_model", "unfinished", why)
+            raise InvalidRequest("The base model may not be used.", problems=[problem])
+        return plan
 
 
 def _train_pairs(request: JobRequest, summary: ExportSummary | None) -> int | None:

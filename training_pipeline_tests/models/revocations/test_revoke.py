@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revoked, Taint, Withdrawn
 from training_pipeline.models.revocations import read, revoke
@@ -138,6 +139,35 @@ def test_a_pair_that_no_model_used_is_on_record_and_taints_what_learns_from_it_l
     (listed,), total = read.page(store, job_id=job.id, limit=5)
     assert (listed.revocation, listed.tainted, total) == (recorded.revocation, 1, 1)
     assert [one.tainted for one in read.page(store, limit=5)[0]] == [0, 1]
+
+
+def test_what_is_registered_inherits_from_an_ancestor_that_is_no_model_on_record(
+    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, letters: DatasetRef
+) -> None:
+    """The ancestor failed after its files were recorded: nothing taints it, and yet it learned from the row."""
+    failed = job_with(store, index, "invoices", invoices, status=JobStatus.FAILED)
+    lineage.set_model(store, failed.id, version=None, files={"model.safetensors": NO_DIGEST})
+    recorded = revocations.revoke(PAIR, reason="r", actor="grace")
+    assert recorded.taints == ()
+    child = job_with(store, index, "letters", letters, base_model=trained_from(failed.id, "tj-gone"))
+    register(revocations, store, child, "1")
+    assert of(revocations, store, recorded.revocation.id) == {child.id: (0, 0, (failed.id,))}
+
+
+def test_whom_a_model_comes_from_is_asked_again_when_it_is_registered(
+    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, letters: DatasetRef
+) -> None:
+    """It was launched from a copy of a model that was registered only later."""
+    base = BaseModelRecord(reference="/models/copy", files={"model.safetensors": NO_DIGEST}, ancestors=())
+    child = job_with(store, index, "letters", letters, base_model=base)
+    first = job_with(store, index, "invoices", invoices)
+    register(revocations, store, first, "1")
+    recorded = revocations.revoke(PAIR, reason="r", actor="grace")
+    register(revocations, store, child, "2")
+    expected = {first.id: (1, 0, ()), child.id: (0, 0, (first.id,))}
+    assert of(revocations, store, recorded.revocation.id) == expected
+    later = revocations.revoke(Revoked(kind="pair", value="p-2", training_sheet_id="invoices"), reason="r", actor="g")
+    assert of(revocations, store, later.revocation.id) == expected, "it is on record now"
 
 
 @pytest.mark.parametrize(

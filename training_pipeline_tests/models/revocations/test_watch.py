@@ -378,6 +378,16 @@ def test_a_holder_of_a_row_on_record_without_a_taint_is_tainted_in_the_same_revo
     assert len(told) == 1, "nothing is tainted twice"
 
 
+def test_the_sheet_of_an_ancestor_that_is_no_model_on_record_is_looked_at(
+    sheet_watch: SheetWatch, source: Source, store: JobStore, index: UseIndex, dataset: DatasetRef
+) -> None:
+    failed = job_with(store, index, SHEET, dataset, status=JobStatus.FAILED)
+    child = job_with(store, index, "other", dataset, version="2", base_model=trained_from(failed.id))
+    source.now(without("p-000001"))
+    assert len(sheet_watch.look_due(sheet_id=SHEET).recorded) == 1
+    assert on_record(store) == [("vanished", ("p-000001",), [(child.id, 0, 0)])]
+
+
 def test_a_lost_manifest_is_no_silent_no(
     sheet_watch: SheetWatch, source: Source, store: JobStore, index: UseIndex, tmp_path: Path
 ) -> None:

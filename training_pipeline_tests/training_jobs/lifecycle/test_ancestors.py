@@ -10,7 +10,7 @@ from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord, ModelOrigin, ancestry
 from training_pipeline.testing.jobs.jobs import new_job
-from training_pipeline.training_jobs.lifecycle.ancestors import with_ancestors
+from training_pipeline.training_jobs.lifecycle.ancestors import as_known, unfinished, with_ancestors
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -117,3 +117,31 @@ def test_a_model_whose_pairs_lost_their_permission_is_used_for_nothing(store: Jo
     lost = trained(store, 1, None, version=None, **values)
     with pytest.raises(GateRefused, match=lost.job_id):
         base_of(store, 1)
+
+
+RUN = "tj-20261123-072145-9f3a2c"
+
+
+@pytest.mark.parametrize("place", [f"/state/runs/{RUN}-1/model", f"/Volumes/main/ml/{RUN}"])
+def test_the_run_folder_of_a_job_without_a_model_on_record_is_no_base_model(store: JobStore, place: str) -> None:
+    base = BaseModelRecord(reference=place, files=folder(9))
+    elsewhere = BaseModelRecord(reference=place)
+    assert unfinished(store, place) is None, "it is no job of ours"
+    trained(store, 1, None, id=RUN)
+    lineage.set_model(store, RUN, version=None, files={})
+    for one in (base, elsewhere):
+        with pytest.raises(GateRefused, match=RUN):
+            with_ancestors(store, one, job_id="tj-new")
+    assert RUN in (unfinished(store, place) or "")
+    lineage.set_model(store, RUN, version="1", files=folder(9))
+    assert unfinished(store, place) is None
+    assert [one.job_id for one in with_ancestors(store, base, job_id="tj-new").ancestors or ()] == [RUN]
+
+
+def test_what_else_a_job_left_in_its_run_folder_is_no_base_model(store: JobStore) -> None:
+    """Such as a checkpoint: nothing would tell later what it learned from."""
+    trained(store, 1, None, id=RUN)
+    base = BaseModelRecord(reference=f"/state/runs/{RUN}-1/checkpoints/3", files=folder(9))
+    with pytest.raises(GateRefused, match=f"{RUN} that is not on record"):
+        with_ancestors(store, base, job_id="tj-new")
+    assert as_known(store, base, job_id="tj-new").ancestors == (), "what was trained already is recorded"
