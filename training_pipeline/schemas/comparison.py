@@ -106,6 +106,9 @@ class ComparedScore(Answer):
     difference: float = Field(description="By how much it is better in the mean.", examples=[0.07])
     lower: float | None = Field(description="Lower end of the interval.", examples=[0.01])
     upper: float | None = Field(description="Upper end of the interval.", examples=[0.13])
+    unscored: int = Field(
+        description="Pairs of which only the first job has a score, so that they are none of these.", examples=[0]
+    )
 
 
 class JobScores(Answer):

@@ -17,7 +17,7 @@ from training_pipeline.schemas.lineage import DIGEST
 from training_pipeline.schemas.requests import CreateTrainingJob
 from training_pipeline.tuning.objective import sign_of
 from training_pipeline.tuning.records import Effort
-from training_pipeline.tuning.scoring import figure_of
+from training_pipeline.tuning.scoring import figure_of, unscored
 from training_pipeline.tuning.studies import StudyDetails
 
 JOB: Final = "tj-20261123-072145-9f3a2c"
@@ -198,8 +198,8 @@ class StudyReport(Answer):
         if report is None or best is None:
             return None
         figure = figure_of(request, report)
-        missing = figure is None and report.status is EvaluationStatus.SUCCEEDED
-        said = f"No pair has a score of {request.metric}." if missing else report.error or report.message
+        missing = unscored(request, report) if report.status is EvaluationStatus.SUCCEEDED else None
+        said = missing or report.error or report.message
         return cls(
             trial=best.number,
             suite=report.suite_name,

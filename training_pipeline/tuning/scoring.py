@@ -8,6 +8,7 @@ from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.study import Study, StudyRequest, StudyStatus, Trial, TrialStatus
 from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.kept import KeptModels
+from training_pipeline.models.evaluation.metrics import METRICS
 from training_pipeline.models.evaluation.records import ACTIVE, Evaluation, EvaluationStatus, StoredFigure
 from training_pipeline.tuning.objective import choosing, reporting
 
@@ -64,15 +65,32 @@ def figure_of(request: StudyRequest, evaluation: Evaluation) -> StoredFigure | N
     return next((each for each in means if (each.model, each.metric) == ("tuned", request.metric)), None)
 
 
+def unscored(request: StudyRequest, evaluation: Evaluation) -> str | None:
+    """Why its figure is none of the suite: pairs on which the model came to no score. None where there are none. Pure.
+
+    The rest may be the pairs that are easy for it, and a question without an answer is a wrong one.
+    """
+    figure, stored = figure_of(request, evaluation), (evaluation.scores or {}).get("tuned")
+    if figure is None:
+        return f"No pair of the suite {request.suite} has a score of {request.metric}."
+    missing = 0 if stored is None or METRICS[request.metric].null != "model" else stored.pairs - figure.n
+    if not missing:
+        return None
+    return (
+        f"On {missing:,} of {missing + figure.n:,} pairs of the suite {request.suite} it came to no score of "
+        f"{request.metric}, and the others do not speak for them: choose by a metric that every pair has, such as "
+        "exact_match, or make a suite without them."
+    )
+
+
 def _outcome(request: StudyRequest, found: Evaluation) -> dict[str, Any]:
     match found.status:
         case EvaluationStatus.CANCELLED:
             return {"status": TrialStatus.CANCELLED, "message": "Its evaluation was cancelled."}
         case EvaluationStatus.SUCCEEDED:
-            figure = figure_of(request, found)
-            if figure is not None:
+            figure, said = figure_of(request, found), unscored(request, found)
+            if figure is not None and said is None:
                 return {"status": TrialStatus.SUCCEEDED, "value": figure.estimate, "message": ""}
-            said = f"No pair of the suite {request.suite} has a score of {request.metric}."
             return {"status": TrialStatus.FAILED, "cause": "no_score", "message": said}
     said = f"It could not be evaluated: {found.error or 'nobody says why'}"
     return {"status": TrialStatus.FAILED, "cause": "evaluation_failed", "message": said}

@@ -34,7 +34,7 @@ from training_pipeline.tuning.objective import Objectives, sign_of
 from training_pipeline.tuning.optimizer import Told
 from training_pipeline.tuning.planning import StudyPlanner
 from training_pipeline.tuning.records import Effort, StudyFacets
-from training_pipeline.tuning.scoring import Scoring, figure_of
+from training_pipeline.tuning.scoring import Scoring, figure_of, unscored
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,4 +217,5 @@ def _said(study: Study, trial: Trial, report: Evaluation | None) -> str:
     if report is None or report.status is not EvaluationStatus.SUCCEEDED or figure is None:
         return f"{selected} Evaluate the model on a suite."
     where = "the other half" if report.half else f"the suite {request.suite}"
-    return f"{selected} On {where}, which chose nothing, its {request.metric} is {figure.estimate:.6g}."
+    said = f"{selected} On {where}, which chose nothing, its {request.metric} is {figure.estimate:.6g}."
+    return " ".join(filter(None, (said, unscored(request, report))))

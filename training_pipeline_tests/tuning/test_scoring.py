@@ -253,3 +253,18 @@ def test_an_evaluation_that_says_nothing_fails_its_trial(services: Services, bac
     (trial,) = trials(services)
     assert (study.status, trial.cause) == (StudyStatus.FAILED, "no_score")
     assert trial.message == f"No pair of the suite {SUITE} has a score of rouge_l."
+
+
+@pytest.mark.usefixtures("_unseen")
+def test_a_trial_without_a_score_on_its_hard_pairs_is_not_the_best(services: Services, backend: ScoringBackend) -> None:
+    made(services, metric="token_loss")
+    advanced(services)
+    first = trained(services, backend, running(services, "s")[0], right=0.5, splits=False)
+    backend.without_loss[first] = 3
+    for _ in range(8):
+        study = step(services, backend, [0.5, 0.5])
+    assert study.status is StudyStatus.FINISHED
+    broken, whole = trials(services)
+    assert (broken.status, broken.cause, broken.value) == (TrialStatus.FAILED, "no_score", None)
+    assert broken.message.startswith("On 3 of ")
+    assert (whole.status, whole.value) == (TrialStatus.SUCCEEDED, 1.0)

@@ -128,13 +128,14 @@ def _data(found: list[DataDifference], letters: Mapping[str, str]) -> Renderable
 
 def _suite(found: SuiteScores, letters: Mapping[str, str]) -> RenderableType:
     table = _table(f"suite {found.suite}", "", "version")
-    for title in ("mean", "interval", "pairs", "won", "lost", "tied"):
+    for title in ("mean", "interval", "pairs", "won", "lost", "tied", "no score"):
         table.add_column(title, justify="right")
     for metric in dict.fromkeys(each.metric for job in found.jobs for each in job.figures):
         for job in found.jobs:
             mean = next((each for each in job.figures if each.metric == metric), None)
             duel = next((each for each in job.duels if each.metric == metric), None)
-            beside = ("", "", "") if duel is None else (f"{duel.wins:,}", f"{duel.losses:,}", f"{duel.ties:,}")
+            counts = () if duel is None else (duel.wins, duel.losses, duel.ties, duel.unscored)
+            beside = tuple(f"{count:,}" for count in counts) or ("",) * 4
             if mean is not None:
                 bounds = ("?" if bound is None else f"{bound:.4g}" for bound in (mean.lower, mean.upper))
                 figures = (f"{mean.estimate:.4g}", " to ".join(bounds), f"{mean.n:,}")

@@ -9,6 +9,9 @@ from typing import Final, Literal
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 
 Better = Literal["higher", "lower"]
+#: What a null is about: the pair, of which the metric says nothing; the model, which gave nothing to measure; or the
+#: judge, which gave no verdict.
+Null = Literal["pair", "model", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class Metric:
     bounds: tuple[float, float] | None
     #: Every score is 0 or 1.
     is_proportion: bool = False
+    null: Null = "model"
 
     @property
     def sign(self) -> int:
@@ -29,8 +33,8 @@ class Metric:
         return -1 if self.better == "lower" else 1
 
 
-def _proportion(name: str, better: Better = "higher") -> Metric:
-    return Metric(name, better, (0.0, 1.0), is_proportion=True)
+def _proportion(name: str, *, null: Null = "model") -> Metric:
+    return Metric(name, "higher", (0.0, 1.0), is_proportion=True, null=null)
 
 
 #: docs/evaluation.md says how each is worked out.
@@ -39,15 +43,15 @@ METRICS: Final[Mapping[str, Metric]] = {
     for metric in (
         _proportion("exact_match"),
         _proportion("normalised_match"),
-        _proportion("choice_accuracy"),
-        _proportion("json_valid"),
-        Metric("json_f1", "higher", (0.0, 1.0)),
+        _proportion("choice_accuracy", null="pair"),
+        _proportion("json_valid", null="pair"),
+        Metric("json_f1", "higher", (0.0, 1.0), null="pair"),
         Metric("rouge_l", "higher", (0.0, 1.0)),
         Metric("token_loss", "lower", None),
         Metric("bits_per_byte", "lower", None),
         Metric("answer_tokens", None, None),
         _proportion("stopped"),
-        _proportion("judged_right"),
+        _proportion("judged_right", null="judge"),
     )
 }
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.models.evaluation.figures import LEAST, slices
 from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, mean_interval
-from training_pipeline.models.evaluation.metrics import Metric, comparable
+from training_pipeline.models.evaluation.metrics import METRICS, Metric, comparable
 from training_pipeline.models.evaluation.scores import SLICES, keys_of, values_of
 from training_pipeline.models.evaluation.subsets import Slice
 
@@ -29,6 +30,8 @@ class Comparison(BaseModel):
     ties: int
     #: Of `n` pairs, how much better the new one is in the mean: for a metric of which less is better, how much less.
     difference: Interval
+    #: Pairs of which only the held model has a score: they are none of the above.
+    unscored: int = 0
 
     @property
     def is_better(self) -> bool:
@@ -58,6 +61,23 @@ def compare(
     return found
 
 
+def unscored(name: str, new: pa.Table, held: pa.Table | None) -> int:
+    """On how many pairs the new model came to no score in a metric, though the pair has one: the held model has it, or
+    every model that answers does. Where the judge gave no verdict, that is not counted. Pure.
+
+    Raises what `compare` raises.
+    """
+    metric = METRICS[name]
+    if name not in new.column_names or metric.null == "judge":
+        return 0
+    missing = new.filter(pc.is_null(new[name]))
+    count = pc.sum(pc.is_valid(missing["exact_match"])).as_py() if "exact_match" in missing.column_names else 0
+    found = int(count or 0) if metric.null == "model" else 0
+    if held is None or name not in held.column_names:
+        return found
+    return max(found, int(pc.sum(pc.is_valid(_joined(missing, held, [name])[f"held_{name}"])).as_py() or 0))
+
+
 def _in_both(name: str, new: pa.Table, held: pa.Table) -> bool:
     return name in new.column_names and name in held.column_names
 
@@ -76,7 +96,8 @@ def _joined(new: pa.Table, held: pa.Table, metrics: list[str]) -> pa.Table:
 
 
 def _compared(rows: pa.Table, metric: Metric, of: Slice | None, level: float, seed: int) -> Comparison | None:
-    better = metric.sign * (values_of(rows, metric.name) - values_of(rows, f"held_{metric.name}"))
+    own, theirs = values_of(rows, metric.name), values_of(rows, f"held_{metric.name}")
+    better = metric.sign * (own - theirs)
     better = better[~np.isnan(better)]
     if len(better) < (1 if of is None else LEAST):
         return None
@@ -88,4 +109,5 @@ def _compared(rows: pa.Table, metric: Metric, of: Slice | None, level: float, se
         losses=int((better < 0).sum()),
         ties=int((better == 0).sum()),
         difference=mean_interval(better, bounds=None if reach is None else (-reach, reach), level=level, seed=seed),
+        unscored=int((np.isnan(own) & ~np.isnan(theirs)).sum()),
     )

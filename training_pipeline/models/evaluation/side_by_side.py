@@ -31,6 +31,8 @@ class Duel(BaseModel):
     difference: float
     lower: float
     upper: float
+    #: Pairs of which only the first one has a score, so that they are none of the above.
+    unscored: int
 
 
 class JobScores(BaseModel):
@@ -116,6 +118,7 @@ def _duels(new: pa.Table, first: pa.Table) -> tuple[Duel, ...]:
             difference=each.difference.estimate,
             lower=each.difference.lower,
             upper=each.difference.upper,
+            unscored=each.unscored,
         )
         for each in compare(_unsliced(new), _unsliced(first), better)
         if each.of is None

@@ -18,7 +18,7 @@ from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.models.evaluation.figures import figures
 from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, more_needed
 from training_pipeline.models.evaluation.metrics import METRICS
-from training_pipeline.models.evaluation.paired import Comparison, compare
+from training_pipeline.models.evaluation.paired import Comparison, compare, unscored
 from training_pipeline.models.evaluation.subsets import NAME
 
 
@@ -111,9 +111,11 @@ def judge(gate: Gate, new: pa.Table, held: pa.Table | None, *, seed: int = SEED)
     """What the gate says of a model with the scores `new`, where the model in use has the scores `held`, if any. Pure.
 
     Every interval is one of `gate.level`, so a model that is worse by exactly a margin is shipped in half of what that
-    leaves. Of slices only a sure loss counts, at a level for all of them together.
+    leaves. Of slices only a sure loss counts, at a level for all of them together. A pair of which the model has no
+    score, though the model in use has one or every model that answers does, leaves the metric open: the rest of the
+    pairs may be those that are easy for it.
     """
-    findings = [*_thresholds(gate, new, seed)]
+    findings = [*_thresholds(gate, new, held, seed)]
     if held is None:
         findings += [_alone(gate, new, name) for name in gate.margins]
     else:
@@ -121,7 +123,7 @@ def judge(gate: Gate, new: pa.Table, held: pa.Table | None, *, seed: int = SEED)
     return decide(tuple(findings))
 
 
-def _thresholds(gate: Gate, new: pa.Table, seed: int) -> Iterator[Finding]:
+def _thresholds(gate: Gate, new: pa.Table, held: pa.Table | None, seed: int) -> Iterator[Finding]:
     found = {each.metric: each.value for each in figures(new, level=gate.level, seed=seed) if each.of is None}
     for name, threshold in gate.thresholds.items():
         metric = METRICS[name]
@@ -129,7 +131,8 @@ def _thresholds(gate: Gate, new: pa.Table, seed: int) -> Iterator[Finding]:
         if name in found:
             reached = _turned(found[name], metric.sign)
             said = f"{name} is {_in_words(found[name])}"
-            yield _finding(gate, asked, reached, metric.sign * threshold, said, reaches=True)
+            finding = _finding(gate, asked, reached, metric.sign * threshold, said, reaches=True)
+            yield _with_all_scored(finding, name, new, held)
         else:
             yield _unscored(gate, asked, name)
 
@@ -150,7 +153,8 @@ def not_worse(
         asked = f"{name} worse by less than {margin:g}" if margin else f"{name} better"
         if name in found:
             said = f"against {than}, {_compared(found[name])}"
-            yield _finding(gate, asked, found[name].difference, -margin, said, reaches=False)
+            finding = _finding(gate, asked, found[name].difference, -margin, said, reaches=False)
+            yield _with_all_scored(finding, name, new, held)
         else:
             yield _unscored(gate, asked, name)
     worse = [each for each in compared if each.of is not None and _is_missed(margins, each)]
@@ -178,7 +182,21 @@ def _alone(gate: Gate, new: pa.Table, name: str) -> Finding:
         return _unscored(gate, asked, name)
     if n < gate.min_pairs:
         return _too_few(gate, asked, n, None)
-    return Finding(asked=asked, verdict=Verdict.SHIP, reason=f"no model is in use, and {n:,} pairs have a score")
+    finding = Finding(asked=asked, verdict=Verdict.SHIP, reason=f"no model is in use, and {n:,} pairs have a score")
+    return _with_all_scored(finding, name, new, None)
+
+
+def _with_all_scored(finding: Finding, name: str, new: pa.Table, held: pa.Table | None) -> Finding:
+    """The finding, left open where the model came to no score on some of the pairs; what is surely missed stays so."""
+    missing = unscored(name, new, held)
+    if not missing or finding.verdict is Verdict.DO_NOT_SHIP:
+        return finding
+    said = f"on {missing:,} of {len(new):,} pairs the model came to no score in {name}, and the others do not speak"
+    return Finding(
+        asked=finding.asked,
+        verdict=Verdict.NOT_ENOUGH_EVIDENCE,
+        reason=f"{said} for them ({finding.reason}): use a metric that every pair has, such as exact_match",
+    )
 
 
 def _finding(gate: Gate, asked: str, interval: Interval, target: float, said: str, *, reaches: bool) -> Finding:

@@ -129,7 +129,7 @@ def _scores(
     losses = _losses(loaded, can)
     chosen = _chosen(loaded, can, losses, choices)
     by_key = {each.pair.key: found for each, *found in zip(can, answers, losses, chosen, strict=True)}
-    found = [by_key.get(each.pair.key, (None, None, None)) for each in asked]
+    found = [by_key.get(each.pair.key, (None, None, _unasked(choices, each.pair))) for each in asked]
     judged: Sequence[Judged | None] = [None] * len(asked)
     if judge is not None:
         given = {each.pair.key: text for each, text in zip(can, evaluate.texts(answers), strict=True)}
@@ -162,8 +162,9 @@ def _row(asked: Asked, given: Answer | None, loss: float | None, chosen: float |
 def _chosen(
     loaded: Loaded, asked: Sequence[Asked], losses: Sequence[float | None], choices: Choices
 ) -> list[float | None]:
-    """1 where the expert's answer has a smaller loss than all others on offer, else 0; None where none are, or one
-    that does not fit into the model.
+    """1 where the expert's answer has a smaller loss than all others on offer, else 0; None where none are.
+
+    Where the model comes to no loss, as of an answer that does not fit, it did not choose: that is a wrong choice.
     """
     offered = [[ask(other, loaded.chat) for other in choices.others(each.pair)] for each in asked]
     found = iter(_losses(loaded, [other for others in offered for other in others]))
@@ -171,9 +172,14 @@ def _chosen(
     for own, others in zip(losses, offered, strict=True):
         theirs = [next(found) for _ in others]
         row = [np.nan if loss is None else loss for loss in (own, *theirs)]
-        right = float(scorers.choices(np.array([row]))[0])
-        chosen.append(None if np.isnan(right) else right)
+        right = float(scorers.choices(np.array([row]))[0]) if theirs else None
+        chosen.append(right if right is None or not np.isnan(right) else 0.0)
     return chosen
+
+
+def _unasked(choices: Choices, pair: Pair) -> float | None:
+    """The choice of a model that cannot be asked: a wrong one, where there is something to choose from. Pure."""
+    return 0.0 if choices.others(pair) else None
 
 
 def _losses(loaded: Loaded, asked: Sequence[Asked]) -> list[float | None]:

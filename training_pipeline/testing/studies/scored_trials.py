@@ -35,6 +35,8 @@ class ScoringBackend(TrialBackend):
         self.folder = folder
         #: The share of right answers of the model of each job.
         self.right: dict[str, float] = {}
+        #: Of how many of the pairs the model of each job comes to no loss, though its loss of the others is low.
+        self.without_loss: dict[str, int] = {}
         #: How often each evaluation was started, and the pairs that were handed over to it.
         self.evaluated: dict[str, int] = {}
         self.asked: dict[str, list[str]] = {}
@@ -73,11 +75,15 @@ class ScoringBackend(TrialBackend):
     def scores(self, evaluation_id: str) -> Mapping[str, ScoresFile]:
         """As many right answers as the test says, the first ones."""
         asked = self.asked[evaluation_id]
-        right = round(self.right.get(evaluation_id.removeprefix("ev-").rsplit("-", 1)[0], 0.5) * len(asked))
+        job_id = evaluation_id.removeprefix("ev-").rsplit("-", 1)[0]
+        right = round(self.right.get(job_id, 0.5) * len(asked))
         path = self.folder / f"{evaluation_id}.parquet"
-        pq.write_table(
-            pa.table({"pair_id": asked, "exact_match": [float(place < right) for place in range(len(asked))]}), path
-        )
+        missing = self.without_loss.get(job_id, 0)
+        columns = {
+            "exact_match": [float(place < right) for place in range(len(asked))],
+            "token_loss": [None] * missing + [0.1 if missing else 1.0] * (len(asked) - missing),
+        }
+        pq.write_table(pa.table({"pair_id": asked, **columns}), path)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         return {"tuned": ScoresFile(path=path, sha256=digest, pairs=len(asked))}
 

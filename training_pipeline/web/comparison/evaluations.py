@@ -26,7 +26,7 @@ def _suite(suite: SuiteScores, letters: dict[str, str]) -> None:
     first = letters[suite.jobs[0].job_id]
     Tag("h3", f"Suite {suite.suite}", title=suite.suite_digest)
     numbers = ["Mean", "Interval", "Pairs"]
-    beside = ["Better by", "Interval of that", "Won", "Lost", "Tied"] if len(suite.jobs) > 1 else []
+    beside = ["Better by", "Interval of that", "Won", "Lost", "Tied", "No score"] if len(suite.jobs) > 1 else []
     if beside:
         Tag("p", f"Won, lost and tied: pair by pair against {first}, the first job of this suite.", classes="muted")
     with small_table(
@@ -56,12 +56,12 @@ def _row(metric: str, job: JobScores, letter: str, *, is_beside: bool) -> None:
             return
         duel = next((each for each in job.duels if each.metric == metric), None)
         shown = (
-            [formats.NONE] * 5
+            [formats.NONE] * 6
             if duel is None
             else [
                 f"{duel.difference:+.4g}",
                 _interval(duel.lower, duel.upper),
-                *(formats.count(count) for count in (duel.wins, duel.losses, duel.ties)),
+                *(formats.count(count) for count in (duel.wins, duel.losses, duel.ties, duel.unscored)),
             ]
         )
         for words in shown:

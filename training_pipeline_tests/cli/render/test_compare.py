@@ -45,7 +45,8 @@ ESTIMATE = {"coverage": 0.8, "time": interval(60.0), "cost": interval(1.5), "cur
 NO_CHANGE = dict.fromkeys(("added", "removed", "edited", "renamed", "moved"), 0)
 FIGURE = {"model": "tuned", "over": None, "metric": "exact_match", "of": None, "n": 40, "estimate": 0.5}
 BOUNDS = {"lower": 0.4, "upper": None, "level": 0.95, "wins": None, "losses": None, "ties": None}
-DUEL = {"metric": "exact_match", "wins": 12, "losses": 5, "ties": 23, "difference": 0.2, "lower": 0.1, "upper": 0.3}
+DUEL = {"metric": "exact_match", "wins": 12, "losses": 5, "ties": 23, "unscored": 4, "difference": 0.2}
+DUEL |= {"lower": 0.1, "upper": 0.3}
 SCORES = {"evaluation_id": "ev-1", "model_name": "triage", "figures": [{**FIGURE, **BOUNDS}], "problem": None}
 
 
@@ -85,7 +86,7 @@ def test_each_job_goes_by_a_letter_and_everything_is_beside_everything() -> None
     assert "training_config.seed 1 -" in lines
     assert "B 0 0 0 0 1,200" in lines
     assert "exact_match A triage 1 0.5 0.4 to ? 40" in lines
-    assert "exact_match B triage 2 0.5 0.4 to ? 40 12 5 23" in lines
+    assert "exact_match B triage 2 0.5 0.4 to ? 40 12 5 23 4" in lines
 
 
 def test_why_something_cannot_be_said() -> None:

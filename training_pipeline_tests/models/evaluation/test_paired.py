@@ -47,7 +47,9 @@ def test_less_loss_is_better() -> None:
 
 def test_only_pairs_of_both_count() -> None:
     (found,) = compare(scores(50, exact_match=[1] * 50), scores(40, exact_match=[0] * 40), ["exact_match"])
-    assert (found.wins, found.difference.n) == (40, 40)
+    assert (found.wins, found.difference.n, found.unscored) == (40, 40, 0)
+    (found,) = compare(scores(9, stopped=[None] * 2 + [1] * 7), scores(9, stopped=[1] * 8 + [None]), ["stopped"])
+    assert (found.ties, found.unscored) == (6, 2)
     assert compare(scores(5, exact_match=[1] * 5), scores(5, rouge_l=[1] * 5), ["exact_match", "rouge_l"]) == []
 
 

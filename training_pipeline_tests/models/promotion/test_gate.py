@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -156,3 +157,40 @@ def test_one_thing_missed_is_enough(found: list[Verdict]) -> None:
 def test_what_asks_nothing_lets_nothing_through() -> None:
     with pytest.raises(ValueError, match="asks for something"):
         decide(())
+
+
+@pytest.mark.parametrize("held", [None, scores(400, exact_match=[1.0] * 400, token_loss=[2.0] * 400)])
+def test_a_model_without_a_score_on_most_of_the_suite_is_not_shipped(held: pa.Table | None) -> None:
+    """As where its template refuses the hard questions, or they do not fit: what is left is easy for it."""
+    most = scores(400, exact_match=[1.0] * 400, token_loss=[None] * 360 + [0.1] * 40)
+    for asked in ({"margins": {"token_loss": 0.1}}, {"thresholds": {"token_loss": 1}, "margins": {"exact_match": 0.1}}):
+        found = judge(Gate.model_validate(asked), most, held)
+        assert found.verdict is Verdict.NOT_ENOUGH_EVIDENCE
+        (open_one,) = [each for each in found.findings if each.verdict is not Verdict.SHIP]
+        assert open_one.reason.startswith("on 360 of 400 pairs the model came to no score in token_loss")
+        assert found.more_pairs is None
+    whole = scores(400, exact_match=[1.0] * 400, token_loss=[0.1] * 400)
+    assert judge(Gate(margins={"token_loss": 0.1}), whole, held).verdict is Verdict.SHIP
+
+
+def test_what_is_surely_missed_on_the_rest_stays_so() -> None:
+    bad = scores(400, exact_match=[1.0] * 400, token_loss=[None] + [9.0] * 399)
+    held = scores(400, exact_match=[1.0] * 400, token_loss=[2.0] * 400)
+    assert judge(Gate(margins={"token_loss": 0.1}), bad, held).verdict is Verdict.DO_NOT_SHIP
+
+
+def test_a_metric_that_says_nothing_of_a_pair_holds_nothing_up() -> None:
+    """No JSON is expected of half of the pairs, and the judge failed at a few."""
+    columns = {"json_f1": [None] * 200 + [1.0] * 200, "judged_right": [None] * 8 + [1.0] * 392}
+    new = scores(400, exact_match=[1.0] * 400, **columns)
+    held = scores(400, exact_match=[1.0] * 400, json_f1=columns["json_f1"], judged_right=[1.0] * 400)
+    for other in (None, held):
+        assert judge(Gate(margins={"json_f1": 0.1, "judged_right": 0.1}), new, other).verdict is Verdict.SHIP
+
+
+def test_a_choice_that_only_the_model_in_use_made_is_missed() -> None:
+    new = scores(400, exact_match=[1.0] * 400, choice_accuracy=[None] * 10 + [1.0] * 390)
+    held = scores(400, exact_match=[1.0] * 400, choice_accuracy=[1.0] * 400)
+    found = judge(Gate(margins={"choice_accuracy": 0.1}), new, held)
+    assert found.verdict is Verdict.NOT_ENOUGH_EVIDENCE
+    assert found.findings[0].reason.startswith("on 10 of 400 pairs")

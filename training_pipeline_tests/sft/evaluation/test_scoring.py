@@ -137,6 +137,27 @@ def test_the_cheapest_answer_on_offer_is_chosen(loaded: Loaded, pairs: list[Pair
     assert table["unasked"]["choice_accuracy"] is None
 
 
+def test_a_model_without_a_loss_chooses_wrongly(
+    loaded: Loaded, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One answer does not fit, one chat the template cannot ask; the chat without an answer has no others on offer."""
+
+    def refusing(pair: Pair, chat: ChatFormat) -> Asked:
+        asked = ask(pair, chat)
+        return replace(asked, question=None) if pair.keys["pair_id"] == "p1" else asked
+
+    monkeypatch.setattr(scoring, "ask", refusing)
+    losses = scoring._losses
+
+    def unfit(loaded: Loaded, asked: list[Asked]) -> list[float | None]:
+        found = losses(loaded, asked)
+        return [None if each.pair.keys["pair_id"] == "p2" else loss for each, loss in zip(asked, found, strict=True)]
+
+    monkeypatch.setattr(scoring, "_losses", unfit)
+    found = {row["pair_id"]: row["choice_accuracy"] for row in scored(loaded, pairs, tmp_path).to_pylist()}
+    assert (found["p1"], found["p2"], found["unasked"]) == (0.0, 0.0, None)
+
+
 def test_a_stopped_run_goes_on_after_what_it_has(
     loaded: Loaded, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
