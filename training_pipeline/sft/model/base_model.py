@@ -13,6 +13,7 @@ from ..encoding.pair_ids import pair_ids
 from ..errors import TrainingFailed
 from ..run_dir import RunDir
 from . import tiny
+from .generation import try_generation
 
 #: Files of which a tokenizer has at least one.
 _VOCABULARIES: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
@@ -99,6 +100,8 @@ def load(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks 
             f"base_model {name} is not a folder with a model (no config.json in it): give the folder of a model saved "
             f"with save_pretrained, a Hugging Face id, or {BUILTIN_TINY}."
         )
+    if is_local(name):
+        try_generation(Path(source), name)
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": is_local(name)}
     try:
         loaded = None if is_local(name) else ranks.from_first(lambda: _commit(name, revision))

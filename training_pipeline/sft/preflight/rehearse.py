@@ -20,6 +20,7 @@ from ..encoding.pair_ids import pair_ids
 from ..encoding.token_file import BATCH, batches, encoded_with_ends
 from ..errors import BAD_CONFIG, SUCCEEDED, TrainingFailed
 from ..model.base_model import folder_here, is_folder
+from ..model.generation import try_generation
 from .findings import CONTROL_TOKENS, CUT, CUT_OFF, REFUSED, Finding
 
 
@@ -53,6 +54,7 @@ def rehearse(config: Config) -> Rehearsal:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         chat = chat_format(tokenizer, config.base_model)
+        try_generation(folder, config.base_model)
     except TrainingFailed as refusal:
         return Rehearsal([Finding(REFUSED, str(refusal), 1)])
     except Exception as error:  # noqa: BLE001 - tokenizers raise classes of their own

@@ -31,6 +31,7 @@ from ..errors import TrainingFailed
 from ..integrity import refuse_other_base_model, refuse_other_file, sha256
 from ..model import base_model
 from ..model.base_model import Base
+from ..model.generation import generation_of
 from ..run_dir import RunDir, read_json, write_json
 from .by_length import ByLength
 from .callback import logging_steps
@@ -106,7 +107,7 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None], ranks: Ran
     # Whatever changed the files since they were claimed, these bytes were read.
     refuse_other_file("train_file", config.train_file, config.train_sha256, train_counts.sha256)
     refuse_other_file("validation_file", config.validation_file, config.validation_sha256, validation_counts.sha256)
-    ends = _end_generation(base.model, chat.ends | train_counts.ends)
+    ends = generation_of(base.model.generation_config, config.base_model, chat.ends | train_counts.ends)
     steps_per_epoch = math.ceil(train_counts.examples / config.batch_size)
     planned = steps_per_epoch * config.epochs
     arguments = _arguments(config, run, base, planned, ranks)
@@ -169,14 +170,6 @@ def _order(train: Dataset, config: Config, batch: int, *, by_length: bool) -> An
         return SeedableRandomSampler(train, data_seed=config.seed)
     lengths = pc.list_value_length(train.data.column("input_ids")).to_pylist()
     return ByLength(lengths, seed=config.seed, batch=batch)
-
-
-def _end_generation(model: Any, ends: frozenset[int]) -> list[int]:
-    """Let generation by `model`, and by what is saved of it, end with `ends` too; returns all its end tokens."""
-    known = model.generation_config.eos_token_id
-    before = known if isinstance(known, list) else [] if known is None else [known]
-    model.generation_config.eos_token_id = [*before, *sorted(ends - {*before})]
-    return list(model.generation_config.eos_token_id)
 
 
 def _tokens(

@@ -140,6 +140,19 @@ def test_a_base_model_that_is_refused_is_told_and_one_elsewhere_is_not_asked_for
     assert rehearse(parse(run.config)) == Rehearsal()
 
 
+def test_values_that_the_saved_model_could_not_have_are_refused(tiny_folder: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny_folder, base)
+    generation = base / "generation_config.json"
+    rows = [pair("a?", "b")] * 10
+    generation.write_text(json.dumps({"eos_token_id": 2, "temperature": 0.9}))
+    assert rehearse(config_of(tmp_path, base, rows)).findings == []
+    generation.write_text(json.dumps({"forced_eos_token_id": 2, "suppress_tokens": [2]}))
+    (finding,) = rehearse(config_of(tmp_path, base, rows)).findings
+    assert finding.code == REFUSED
+    assert "generation_config.json" in finding.message
+
+
 def test_the_program_prints_what_it_found(
     tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

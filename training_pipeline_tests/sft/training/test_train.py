@@ -69,6 +69,20 @@ def test_lora_trains_adapters_and_saves_them_beside_the_merged_model(run: Run, t
     assert not torch.allclose(after, before, atol=1e-2)
 
 
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+def test_a_base_model_with_sampling_values_that_it_does_not_use_is_saved(
+    run: Run, tiny_folder: Path, tmp_path: Path, method: str
+) -> None:
+    shutil.copytree(tiny_folder, tmp_path / "base")
+    said = tmp_path / "base" / "generation_config.json"
+    said.write_text(json.dumps({**json.loads(said.read_text()), "temperature": 0.9, "top_p": 0.6}))
+    start(run, base_model=str(tmp_path / "base"), method=method, epochs=1, allow_never_stops=True)
+    saved = json.loads((run.run_dir / "model" / "generation_config.json").read_text())
+    assert "temperature" not in saved
+    assert saved["eos_token_id"]
+
+
 def test_training_stops_early_once_the_validation_loss_no_longer_improves(run: Run) -> None:
     # Validation answers that contradict the training pairs: the more is learned, the worse they fit.
     path = Path(run.config["validation_file"])
