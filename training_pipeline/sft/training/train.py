@@ -51,7 +51,7 @@ def train(
     ids = pair_ids(config.manifest_file, "validation")
     questions = evaluate.questions(config.validation_file, prepared.chat, asked, ids=ids)
     scored = questions[: config.exact_match_questions]
-    before = _before(prepared, run, scored, status, ranks)
+    before = _before(prepared, run, questions, len(scored), status, ranks)
     progress = Progress(run.progress)
     mirror = MlflowMirror(config.mlflow, run.progress) if config.mlflow and ranks.first else None
     progress.add("val_loss", 0, before["val_loss"], epoch=0.0, tokens=0)
@@ -106,16 +106,19 @@ def _whole(config: Config, run: RunDir, prepared: Prepared) -> Any:
 
 
 def _before(
-    prepared: Prepared, run: RunDir, questions: Sequence[Question], status: Status, ranks: Ranks
+    prepared: Prepared, run: RunDir, questions: Sequence[Question], scored: int, status: Status, ranks: Ranks
 ) -> dict[str, Any]:
-    """Validation loss, accuracy and answers before the first step; measured once, then read back."""
+    """Validation loss, accuracy and the answers that are scored, before the first step; measured once, then read back.
+
+    One question is asked in any case: a model that cannot be asked is found out before time is spent on it.
+    """
     found: dict[str, Any] | None = ranks.from_first(lambda: read_json(run.before))
     if found is None:
         _doing(status, "measuring the base model", phase="evaluating")
         measured = prepared.trainer.evaluate()
         facts = {"val_loss": measured["eval_loss"], "val_accuracy": measured["eval_mean_token_accuracy"]}
-        answers = evaluate.texts(_answers(prepared, questions, status, "before training"))
-        ranks.from_first(lambda: write_json(run.before, {**facts, "answers": answers}))
+        answers = evaluate.texts(_answers(prepared, questions[: scored or 1], status, "before training"))
+        ranks.from_first(lambda: write_json(run.before, {**facts, "answers": answers[:scored]}))
         found = ranks.from_first(lambda: read_json(run.before))
     assert found is not None  # noqa: S101 - it was written
     return found

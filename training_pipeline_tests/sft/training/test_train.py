@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 from training_pipeline.sft.config import parse
 from training_pipeline.sft.errors import TrainingFailed
@@ -81,6 +81,19 @@ def test_a_base_model_with_sampling_values_that_it_does_not_use_is_saved(
     saved = json.loads((run.run_dir / "model" / "generation_config.json").read_text())
     assert "temperature" not in saved
     assert saved["eos_token_id"]
+
+
+@pytest.mark.parametrize("scored", [0, 3])
+def test_a_model_that_cannot_be_asked_fails_before_the_first_step(
+    run: Run, monkeypatch: pytest.MonkeyPatch, scored: int
+) -> None:
+    def unable(*_: Any, **__: Any) -> None:
+        raise ValueError("no cache")
+
+    monkeypatch.setattr(LlamaForCausalLM, "generate", unable)
+    with pytest.raises(ValueError, match="no cache"):
+        start(run, exact_match_questions=scored)
+    assert not (run.run_dir / "progress.jsonl").exists()
 
 
 def test_training_stops_early_once_the_validation_loss_no_longer_improves(run: Run) -> None:
