@@ -25,6 +25,8 @@ DISK_FULL: Final = "DiskFull"
 PROCESS_LOST: Final = "ProcessLost"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL_DISK_BYTES: Final = 1 << 20
+#: How PyTorch, CUDA and its libraries say that memory ran out, each in an error of another class.
+_NO_MEMORY: Final = ("allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 
 
 class TrainingFailed(Exception):
@@ -83,9 +85,9 @@ def explain(error: BaseException, run_dir: Path) -> Failure:
 
 def ran_out_of_memory(error: BaseException) -> bool:
     """Whether an exception is of Python, of PyTorch on a GPU, or of PyTorch on a CPU, that memory ran out. Pure."""
-    return (
-        isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "allocate memory" in str(error)
-    )
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    return isinstance(error, RuntimeError | OSError) and any(told in str(error) for told in _NO_MEMORY)
 
 
 def scrubbed_traceback(error: BaseException) -> str:

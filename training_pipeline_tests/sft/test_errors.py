@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 from pathlib import Path
 
+import pytest
+
 from training_pipeline.sft.errors import DISK_FULL, TrainingFailed, explain, scrubbed_traceback
 
 SECRET = "patient Miller has a fracture"
@@ -31,8 +33,18 @@ def test_a_full_disk_is_recognised_however_it_is_wrapped(tmp_path: Path) -> None
         assert (failure.error_type, failure.recurs) == (DISK_FULL, False)
 
 
-def test_memory(tmp_path: Path) -> None:
-    failure = explain(raised(RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried …")), tmp_path)
+@pytest.mark.parametrize(
+    "told",
+    [
+        "DefaultCPUAllocator: can't allocate memory: you tried …",
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    ],
+)
+def test_memory_that_ran_out_is_told_whatever_noticed_it(tmp_path: Path, told: str) -> None:
+    failure = explain(raised(RuntimeError(told)), tmp_path)
     assert "gradient_accumulation_steps" in failure.error
     assert failure.recurs
 

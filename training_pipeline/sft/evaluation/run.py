@@ -7,7 +7,6 @@ because then the same run goes on. Exit codes and `result.json` are those of `pr
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
 import signal
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..errors import BAD_CONFIG, DISK_FULL, SUCCEEDED, TrainingFailed, explain, ran_out_of_memory
+from ..memory import give_back
 from ..output import say
 from ..program import fail, importing, listen, set_environment, stopped, use_one_gpu
 from ..run_dir import RunDir, Status, read_json, write_json
@@ -118,18 +118,9 @@ def _evaluate(
 
             score(loaded, pairs, scores, stop, told, judge)
             del loaded
-            _free()
+            give_back()
         published[subject.role] = scores.publish(wanted, judge=judge is not None)
     return published
-
-
-def _free() -> None:
-    """Give the memory of the last model back before the next one is loaded."""
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def _explained(error: Exception) -> Exception:

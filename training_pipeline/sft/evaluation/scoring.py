@@ -14,12 +14,13 @@ from ..encoding.chat_format import chat_format
 from ..encoding.data import ChatFormat
 from ..errors import TrainingFailed
 from ..integrity import folder_sha256
+from ..memory import halved
 from ..model import tiny
 from ..model.base_model import is_folder, is_local, unloadable
 from ..stop import Stopped, StopRequest
 from . import evaluate, scorers
 from .choices import Choices
-from .evaluate import BATCH, Answer
+from .evaluate import BATCH, Answer, Question
 from .judge import Judge, Judged
 from .scores_file import ScoresFile
 from .suite_pairs import Asked, Pair, ask
@@ -118,14 +119,9 @@ def _scores(
     loaded: Loaded, asked: Sequence[Asked], choices: Choices, stop: StopRequest, judge: Judge | None
 ) -> Iterator[dict[str, Any]]:
     can = [each for each in asked if each.question is not None]
-    answers = evaluate.answer(
-        loaded.model,
-        loaded.chat.tokenizer,
-        [each.question for each in can if each.question is not None],
-        ends=loaded.ends,
-        positions=loaded.positions,
-        told=lambda _: None,
-    )
+    questions = [each.question for each in can if each.question is not None]
+    # None would count as a wrong answer: where memory does not suffice for one there are no scores.
+    answers = halved(questions, lambda some: _answers(loaded, some), needed=True)
     losses = _losses(loaded, can)
     chosen = _chosen(loaded, can, losses, choices)
     by_key = {each.pair.key: found for each, *found in zip(can, answers, losses, chosen, strict=True)}
@@ -136,6 +132,17 @@ def _scores(
         judged = judge.judge(asked, [given.get(each.pair.key) for each in asked], stop)
     for each, scored, verdict in zip(asked, found, judged, strict=True):
         yield _row(each, *scored) | _judged(verdict)
+
+
+def _answers(loaded: Loaded, questions: Sequence[Question]) -> list[Answer | None]:
+    return evaluate.answer(
+        loaded.model,
+        loaded.chat.tokenizer,
+        questions,
+        ends=loaded.ends,
+        positions=loaded.positions,
+        told=lambda _: None,
+    )
 
 
 def _judged(verdict: Judged | None) -> dict[str, Any]:
@@ -193,7 +200,9 @@ def _losses(loaded: Loaded, asked: Sequence[Asked]) -> list[float | None]:
     while order:
         longest = len(asked[order[-1]].input_ids)
         batch = [order.pop() for _ in range(min(len(order), max(1, _LOSS_TOKENS // longest)))]
-        for index, loss in zip(batch, _batch_losses(loaded, [asked[index] for index in batch]), strict=True):
+        some = [asked[index] for index in batch]
+        made = halved(some, lambda part: list(_batch_losses(loaded, part)), needed=True)
+        for index, loss in zip(batch, made, strict=True):
             losses[index] = loss
     return losses
 

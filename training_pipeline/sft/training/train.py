@@ -17,6 +17,8 @@ from ..encoding.pair_ids import pair_ids
 from ..errors import TrainingFailed
 from ..evaluation import evaluate
 from ..evaluation.evaluate import Answer, Question
+from ..evaluation.in_room import answer_in_room
+from ..memory import give_back
 from ..model import base_model
 from ..output import say
 from ..run_dir import Progress, RunDir, Status, read_json, write_json
@@ -51,7 +53,7 @@ def train(
     ids = pair_ids(config.manifest_file, "validation")
     questions = evaluate.questions(config.validation_file, prepared.chat, asked, ids=ids)
     scored = questions[: config.exact_match_questions]
-    before = _before(prepared, run, questions, len(scored), status, ranks)
+    before = _before(config, run, prepared, questions, len(scored), status, ranks)
     progress = Progress(run.progress)
     mirror = MlflowMirror(config.mlflow, run.progress) if config.mlflow and ranks.first else None
     progress.add("val_loss", 0, before["val_loss"], epoch=0.0, tokens=0)
@@ -65,8 +67,9 @@ def train(
             "The validation loss was no finite number at any evaluation, so no model is worth keeping: lower "
             "learning_rate, or set precision to fp32."
         )
+    _forget_steps(prepared.trainer)
     checkpoints.load_best(run.best, prepared.trainer.model)
-    after = _answers(prepared, questions, status, "after training")
+    after = _answers(config, prepared, questions, status, ranks, "after training")
     if not config.allow_never_stops:
         _refuse_unstopped(after)
     _doing(status, "measuring single validation pairs")
@@ -106,7 +109,13 @@ def _whole(config: Config, run: RunDir, prepared: Prepared) -> Any:
 
 
 def _before(
-    prepared: Prepared, run: RunDir, questions: Sequence[Question], scored: int, status: Status, ranks: Ranks
+    config: Config,
+    run: RunDir,
+    prepared: Prepared,
+    questions: Sequence[Question],
+    scored: int,
+    status: Status,
+    ranks: Ranks,
 ) -> dict[str, Any]:
     """Validation loss, accuracy and the answers that are scored, before the first step; measured once, then read back.
 
@@ -117,7 +126,7 @@ def _before(
         _doing(status, "measuring the base model", phase="evaluating")
         measured = prepared.trainer.evaluate()
         facts = {"val_loss": measured["eval_loss"], "val_accuracy": measured["eval_mean_token_accuracy"]}
-        answers = evaluate.texts(_answers(prepared, questions[: scored or 1], status, "before training"))
+        answers = evaluate.texts(_answers(config, prepared, questions[: scored or 1], status, ranks, "before training"))
         ranks.from_first(lambda: write_json(run.before, {**facts, "answers": answers[:scored]}))
         found = ranks.from_first(lambda: read_json(run.before))
     assert found is not None  # noqa: S101 - it was written
@@ -139,17 +148,30 @@ def _introduce(prepared: Prepared) -> None:
     )
 
 
-def _answers(prepared: Prepared, questions: Sequence[Question], status: Status, when: str) -> list[Answer | None]:
-    return evaluate.answer(
+def _answers(
+    config: Config, prepared: Prepared, questions: Sequence[Question], status: Status, ranks: Ranks, when: str
+) -> list[Answer | None]:
+    return answer_in_room(
         prepared.trainer.model,
         prepared.base.tokenizer,
         questions,
         ends=prepared.ends,
         positions=getattr(prepared.base.model.config, "max_position_embeddings", None),
+        longest=config.max_length,
+        together=ranks.count > 1,
         told=lambda done: status.tell(
             phase="evaluating", message=f"validation questions {when}: {done} of {len(questions)} answered"
         ),
     )
+
+
+def _forget_steps(trainer: Any) -> None:
+    """Give back the memory of gradients and optimizer: from here on the model is only asked."""
+    trainer.model.zero_grad(set_to_none=True)
+    for holder in (trainer, trainer.callback_handler):
+        holder.optimizer = holder.lr_scheduler = None
+    trainer.accelerator.free_memory()
+    give_back()
 
 
 def _refuse_unstopped(answers: Sequence[Answer | None]) -> None:

@@ -101,6 +101,30 @@ def test_a_judge_scores_besides(
     assert not [one for one in sent if hidden in one]
 
 
+def test_scores_are_the_same_where_memory_does_not_suffice_for_many(
+    loaded: Loaded, pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = scored(loaded, pairs, tmp_path / "whole")
+    answer, losses, room = evaluate.answer, scoring._batch_losses, 2
+
+    def in_room(asked: list[Any]) -> list[Any]:
+        if len(asked) > room:
+            raise RuntimeError("CUDA error: out of memory")
+        return asked
+
+    monkeypatch.setattr(evaluate, "answer", lambda m, t, asked, **more: answer(m, t, in_room(asked), **more))
+    monkeypatch.setattr(scoring, "_batch_losses", lambda m, asked: losses(m, in_room(asked)))
+    halves = scored(loaded, pairs, tmp_path / "halves")
+    by_loss = ["token_loss", "bits_per_byte"]
+    assert whole.drop_columns(by_loss).equals(halves.drop_columns(by_loss))
+    assert halves["token_loss"].drop_null().to_pylist() == pytest.approx(
+        whole["token_loss"].drop_null().to_pylist(), rel=1e-4
+    )
+    room = 0
+    with pytest.raises(RuntimeError, match="out of memory"):  # and no score of a question that was not asked
+        scored(loaded, pairs, tmp_path / "none")
+
+
 def test_the_loss_is_that_of_the_experts_answer(loaded: Loaded, pairs: list[Pair], tmp_path: Path) -> None:
     found = {row["pair_id"]: row["token_loss"] for row in scored(loaded, pairs, tmp_path).to_pylist()}
     for pair in pairs[:3]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from training_pipeline.sft.integrity import folder_sha256
 from training_pipeline.sft.run_dir import RunDir, Status
 from training_pipeline.sft.stop import Stopped, StopRequest
 from training_pipeline.sft.training.train import train
+from training_pipeline.sft.training.trainer import Trainer
 from training_pipeline.testing.trainers.trainer_runs import Run, new_run
 
 
@@ -94,6 +96,35 @@ def test_a_model_that_cannot_be_asked_fails_before_the_first_step(
     with pytest.raises(ValueError, match="no cache"):
         start(run, exact_match_questions=scored)
     assert not (run.run_dir / "progress.jsonl").exists()
+
+
+def test_memory_that_runs_out_behind_the_last_step_does_not_cost_the_model(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the steps needed is given back first."""
+    optimizers: list[Any] = []
+    held: list[Any] = []
+    created = Trainer.create_optimizer
+
+    def create(self: Any, *given: Any, **named: Any) -> Any:
+        made = created(self, *given, **named)
+        optimizers.append(weakref.ref(self.optimizer))
+        return made
+
+    def exhausted(model: Any, *_: Any, **__: Any) -> None:
+        if optimizers:
+            held.append([optimizers[0](), *(weight.grad for weight in model.parameters())])
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Trainer, "create_optimizer", create)
+    monkeypatch.setattr(LlamaForCausalLM, "generate", exhausted)
+    result = start(run, epochs=1, exact_match_questions=2)
+    assert (result["custom_metrics"]["asked_questions"], result["custom_metrics"]["exact_match_after"]) == (0, 0.0)
+    samples = [json.loads(line) for line in (run.run_dir / "samples.jsonl").read_text().splitlines()]
+    assert [(sample["before"], sample["after"]) for sample in samples] == [(None, None)] * 2
+    assert "model.safetensors" in result["model_files"]
+    assert held
+    assert all(each is None for after in held for each in after)
 
 
 def test_training_stops_early_once_the_validation_loss_no_longer_improves(run: Run) -> None:
