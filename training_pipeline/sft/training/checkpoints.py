@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -40,22 +41,33 @@ def mark(checkpoint: Path, ledger: Ledger) -> None:
     """
     files = folder_sha256(checkpoint)
     for name in files:
-        with (checkpoint / name).open("rb") as opened:
-            os.fsync(opened.fileno())
+        _flush(checkpoint / name)
     write_json(checkpoint / MARKER, {**asdict(ledger), "files": files})
-    before = [marker.parent for marker in _newest_first(checkpoint.parent) if marker.parent != checkpoint][:1]
+    earlier = [marker.parent for marker in _newest_first(checkpoint.parent) if _step(marker.parent) < _step(checkpoint)]
     for other in checkpoint.parent.glob("checkpoint-*"):
-        if other not in {checkpoint, *before}:
-            shutil.rmtree(other)
+        if other not in {checkpoint, *earlier[:1]}:
+            _discard(other)
 
 
-def latest(checkpoints: Path) -> tuple[Path, Ledger] | None:
-    """The newest checkpoint that is complete and undamaged, or None. Reads only."""
+def latest(checkpoints: Path, usable: Callable[[Ledger], bool] = lambda _: True) -> tuple[Path, Ledger] | None:
+    """The newest checkpoint that is complete, undamaged and `usable`, or None. Reads only."""
     for marker in _newest_first(checkpoints):
         ledger = _ledger(marker)
-        if ledger:
+        if ledger and usable(ledger):
             return marker.parent, ledger
     return None
+
+
+def complete_after(checkpoints: Path, step: int) -> list[str]:
+    """The names of checkpoints of later steps that were complete once, newest first. Reads only."""
+    return [marker.parent.name for marker in _newest_first(checkpoints) if _step(marker.parent) > step]
+
+
+def discard_after(checkpoints: Path, step: int) -> None:
+    """Delete the checkpoints of later steps. Idempotent."""
+    for checkpoint in checkpoints.glob("checkpoint-*"):
+        if _step(checkpoint) > step:
+            _discard(checkpoint)
 
 
 def discard_unfinished(checkpoints: Path) -> None:
@@ -65,14 +77,19 @@ def discard_unfinished(checkpoints: Path) -> None:
             shutil.rmtree(checkpoint, ignore_errors=True)
 
 
-def damaged(checkpoints: Path) -> list[str]:
-    """The names of checkpoints that were complete once and are no longer what was written, newest first. Reads only."""
-    return [marker.parent.name for marker in _newest_first(checkpoints) if _ledger(marker) is None]
-
-
 def _newest_first(checkpoints: Path) -> list[Path]:
     markers = checkpoints.glob(f"checkpoint-*/{MARKER}")
-    return sorted(markers, key=lambda marker: int(marker.parent.name.rpartition("-")[2]), reverse=True)
+    return sorted(markers, key=lambda marker: _step(marker.parent), reverse=True)
+
+
+def _step(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def _discard(checkpoint: Path) -> None:
+    """Delete it, its marker first: what a crash leaves of it counts no more."""
+    (checkpoint / MARKER).unlink(missing_ok=True)
+    shutil.rmtree(checkpoint)
 
 
 def _ledger(marker: Path) -> Ledger | None:
@@ -101,7 +118,13 @@ def save_best(path: Path, model: Any, facts: dict[str, Any], *, writes: bool = T
         return
     temporary = path.with_name(f".{path.name}.tmp")
     save_file(weights, temporary, metadata={"facts": json.dumps(facts)})
+    _flush(temporary)  # a checkpoint that is marked later must not outlive it
     temporary.replace(path)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as opened:
+        os.fsync(opened.fileno())
 
 
 def best_facts(path: Path) -> dict[str, Any] | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from functools import partial
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from transformers import TrainerState
 
@@ -25,15 +23,12 @@ from ..run_dir import Progress, RunDir, Status, read_json, write_json
 from ..stop import SharedStop, Stopped, StopRequest
 from . import checkpoints
 from .callback import Clock, Watch
-from .checkpoints import Ledger
 from .machine_load import measuring_load
 from .mlflow_mirror import MlflowMirror
 from .pair_losses import measure, write_losses
 from .prepare import Prepared, lora, prepare
 from .report import Outcome, result, save_model, write_samples
-
-#: The point that tells whoever watches of checkpoints that were passed over.
-PASSED_OVER: Final = "checkpoints_passed_over"
+from .resume import resumable
 
 
 def train(
@@ -184,24 +179,6 @@ def _refuse_unstopped(answers: Sequence[Answer | None]) -> None:
         )
 
 
-def _resumable(run: RunDir, status: Status, progress: Progress) -> tuple[Path | None, Ledger]:
-    """What to continue from. What is damaged is passed over for what was before it, and told."""
-    found: tuple[Path | None, Ledger] = checkpoints.latest(run.checkpoints) or (None, Ledger())
-    passed = checkpoints.damaged(run.checkpoints)
-    # An evaluation before this checkpoint was the best one, and its weights are gone: they must be trained again.
-    if found[1].best_val_loss is not None and checkpoints.best_facts(run.best) is None:
-        passed.append(run.best.name)
-        found = (None, Ledger())
-    if passed:
-        place = f"step {found[1].step}" if found[0] else "the start"
-        told = f"{', '.join(passed)} damaged and passed over: training continues from {place}"
-        sys.stderr.write(f"{told}\n")
-        progress.note(PASSED_OVER, found[1].step, len(passed))
-        status.tell(message=told)
-        status.write()
-    return found
-
-
 def _fit(
     config: Config,
     run: RunDir,
@@ -214,7 +191,7 @@ def _fit(
 ) -> Outcome:
     """Take every step that is left; only reads if none is."""
     trainer = prepared.trainer
-    checkpoint, ledger = ranks.from_first(lambda: _resumable(run, status, progress))
+    checkpoint, ledger = ranks.from_first(lambda: resumable(run, status, progress))
     resumed = TrainerState.load_from_json(str(checkpoint / "trainer_state.json")) if checkpoint else TrainerState()
     if ledger.finished:
         return Outcome(resumed, stopped_early=ledger.stopped_early, seconds=status.facts["seconds"])

@@ -48,7 +48,25 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_or_the_start(tmp
             (tmp_path / name / damage).write_text("x")
         found = checkpoints.latest(tmp_path)
         assert (found and found[0].name) == left
-        assert checkpoints.damaged(tmp_path)[-1] == name
+        assert name in checkpoints.complete_after(tmp_path, found[1].step if found else 0)
+
+
+def test_a_damaged_checkpoint_of_a_later_step_pushes_no_good_one_out(tmp_path: Path) -> None:
+    for step in (9, 20):
+        checkpoints.mark(checkpoint(tmp_path, step), Ledger(step=step))
+    (tmp_path / "checkpoint-20" / "weights").write_text("x")
+    checkpoints.mark(checkpoint(tmp_path, 15), Ledger(step=15))
+    assert {path.name for path in tmp_path.iterdir()} == {"checkpoint-9", "checkpoint-15"}
+
+
+def test_what_is_behind_a_step_is_named_and_deleted(tmp_path: Path) -> None:
+    for step in (9, 20):
+        checkpoints.mark(checkpoint(tmp_path, step), Ledger(step=step))
+    checkpoint(tmp_path, 30)
+    assert checkpoints.complete_after(tmp_path, 0) == ["checkpoint-20", "checkpoint-9"]
+    assert checkpoints.complete_after(tmp_path, 9) == ["checkpoint-20"]
+    checkpoints.discard_after(tmp_path, 9)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-9"]
 
 
 def test_best_weights_that_are_damaged_are_none(tmp_path: Path) -> None:
