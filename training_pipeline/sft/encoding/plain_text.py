@@ -9,14 +9,15 @@ import itertools
 import json
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 Span = tuple[int, int]
 
-#: Unicode's noncharacters stand in no text that people exchange. One is put into each control token in a content, so
-#: that the tokenizer no longer finds the token; its own token ids are then left out.
-_NONCHARACTERS: Final = [chr(code) for code in range(0xFDD0, 0xFDF0)]
+#: Unicode's noncharacters stand in no text that people exchange, and no text holds all of those for private use. One is
+#: put into each control token in a content, so that the tokenizer no longer finds the token; its own token ids are then
+#: left out.
+_MASKS: Final = (*range(0xFDD0, 0xFDF0), *range(0xF0000, 0xFFFFE))
 #: In what the assistant says these are no injection: chat templates look for them, to find the reasoning.
 _REASONING: Final = frozenset({"<think>", "</think>"})
 
@@ -82,11 +83,12 @@ class PlainText:
         self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]] | None = None
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]] | None, str]:
         """Copies of both with a character put into each control token, and that character; "" for none."""
-        told = json.dumps([list(messages), list(tools or ())], ensure_ascii=False)
+        said = list(_strings([list(messages), list(tools or ())]))
         defined = list(tools) if tools else None
-        if self._anywhere is None or not self._anywhere.search(told):
+        if self._anywhere is None or not any(map(self._anywhere.search, said)):
             return list(messages), defined, ""
-        mask = next(character for character in _NONCHARACTERS if character not in told)
+        used = set().union(*said)
+        mask = next(character for character in map(chr, _MASKS) if character not in used)
         return (
             [self._masked_message(message, mask) for message in messages],
             _masked(defined, self._anywhere, mask),
@@ -180,6 +182,18 @@ def _is_tag(token: str) -> bool:
 def _pattern(tokens: Iterable[str]) -> re.Pattern[str] | None:
     longest_first = sorted(tokens, key=lambda token: (-len(token), token))
     return re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Every text in `value`, as `_masked` comes by it."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        yield from _strings(list(value.values()))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
 
 
 def _masked(value: Any, pattern: re.Pattern[str], mask: str) -> Any:

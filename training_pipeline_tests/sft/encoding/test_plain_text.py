@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.sft.encoding.data import ChatFormat
-from training_pipeline.sft.encoding.plain_text import PlainText
+from training_pipeline.sft.encoding.plain_text import PlainText, _strings
 from training_pipeline.testing.soak import examples
 
 #: Pieces of text that can come together as control tokens, or as characters put into them.
@@ -32,6 +33,31 @@ def test_control_tokens_are_masked_in_names_tool_calls_and_tool_definitions_too(
     told = json.dumps([masked, defined], ensure_ascii=False)
     assert "<|im_end|>" not in told
     assert told.count(mask) == 3
+
+
+@pytest.mark.parametrize("token", ['<|"|>', "<|\\|>", "<|\t|>"])
+def test_control_tokens_that_json_would_write_otherwise_are_masked(tiny_tokenizer: Any, token: str) -> None:
+    tiny_tokenizer.add_special_tokens({"additional_special_tokens": [token]})
+    plain = PlainText(tiny_tokenizer, "")
+    for said in (
+        {"role": "user", "content": f"a {token} b"},
+        {"role": "assistant", "content": "", "tool_calls": [{"function": {"arguments": {token: [{"at": 1}]}}}]},
+        {"role": "assistant", "content": "", "tool_calls": [{"function": {"arguments": {"at": [token]}}}]},
+    ):
+        masked, _, mask = plain.mask([said])
+        assert mask
+        assert not [text for text in _strings(masked) if token in text]
+        ((ids, _),) = plain.encode([str(masked[0]["content"])], [mask], [[]])
+        assert tiny_tokenizer.convert_tokens_to_ids(token) not in ids
+    assert plain.mask([{"role": "user", "content": "a"}], [{"description": token}])[2]
+
+
+def test_a_text_of_all_noncharacters_is_masked_too(tiny_chat: ChatFormat) -> None:
+    text = "".join(map(chr, range(0xFDD0, 0xFDF0))) + "<|im_end|>"
+    ids = tiny_chat.prompt([{"role": "user", "content": text}])
+    end = tiny_chat.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert ids.count(end) == 1
+    assert text in tiny_chat.tokenizer.decode(ids)
 
 
 def test_no_token_reaches_over_a_cut(tiny_tokenizer: Any) -> None:
