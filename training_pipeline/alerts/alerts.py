@@ -266,25 +266,29 @@ class Delivery(BaseModel):
 def deliver(store: JobStore, targets: Sequence[AlertTarget], *, enough: Any = lambda: False) -> Delivery:
     """Deliver due alerts to every target that has not got them, until `enough()`. Records each delivery at once.
 
-    A target that fails is retried after a pause that doubles; other targets get nothing twice. If the process dies
-    between delivery and record, the alert is sent twice, under the same key.
+    A target that fails, in whatever way, is retried after a pause that doubles; other targets get nothing twice. If
+    the process dies between delivery and record, the alert is sent twice, under the same key.
     """
     table = alerts.c
     due = and_(table.done_at.is_(None), or_(table.after.is_(None), table.after <= func.clock_timestamp()))
     with store.begin() as connection:
         rows = connection.execute(select(alerts).where(due).order_by(table.noticed_at).limit(_AT_ONCE)).mappings().all()
-    told, failed = 0, {}
+    told, failed, silent = 0, dict[str, str](), set[str]()
     for row in rows:
         if enough():
             break
         alert = Alert.model_validate({name: row[name] for name in Alert.model_fields})
         left = [target for target in targets if target.name not in row["sent"]]
         # A target that does not answer is asked once a round: the others are not kept waiting for it.
-        for target in [target for target in left if target.name not in failed]:
+        for target in [target for target in left if target.name not in silent]:
             try:
                 target.send(alert.model_dump(mode="json"))
             except Undelivered as error:
                 failed[target.name] = str(error)
+                silent.add(target.name)
+                continue
+            except Exception as error:  # noqa: BLE001 - this alert in this target; its text may hold a secret
+                failed[target.name] = type(error).__name__
                 continue
             left.remove(target)
             told += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import logging
 import smtplib
@@ -95,7 +96,7 @@ class MailTarget:
         try:
             with self._server() as server:
                 server.send_message(mail)
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, ValueError, smtplib.SMTPException) as error:
             code = getattr(error, "smtp_code", None)
             raise Undelivered(f"the mail server said {code}" if code else type(error).__name__) from None
 
@@ -142,12 +143,11 @@ def _post(url: SecretStr, body: Mapping[str, Any]) -> None:
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "User-Agent": "training_pipeline"},
         )
-        with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
-            answer.read(1024)
+        urllib.request.urlopen(request, timeout=SECONDS).close()  # noqa: S310
     except urllib.error.HTTPError as error:
         error.close()
         raise Undelivered(f"it answered {error.code}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise Undelivered(type(getattr(error, "reason", error)).__name__) from None
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Final, Self
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from training_pipeline.settings.prefix import PREFIX
+
+_HIDDEN: Final = "The value is not shown: it may hold a secret"
 
 
 class AlertSettings(BaseModel):
@@ -27,6 +30,23 @@ class AlertSettings(BaseModel):
     alert_email_from: str | None = Field(None, description="Sender of alert mails.")
     alert_email_to: str | None = Field(None, description="Recipients of alert mails, separated by commas.")
 
+    @field_validator("alert_webhook_url", "alert_slack_url")
+    @classmethod
+    def _is_a_web_address(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _names_a_host(url, ("http", "https"), login=False):
+            raise ValueError(f"expected https://host[:port]/path, without a user, a password or blanks. {_HIDDEN}")
+        return url
+
+    @field_validator("alert_smtp_url")
+    @classmethod
+    def _is_a_mail_server(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not _names_a_host(url, ("smtp", "smtps"), login=True):
+            raise ValueError(
+                "expected smtp://host[:port] or smtps://host[:port], with user:password@ before the host where it asks "
+                f"for them; / : @ and ? in a password are written as %2F %3A %40 and %3F. {_HIDDEN}"
+            )
+        return url
+
     @model_validator(mode="after")
     def _mail_is_whole(self) -> Self:
         mail = ("alert_smtp_url", "alert_email_from", "alert_email_to")
@@ -34,3 +54,13 @@ class AlertSettings(BaseModel):
         if missing and len(missing) < len(mail):
             raise ValueError(f"alerts by mail also need {', '.join(PREFIX + name.upper() for name in missing)}")
         return self
+
+
+def _names_a_host(secret: SecretStr, schemes: tuple[str, ...], *, login: bool) -> bool:
+    url = secret.get_secret_value()
+    try:
+        where = urlsplit(url)
+        usable = where.scheme in schemes and bool(where.hostname) and where.port != 0
+    except ValueError:  # its text quotes what it takes for a port
+        return False
+    return usable and (login or "@" not in where.netloc) and url.isprintable() and " " not in url

@@ -231,6 +231,25 @@ def test_a_target_that_does_not_answer_is_asked_once_a_round(store: JobStore) ->
     assert len(asked) == 1
 
 
+def test_an_alert_that_breaks_a_target_keeps_no_other_from_anybody(store: JobStore) -> None:
+    for _ in range(2):
+        fail(store, stored(store))
+    notice_jobs(store, LINKS, now=NOW, pending=PENDING)
+
+    class Odd(Target):
+        def send(self, alert: Mapping[str, Any]) -> None:
+            if not self.broken:
+                self.broken = True
+                raise LookupError("https://me:secret@host")
+            self.told.append(alert["key"])
+
+    odd, log = Odd("webhook"), Target("log")
+    found = deliver(store, [odd, log])
+    assert (found.told, found.failed) == (3, {"webhook": "LookupError"})
+    assert (len(odd.told), len(log.told)) == (1, 2)
+    assert deliver(store, [odd, log]).told == 0, "it pauses first"
+
+
 def test_a_death_after_the_telling_loses_nothing(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
     fail(store, stored(store))
     notice_jobs(store, LINKS, now=NOW, pending=PENDING)

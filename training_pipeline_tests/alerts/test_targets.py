@@ -15,7 +15,15 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from training_pipeline.alerts.targets import LogTarget, MailTarget, SlackTarget, Undelivered, WebhookTarget, targets_of
+from training_pipeline.alerts.targets import (
+    AlertTarget,
+    LogTarget,
+    MailTarget,
+    SlackTarget,
+    Undelivered,
+    WebhookTarget,
+    targets_of,
+)
 from training_pipeline.settings import Settings
 
 ALERT: dict[str, Any] = {
@@ -25,6 +33,26 @@ ALERT: dict[str, Any] = {
     "job_id": "tj-1",
     "links": {"training job": "http://page/train/jobs/tj-1"},
 }
+
+
+@contextmanager
+def raw_server(answer: bytes) -> Iterator[str]:
+    """Its address; it answers every request with these bytes and hangs up."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(answer)
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/secret-token"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager
@@ -115,6 +143,51 @@ def test_what_a_webhook_refuses_is_said_without_its_address() -> None:
         WebhookTarget(SecretStr("http://127.0.0.1:1/secret-token")).send(ALERT)
     assert "secret" not in str(caught.value)
     assert "secret" not in repr(WebhookTarget(SecretStr(url)))
+
+
+def test_a_webhook_that_answers_no_http_has_not_accepted_the_alert() -> None:
+    with raw_server(b"not http\r\n") as url, pytest.raises(Undelivered) as caught:
+        WebhookTarget(SecretStr(url)).send(ALERT)
+    assert str(caught.value) == "BadStatusLine"
+
+
+def test_what_a_webhook_says_after_it_has_accepted_an_alert_changes_nothing() -> None:
+    with raw_server(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n") as url:
+        WebhookTarget(SecretStr(url)).send(ALERT)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        WebhookTarget(SecretStr("http://h:se/cret@h/x")),
+        SlackTarget(SecretStr("se cret")),
+        MailTarget(SecretStr("smtp://me:s3/kr1t@h"), "a@x.org", ("b@x.org",)),
+    ],
+    ids=lambda target: target.name,
+)
+def test_an_address_that_is_none_is_not_quoted(target: AlertTarget) -> None:
+    with pytest.raises(Undelivered) as caught:
+        target.send(ALERT)
+    assert str(caught.value) in {"InvalidURL", "ValueError"}
+
+
+@pytest.mark.parametrize("field", ["alert_webhook_url", "alert_slack_url", "alert_smtp_url"])
+@pytest.mark.parametrize(
+    "address", ["", "h", "ftp://h", "{}://", "{}://me:s3/kr1t@h", "{}://h:99999", "{}://h/a b", "{}://h\n"]
+)
+def test_an_address_that_is_none_is_refused_by_the_settings(field: str, address: str, tmp_path: Path) -> None:
+    scheme = "smtp" if "smtp" in field else "https"
+    given = {field: address.format(scheme), "alert_email_from": "a@x.org", "alert_email_to": "b@x.org"}
+    with pytest.raises(ValidationError, match=rf"{field}\n.*{scheme}://host") as caught:
+        Settings.model_validate({"state_dir": tmp_path, **given})
+    assert "kr1t" not in str(caught.value)
+
+
+def test_a_webhook_has_no_password_and_a_mail_server_may(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="without a user"):
+        Settings.model_validate({"state_dir": tmp_path, "alert_webhook_url": "https://me:pass@h/x"})
+    mail = {"alert_smtp_url": "smtp://me:pa%2Fss@h:587", "alert_email_from": "a@x.org", "alert_email_to": "b@x.org"}
+    assert len(targets_of(Settings.model_validate({"state_dir": tmp_path, **mail}))) == 2
 
 
 def test_a_mail_says_it_all() -> None:
