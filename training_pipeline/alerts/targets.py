@@ -136,6 +136,13 @@ def targets_of(settings: Settings) -> list[AlertTarget]:
     return targets
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirected POST would be sent on as a GET without the alert, and the page it finds would count as delivery."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none, so that the answer is an error."""
+
+
 def _post(url: SecretStr, body: Mapping[str, Any]) -> None:
     try:
         request = urllib.request.Request(  # noqa: S310 - the address is the operator's own
@@ -143,7 +150,7 @@ def _post(url: SecretStr, body: Mapping[str, Any]) -> None:
             data=json.dumps(body).encode(),
             headers={"Content-Type": "application/json", "User-Agent": "training_pipeline"},
         )
-        urllib.request.urlopen(request, timeout=SECONDS).close()  # noqa: S310
+        urllib.request.build_opener(_NoRedirects).open(request, timeout=SECONDS).close()
     except urllib.error.HTTPError as error:
         error.close()
         raise Undelivered(f"it answered {error.code}") from None

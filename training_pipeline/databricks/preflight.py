@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from training_pipeline.databricks.presigned import StorageFailed, fetch
 from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.databricks.workspace import Connection
@@ -216,8 +217,6 @@ class _Look:
 
     def storage(self, *, needed: bool) -> Check:
         """Whether this machine reaches the storage behind presigned links; `needed` where results of SQL lie there."""
-        import requests
-
         name = "cloud storage"
         path = self._probe
         with self._connection.calling(f"write to volume {self._options.volume}"):
@@ -227,10 +226,9 @@ class _Look:
             if link is None:
                 return Check(name, State.OK, "the workspace gives no links: files go through the workspace itself")
             url, headers = link
-            answer = requests.get(url, headers=headers, timeout=_STORAGE_SECONDS)
-            why = None if answer.content == _CONTENT else f"it answers {answer.status_code}"
-        except requests.RequestException as error:
-            why = type(error).__name__  # never its text, which quotes the link
+            why = None if fetch(url, headers, timeout=_STORAGE_SECONDS) == _CONTENT else "it sends something else"
+        except StorageFailed as error:
+            why = str(error)
         finally:
             with self._connection.calling(f"remove a file of volume {self._options.volume}"):
                 self._client.files.delete(path)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import pyarrow as pa
 
+from training_pipeline.databricks.presigned import StorageFailed, fetch
 from training_pipeline.databricks.retry import RETRIES, call_with_retries
 from training_pipeline.databricks.statement_errors import failed_statement
 from training_pipeline.databricks.workspace import Connection
@@ -21,7 +22,6 @@ from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, P
 from training_pipeline.infra.retry import RetryPolicy
 
 if TYPE_CHECKING:
-    import requests
     from databricks.sdk import WorkspaceClient
     from databricks.sdk.service.sql import ExternalLink, ResultData, ResultManifest, StatementResponse
 
@@ -162,8 +162,8 @@ class Statements:
             return _download(links.pop() if links else self._link(statement_id, index))
 
         try:
-            return RETRIES.call(fetch, when=lambda error: isinstance(error, _StorageFailed), sleep=self.sleep)
-        except _StorageFailed as error:
+            return RETRIES.call(fetch, when=lambda error: isinstance(error, StorageFailed), sleep=self.sleep)
+        except StorageFailed as error:
             raise BackendUnreachable(
                 f"A part of a result of SQL warehouse {self.warehouse_id} could not be fetched from the workspace's "
                 f"storage ({error}).",
@@ -190,30 +190,13 @@ class Statements:
             raise Unavailable(error.message, hint="Try again.") from error
 
 
-class _StorageFailed(Exception):
-    """The storage behind a link did not send what lies there."""
-
-
 def _download(link: ExternalLink) -> pa.Table:
-    """What lies behind a link; raises `_StorageFailed` without the link, which is a secret that an error may name."""
-    import requests
-
+    """What lies behind a link; raises `StorageFailed`."""
+    content = fetch(str(link.external_link), link.http_headers or {}, timeout=_STORAGE_TIMEOUT)
     try:
-        # `auth` keeps requests from adding an Authorization header of its own, as from a .netrc: storage refuses both.
-        answer = requests.get(
-            str(link.external_link), headers=link.http_headers, timeout=_STORAGE_TIMEOUT, auth=_without_authorization
-        )
-        answer.raise_for_status()
-        return pa.ipc.open_stream(io.BytesIO(answer.content)).read_all()
-    except (requests.RequestException, pa.ArrowException, OSError) as error:
-        refusal = getattr(error, "response", None)
-        why = type(error).__name__ if refusal is None else f"status {refusal.status_code}"
-    raise _StorageFailed(why)  # outside, so that the error it stands for is not its context
-
-
-def _without_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    request.headers.pop("Authorization", None)
-    return request
+        return pa.ipc.open_stream(io.BytesIO(content)).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise StorageFailed(type(error).__name__) from None
 
 
 def _cast(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -66,6 +66,10 @@ def web_server(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
             self.send_response(status)
             self.end_headers()
 
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
         def log_message(self, *_: object) -> None:
             pass
 
@@ -188,6 +192,17 @@ def test_a_webhook_has_no_password_and_a_mail_server_may(tmp_path: Path) -> None
         Settings.model_validate({"state_dir": tmp_path, "alert_webhook_url": "https://me:pass@h/x"})
     mail = {"alert_smtp_url": "smtp://me:pa%2Fss@h:587", "alert_email_from": "a@x.org", "alert_email_to": "b@x.org"}
     assert len(targets_of(Settings.model_validate({"state_dir": tmp_path, **mail}))) == 2
+
+
+def test_a_redirected_alert_is_not_delivered() -> None:
+    with (
+        web_server() as (page, bodies),
+        raw_server(f"HTTP/1.1 302 Found\r\nLocation: {page}\r\n\r\n".encode()) as url,
+        pytest.raises(Undelivered) as caught,
+    ):
+        WebhookTarget(SecretStr(url)).send(ALERT)
+    assert str(caught.value) == "it answered 302"
+    assert not bodies
 
 
 def test_a_mail_says_it_all() -> None:
