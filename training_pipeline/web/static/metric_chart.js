@@ -43,6 +43,8 @@ const nearest = (values, at) => {
   return at - values[low][0] <= values[high][0] - at ? values[low] : values[high];
 };
 const escaped = (text) => text.replace(/[&<>"]/g, (sign) => `&#${sign.charCodeAt(0)};`);
+// Safari has no idle callbacks.
+const whenIdle = window.requestIdleCallback ?? ((call) => setTimeout(call, 200));
 
 export default {
   template: '<div class="chart-canvas"></div>',
@@ -59,12 +61,16 @@ export default {
     if (!this.$el.isConnected) return; // another tab was opened meanwhile
     this.recolour = () => this.draw();
     window.addEventListener("themechange", this.recolour);
-    // Told at once, and when a chart that had nothing to show has something: what is hidden has no size to draw in.
-    this.resized = new ResizeObserver(() => (this.chart ? this.chart.resize() : this.start()));
+    // What the window shows is drawn first, and the rest when there is time. Told at once, and when a chart that had
+    // nothing to show has something: what is hidden has no size to draw in.
+    this.seen = new IntersectionObserver((all) => all.some((each) => each.isIntersecting) && this.start());
+    this.seen.observe(this.$el);
+    this.resized = new ResizeObserver(() => (this.chart ? this.chart.resize() : whenIdle(() => this.start(), { timeout: 1000 })));
     this.resized.observe(this.$el);
   },
   beforeUnmount() {
     window.removeEventListener("themechange", this.recolour);
+    this.seen?.disconnect();
     this.resized?.disconnect();
     this.chart?.dispose();
   },
@@ -75,7 +81,7 @@ export default {
   },
   methods: {
     start() {
-      if (!this.$el.clientWidth) return;
+      if (this.chart || !this.$el?.clientWidth) return;
       this.chart = this.echarts.init(this.$el, null, { renderer: "canvas" });
       this.chart.group = GROUP;
       this.echarts.connect(GROUP);
