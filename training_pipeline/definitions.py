@@ -26,6 +26,7 @@ from training_pipeline.defs import (
 )
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.settings import Settings
+from training_pipeline.settings.unknown import unknown_settings
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 
 #: A model is warned of when it has come so far on its way to being stale.
@@ -94,6 +95,8 @@ def defs() -> dg.Definitions:
     Sheets in other systems are not read: loading must neither wait for another system nor fail because of it.
     """
     settings = Settings()
+    for name, near in unknown_settings().items():  # the commands refuse it; here everything else would be lost, too
+        _log.warning("there is no setting %s%s", name, f"; did you mean {near}?" if near else "")
     try:
         sheets = FileTrainingSheets([settings.sheets, SAMPLES]).list()
     except PipelineError as error:

@@ -92,6 +92,15 @@ def test_a_broken_sheet_or_directory_takes_nothing_down(
     assert ("ann@example.org" in owners) == (broken != "no directory")
 
 
+def test_a_setting_that_does_not_exist_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TRAINING_PIPELINE_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("TRAINING_PIPELINE_AUHT", "token")
+    dg.Definitions.validate_loadable(defs())
+    assert "no setting TRAINING_PIPELINE_AUHT; did you mean TRAINING_PIPELINE_AUTH?" in caplog.text
+
+
 def test_every_asset_says_what_it_is() -> None:
     for spec in defs().resolve_all_asset_specs():
         assert spec.description, spec.key

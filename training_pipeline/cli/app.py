@@ -21,6 +21,7 @@ from typer.main import get_command, get_group
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.settings.prefix import PREFIX
 from training_pipeline.settings.storage import default_state_dir
+from training_pipeline.settings.unknown import require_known_settings
 
 #: Command -> where it is (a Typer app with its own commands, or a function), and its line in the help.
 COMMANDS: Final = {
@@ -109,8 +110,10 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=F
 
 
 @app.callback()
-def _root() -> None:
+def _root(ctx: typer.Context) -> None:
     """From expert-reviewed question-answer pairs to a fine-tuned language model, under governance, with its lineage."""
+    if ctx.invoked_subcommand != "down":  # what was started by another environment can be stopped in this one
+        require_known_settings()
 
 
 def main() -> NoReturn:

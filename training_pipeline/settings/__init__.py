@@ -9,7 +9,7 @@ import glob
 from pydantic import BaseModel, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from training_pipeline.settings.access import AccessSettings
+from training_pipeline.settings.access import AccessSettings, leads_here
 from training_pipeline.settings.alerts import AlertSettings
 from training_pipeline.settings.api import ApiSettings
 from training_pipeline.settings.dagster_ui import DagsterUiSettings
@@ -70,6 +70,19 @@ class Settings(
             raise ValueError(
                 f"{PREFIX}PROXY_USER_HEADER needs {PREFIX}AUTH=token, and {PREFIX}API_TRUSTED_PROXIES: anybody "
                 "else could send that header"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _without_tokens_it_is_for_this_machine_alone(self) -> Settings:
+        urls = {"API_PUBLIC_URL": self.api_public_url, "DAGSTER_URL": self.dagster_url}
+        asked = [f"{PREFIX}{name}" for name, url in urls.items() if url is not None and not leads_here(url)]
+        if self.api_trusted_proxies:
+            asked.append(f"{PREFIX}API_TRUSTED_PROXIES")
+        if self.auth == "none" and asked:
+            raise ValueError(
+                f"{' and '.join(asked)} needs {PREFIX}AUTH=token: without it everybody whom a proxy lets through is an "
+                "admin"
             )
         return self
 

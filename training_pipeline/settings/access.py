@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.access import Role
+
+
+def leads_here(url: str) -> bool:
+    """Whether a URL names this machine by its loopback interface. Pure: no name is looked up."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 class AccessSettings(BaseModel):
@@ -25,11 +36,13 @@ class AccessSettings(BaseModel):
     api_public_url: str | None = Field(
         None,
         pattern=r"^https?://[^/\s@]+$",
-        description="Public URL of the REST API and pages behind a proxy, such as https://train.example.org.",
+        description="Public URL of the REST API and pages behind a proxy, such as https://train.example.org. Needs "
+        "AUTH=token, unless it is an address of this machine such as http://train.localhost.",
     )
     api_trusted_proxies: str | None = Field(
         None,
-        description="Addresses or networks of proxies, separated by commas, whose X-Forwarded headers are trusted.",
+        description="Addresses or networks of proxies, separated by commas, whose X-Forwarded headers are trusted. "
+        "Needs AUTH=token.",
     )
     proxy_user_header: str | None = Field(
         None,

@@ -23,5 +23,6 @@ class DagsterUiSettings(BaseModel):
     dagster_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s/@]+(/\S*)?$",
-        description="URL of the Dagster UI, for links and behind a proxy. Default: host and port of the webserver.",
+        description="URL of the Dagster UI, for links and behind a proxy. Default: host and port of the webserver. "
+        "Needs AUTH=token, unless it is an address of this machine.",
     )

@@ -139,3 +139,12 @@ def test_the_settings_title_is_what_the_guard_looks_for() -> None:
     with pytest.raises(ValidationError) as caught:
         Settings(min_pairs=0)
     assert caught.value.title == "Settings"
+
+
+def test_a_setting_that_does_not_exist_is_refused_by_every_command_but_the_one_that_stops(tmp_path: Path) -> None:
+    mistyped = {"TRAINING_PIPELINE_STATE_DIR": str(tmp_path), "TRAINING_PIPELINE_AUHT": "token"}
+    for command in (["env"], ["serve"], ["sheets", "list"]):
+        done = run(*command, **mistyped)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "did you mean TRAINING_PIPELINE_AUTH?" in done.stderr
+    assert "did you mean" not in run("down", **mistyped).stderr

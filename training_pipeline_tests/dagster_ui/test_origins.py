@@ -34,7 +34,7 @@ def allowed(origins: Origins, connection: HTTPConnection) -> bool:
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_an_address_in_the_settings_is_ours(tmp_path: Path, read_only: bool) -> None:
-    settings = Settings(state_dir=tmp_path, dagster_url="https://Dagster.example.org/")
+    settings = Settings(state_dir=tmp_path, auth="token", dagster_url="https://Dagster.example.org/")
     known = Origins.of(settings, read_only=read_only)
     unknown = Origins.of(Settings(state_dir=tmp_path), read_only=read_only)
     proxied = asked("dagster.example.org", origin="https://dagster.example.org")
@@ -45,7 +45,10 @@ def test_an_address_in_the_settings_is_ours(tmp_path: Path, read_only: bool) -> 
 
 def test_the_pages_that_may_call_the_api_may_not_call_dagster(tmp_path: Path) -> None:
     settings = Settings(
-        state_dir=tmp_path, api_cors_origins="https://portal.example", api_public_url="https://train.example"
+        state_dir=tmp_path,
+        auth="token",
+        api_cors_origins="https://portal.example",
+        api_public_url="https://train.example",
     )
     for origin in ("https://portal.example", "https://train.example"):
         assert not allowed(Origins.of(settings, read_only=False), asked("127.0.0.1:3000", origin=origin))

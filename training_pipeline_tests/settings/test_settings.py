@@ -100,3 +100,24 @@ def test_every_subject_is_frozen_and_a_setting_cannot_be_changed() -> None:
     assert all(subject.model_config.get("frozen") for subject in subjects())
     with pytest.raises(ValidationError, match="frozen"):
         Settings().api_port = 80  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("api_public_url", "https://train.example.org"),
+        ("api_public_url", "http://192.0.2.7:8000"),
+        ("dagster_url", "https://dagster.example.org/runs"),
+        ("api_trusted_proxies", "10.0.0.1"),
+    ],
+)
+def test_without_tokens_nobody_comes_through_a_proxy(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(ValidationError, match=f"TRAINING_PIPELINE_{name.upper()} needs TRAINING_PIPELINE_AUTH=token"):
+        Settings(state_dir=tmp_path, **{name: value})  # type: ignore[arg-type]
+    assert getattr(Settings(state_dir=tmp_path, auth="token", **{name: value}), name) == value  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("host", ["localhost:8443", "train.localhost", "127.0.0.1:3000", "[::1]:8000"])
+def test_an_address_of_this_machine_may_be_named_without_tokens(tmp_path: Path, host: str) -> None:
+    made = Settings(state_dir=tmp_path, api_public_url=f"https://{host}", dagster_url=f"http://{host}")
+    assert made.auth == "none"

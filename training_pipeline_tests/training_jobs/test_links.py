@@ -43,7 +43,7 @@ def test_a_job_on_databricks_is_linked_to_its_run_and_its_model_there() -> None:
 
 def test_addresses_that_were_set_are_used_and_credentials_in_one_are_not_shown() -> None:
     elsewhere = Settings(
-        dagster_url="https://dagster.example.org/", mlflow_tracking_uri=SecretStr("https://ml.example")
+        auth="token", dagster_url="https://dagster.example.org/", mlflow_tracking_uri=SecretStr("https://ml.example")
     )
     found = {link.label: link.url for link in links(TRAINED, Addresses.of(elsewhere))}
     assert found["Dagster launch run"] == "https://dagster.example.org/runs/run-1"

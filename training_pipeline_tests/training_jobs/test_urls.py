@@ -25,7 +25,9 @@ def test_links_lead_where_people_reach_the_pages(tmp_path: Path) -> None:
     assert local.run("r1") == "http://127.0.0.1:3100/runs/r1"
     assert local.job("tj-1") == "http://127.0.0.1:8000/train/jobs/tj-1"
     outside = Addresses.of(
-        Settings(state_dir=tmp_path, dagster_url="https://dagster.example/", api_public_url="https://x.example")
+        Settings(
+            state_dir=tmp_path, auth="token", dagster_url="https://dagster.example/", api_public_url="https://x.example"
+        )
     )
     model = outside.asset("fine_tuned_model", "tj-1")
     assert model == "https://dagster.example/assets/fine_tuned_model?view=partitions&partition=tj-1"
