@@ -20,8 +20,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from training_pipeline.cli.system.serve import allow_descriptors
 from training_pipeline.domain.job import TERMINAL
+from training_pipeline.infra.processes import allow_descriptors
 from training_pipeline.testing.system.running_system import RunningSystem
 from training_pipeline.training_jobs.store.events import EventType
 

@@ -28,10 +28,10 @@ import psutil
 from sqlalchemy import text
 
 from training_pipeline.app.container import Services, open_services
-from training_pipeline.cli.system.serve import allow_descriptors
 from training_pipeline.domain.job import JobStatus, ResolvedRequest, TrainingJob
 from training_pipeline.domain.job_id import new_job_id
 from training_pipeline.domain.training_config import TrainingConfig
+from training_pipeline.infra.processes import allow_descriptors
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store.events import EventType
 

@@ -19,7 +19,7 @@ from training_pipeline.api.auth.sessions import Sessions, page_authentication
 from training_pipeline.api.events.live import Live
 from training_pipeline.api.known_parameters import only_known_parameters
 from training_pipeline.api.middleware.access import Access
-from training_pipeline.api.middleware.limits import Bodies, TimeLimit
+from training_pipeline.api.middleware.limits import BODY_SECONDS, Bodies, TimeLimit
 from training_pipeline.api.middleware.methods import Methods
 from training_pipeline.api.middleware.page_sockets import PageSockets
 from training_pipeline.api.middleware.request_log import HEADER, Requests
@@ -59,7 +59,6 @@ from training_pipeline.app.everything import open_everything
 from training_pipeline.settings import Settings
 
 PREFIX: Final = "/api/v1/training"
-BODY_SECONDS: Final = 15.0
 #: Where files come in: for programs, and from the page of imports.
 UPLOADS: Final = (f"{PREFIX}/training-sheets", "/train/uploads")
 #: How often uploads are looked through for those that are too old.

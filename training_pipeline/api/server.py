@@ -16,6 +16,8 @@ from training_pipeline.api.header_deadline import protocol
 CLIENT_MILLISECONDS: Final = 90_000
 #: uvicorn refuses whatever is more than this, without a word to the application.
 CONNECTIONS: Final = 2000
+#: Bytes of a request line with its headers.
+LONGEST_HEAD: Final = 64 * 1024
 
 
 class Server(uvicorn.Server):
@@ -38,7 +40,7 @@ class Server(uvicorn.Server):
                 timeout_keep_alive=30,
                 timeout_graceful_shutdown=10,
                 limit_concurrency=CONNECTIONS,
-                h11_max_incomplete_event_size=64 * 1024,
+                h11_max_incomplete_event_size=LONGEST_HEAD,
                 **options,
             )
         )

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from training_pipeline.api.middleware.access import LOOK_SECONDS, too_many
+from training_pipeline.api.middleware.limits import BODY_SECONDS, Bodies
 from training_pipeline.api.middleware.origins import SAFE_METHODS
 from training_pipeline.api.middleware.page_sockets import Sockets
 from training_pipeline.api.middleware.rate_limit import Buckets, address_key
@@ -41,13 +42,15 @@ class Guard:
         callers: Callers,
         origins: Origins,
         failures_per_minute: float,
+        max_body_bytes: int,
+        body_seconds: float = BODY_SECONDS,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
-        self._app = app
+        self._app = Bodies(app, max_bytes=max_body_bytes, seconds=body_seconds)
         self._callers = callers
         self._origins = origins
         self._failures = Buckets(per_second=failures_per_minute / 60, burst=failures_per_minute)
-        self._login = Login(callers)
+        self._login = Login(callers, seconds=body_seconds)
         self._sockets = Sockets(app, require=self._identify, look_seconds=look_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from html import escape
 from typing import Final
 from urllib.parse import parse_qs
 
 from anyio import to_thread
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -38,8 +39,10 @@ _LOG_OUT: Final = '<input type="hidden" name="log_out" value="yes"><button>Log o
 class Login:
     """Answers requests for the page, and its forms. The guard has checked the origin."""
 
-    def __init__(self, callers: Callers) -> None:
+    def __init__(self, callers: Callers, *, seconds: float) -> None:
+        """A form must have come in after so many `seconds`."""
         self._callers = callers
+        self._seconds = seconds
 
     def answering(self, failed: Callable[[], object]) -> ASGIApp:
         """An app that answers one request, and calls `failed` if its token is not valid."""
@@ -58,7 +61,12 @@ class Login:
             return _page(await self._known(request))
         if request.method != "POST":
             return PlainTextResponse("Method Not Allowed", 405, headers={"Allow": "GET, POST"})
-        form = await _form(request)
+        try:
+            async with asyncio.timeout(self._seconds):
+                form = await _form(request)
+        except (TimeoutError, ClientDisconnect):
+            # What is left of the form is not read, so the connection cannot be used again.
+            return PlainTextResponse("Request Timeout", 408, headers={"Connection": "close"})
         if "log_out" in form:
             response: Response = RedirectResponse(LOGIN, 303)
             await to_thread.run_sync(self._callers.sessions.end, self._callers.tokens, request, response)

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from dagster import DagsterInstance
@@ -17,6 +17,7 @@ from dagster_webserver.webserver import DagsterWebserver
 from starlette.types import ASGIApp
 
 from training_pipeline.api.header_deadline import protocol
+from training_pipeline.api.server import CONNECTIONS, LONGEST_HEAD
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.dagster_ui.attribution import attribute_runs
 from training_pipeline.dagster_ui.callers import Callers
@@ -24,6 +25,7 @@ from training_pipeline.dagster_ui.guard import Guard
 from training_pipeline.dagster_ui.origins import Origins
 from training_pipeline.dagster_ui.workspace import Workspace
 from training_pipeline.infra.database import open_database
+from training_pipeline.infra.processes import allow_descriptors
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -56,6 +58,7 @@ def guarded(app: ASGIApp, settings: Settings, tokens: ApiTokens, *, read_only: b
         callers=Callers(settings, tokens, probe=probe),
         origins=Origins.of(settings, read_only=read_only),
         failures_per_minute=settings.api_failures_per_minute,
+        max_body_bytes=settings.api_max_body_bytes,
     )
 
 
@@ -77,15 +80,22 @@ def serve(workspace: str, probe: str, *, read_only: bool) -> None:
         instance.optimize_for_webserver(STATEMENT_MILLISECONDS, CONNECTION_SECONDS, MORE_CONNECTIONS)
         with dagster_app(instance, Path(workspace), read_only=read_only) as app:
             _log.info("Dagster's %s is on %s:%d", "read-only UI" if read_only else "UI", host, port)
-            uvicorn.run(
-                guarded(app, settings, tokens, read_only=read_only, probe=secret),
-                host=host,
-                http=protocol(settings.api_trusted_proxies),
-                port=port,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=settings.api_trusted_proxies is not None,  # what a client says of itself is not believed
-                forwarded_allow_ips=settings.api_trusted_proxies,
-                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            )
+            guard = guarded(app, settings, tokens, read_only=read_only, probe=secret)
+            allow_descriptors(CONNECTIONS + 500)
+            uvicorn.run(guard, host=host, port=port, **options(settings))
+
+
+def options(settings: Settings) -> dict[str, Any]:
+    """How uvicorn serves the UI: what a client may take of it is bounded as for the REST API. Pure."""
+    return {
+        "http": protocol(settings.api_trusted_proxies),
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": settings.api_trusted_proxies is not None,  # what a client says of itself is not believed
+        "forwarded_allow_ips": settings.api_trusted_proxies,
+        "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
+        "limit_concurrency": CONNECTIONS,
+        "h11_max_incomplete_event_size": LONGEST_HEAD,
+        "ws_max_size": settings.api_max_body_bytes,
+    }

@@ -1,9 +1,10 @@
-"""Long-lived child processes: started in process groups of their own, told from strangers, ended as a group."""
+"""Long-lived processes: started in process groups of their own, told from strangers, ended as a group; and limits."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -204,3 +205,11 @@ def _wait(condition: Callable[[], bool], seconds: float, hurry: Callable[[], boo
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline and not hurry():
         time.sleep(0.05)
+
+
+def allow_descriptors(count: int) -> None:
+    """Raise this process's limit of open files and connections to this number, or as far as allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -16,7 +16,7 @@ from training_pipeline.api import header_deadline
 from training_pipeline.api.app import create_app
 from training_pipeline.api.header_deadline import Incomplete
 from training_pipeline.app.container import Services
-from training_pipeline.cli.system.serve import allow_descriptors
+from training_pipeline.infra.processes import allow_descriptors
 from training_pipeline.settings import Settings
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.servers.served_api import Served, served

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
+import asyncio
 import time
 from itertools import product
+from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from training_pipeline.api.server import CONNECTIONS, LONGEST_HEAD
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.dagster_ui.callers import Callers
 from training_pipeline.dagster_ui.guard import Guard
 from training_pipeline.dagster_ui.origins import Origins
+from training_pipeline.dagster_ui.server import options
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
 from training_pipeline.testing.ui.guarded_ui import PROBE, Clients, echo, log_in, token
@@ -151,7 +157,7 @@ def test_up_may_look_with_its_secret(clients: Clients) -> None:
 def test_without_a_secret_no_secret_is_right(asking: Settings, tokens: ApiTokens) -> None:
     callers = Callers(asking, tokens)
     origins = Origins(frozenset(), here_only=False, names=frozenset())
-    client = TestClient(Guard(echo, callers=callers, origins=origins, failures_per_minute=60))
+    client = TestClient(Guard(echo, callers=callers, origins=origins, failures_per_minute=60, max_body_bytes=1000))
     assert client.get("/", headers={"Authorization": "Bearer "}).status_code == 401
 
 
@@ -196,7 +202,9 @@ def test_a_websocket_is_for_our_pages_and_needs_a_session(clients: Clients, toke
 def test_an_open_websocket_ends_with_its_session(asking: Settings, tokens: ApiTokens) -> None:
     callers = Callers(asking, tokens)
     origins = Origins(frozenset(), here_only=False, names=frozenset())
-    guard = Guard(echo, callers=callers, origins=origins, failures_per_minute=60, look_seconds=0.05)
+    guard = Guard(
+        echo, callers=callers, origins=origins, failures_per_minute=60, max_body_bytes=1000, look_seconds=0.05
+    )
     client = TestClient(guard, base_url="http://127.0.0.1:3000", follow_redirects=False)
     token_id = log_in(client, tokens)
     with client.websocket_connect(SOCKET) as socket:
@@ -207,3 +215,53 @@ def test_an_open_websocket_ends_with_its_session(asking: Settings, tokens: ApiTo
         with pytest.raises(WebSocketDisconnect) as caught:
             socket.receive_text()
         assert caught.value.code == 1008
+
+
+def test_a_body_is_no_larger_than_the_rest_api_takes_it(clients: Clients, tokens: ApiTokens) -> None:
+    client = clients(auth="token", api_max_body_bytes=2000)
+    headers = {"Authorization": f"Bearer {token(tokens, Role.VIEWER)[1]}"}
+    assert client.post("/graphql", json={"query": "x" * 1000}, headers=headers).json()["role"] == "viewer"
+    answer = client.post("/graphql", json={"query": "x" * 2000}, headers=headers)
+    assert code(answer) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/graphql", "application/json"), ("/login", "text/plain")])
+def test_a_body_that_does_not_come_is_not_waited_for(tmp_path: Path, path: str, kind: str) -> None:
+    settings = Settings(state_dir=tmp_path, auth="none")
+    guard = Guard(
+        echo,
+        callers=Callers(settings, None),  # type: ignore[arg-type]
+        origins=Origins.of(settings, read_only=False),
+        failures_per_minute=10,
+        max_body_bytes=1000,
+        body_seconds=0.01,
+    )
+    guard._login._callers = Callers(settings.model_copy(update={"auth": "token"}), None)  # type: ignore[arg-type]
+    headers = {"host": "127.0.0.1:3000", "content-type": kind, "content-length": "900"}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "server": ("127.0.0.1", 3000),
+        "client": ("127.0.0.1", 4711),
+    }
+    sent: list[Any] = []
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(guard(scope, never, send))
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+
+
+def test_uvicorn_bounds_connections_heads_and_messages(tmp_path: Path) -> None:
+    bounds = options(Settings(state_dir=tmp_path, api_max_body_bytes=2000))
+    assert (bounds["limit_concurrency"], bounds["h11_max_incomplete_event_size"]) == (CONNECTIONS, LONGEST_HEAD)
+    assert bounds["ws_max_size"] == 2000
+    uvicorn.Config(echo, **bounds)

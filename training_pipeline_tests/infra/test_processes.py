@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from training_pipeline.infra import processes
-from training_pipeline.infra.processes import START_TOLERANCE, ProcessIdentity
+from training_pipeline.infra.processes import START_TOLERANCE, ProcessIdentity, allow_descriptors
 from training_pipeline.testing.polling import until
 
 # A leader with a child of its own; both ignore SIGTERM if told to.
@@ -205,3 +206,17 @@ def test_killing_a_group_ends_every_member(sleeper: subprocess.Popen[bytes]) -> 
     sleeper.wait()
     identity.kill_group()
     assert not identity.is_alive()
+
+
+def test_a_server_may_have_many_connections() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        allow_descriptors(300)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 300
+        allow_descriptors(280)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 300
+        allow_descriptors(before[1] + 1)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == before[1]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

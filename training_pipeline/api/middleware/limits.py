@@ -19,6 +19,8 @@ from training_pipeline.schemas.problem import ProblemField
 
 _log = logging.getLogger(__name__)
 
+#: A body must have come in after so many seconds.
+BODY_SECONDS: Final = 15.0
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 

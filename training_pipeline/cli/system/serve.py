@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from contextlib import suppress
 from typing import Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.loopback import resolves_to_loopback
+from training_pipeline.infra.processes import allow_descriptors
 from training_pipeline.settings import Settings
 from training_pipeline.settings.prefix import PREFIX
 
@@ -50,14 +50,6 @@ def serve(
         server.run()
     if not server.started:
         raise typer.Exit(1)
-
-
-def allow_descriptors(count: int) -> None:
-    """Raise this process's limit of open files and connections to this number, or as far as allowed."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def require_safe_address(settings: Settings) -> None:

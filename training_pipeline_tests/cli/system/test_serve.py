@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import socket
 import subprocess
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.auth.tokens import ApiTokens
-from training_pipeline.cli.system.serve import allow_descriptors, require_safe_address
+from training_pipeline.cli.system.serve import require_safe_address
 from training_pipeline.domain.access import Role
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import Database
@@ -93,17 +92,3 @@ def status(port: int, path: str, token: str | None = None) -> int:
         return error.code
     except (urllib.error.URLError, ConnectionError):
         return 0
-
-
-def test_a_server_may_have_many_connections() -> None:
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
-        allow_descriptors(300)
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 300
-        allow_descriptors(280)
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 300
-        allow_descriptors(before[1] + 1)
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == before[1]
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
