@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -54,12 +55,23 @@ class Restarts:
 
     def __init__(self, policy: RetryPolicy = RESTARTS) -> None:
         self._policy = policy
+        self._pauses = 0
         self._deaths = 0
 
     def pause(self, *, lived: float) -> float | None:
         """Seconds to wait before it is started again after it `lived` so long; None where it has died too often."""
-        self._deaths = 1 if lived >= STEADY_SECONDS else self._deaths + 1
-        return None if self._policy.gives_up(self._deaths) else self._policy.pause(self._deaths)
+        if lived >= STEADY_SECONDS:
+            self._pauses = self._deaths = 0
+        self._deaths += 1
+        return None if self._policy.gives_up(self._deaths) else self._next()
+
+    def pause_of_another(self) -> float:
+        """Seconds to wait after a death that was the fault of something else, and does not count."""
+        return self._next()
+
+    def _next(self) -> float:
+        self._pauses += 1
+        return self._policy.pause(self._pauses)
 
 
 @dataclass(slots=True)
@@ -76,9 +88,17 @@ class Children:
     """The processes of this `up`, by name; each is on record before anything waits for it."""
 
     def __init__(
-        self, settings: Settings, environment: dict[str, str], record: Record, *, policy: RetryPolicy = RESTARTS
+        self,
+        settings: Settings,
+        environment: dict[str, str],
+        record: Record,
+        *,
+        policy: RetryPolicy = RESTARTS,
+        database_answers: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`database_answers` is asked at every death: none counts while it does not, for most cannot live without."""
         self.record = record
+        self._database_answers = database_answers
         #: Of those that are started from now on.
         self.environment = environment
         self._settings = settings
@@ -122,12 +142,14 @@ class Children:
                 self.start(name, child.command)
                 said.append(f"{NAMES[name]} was started again.")
             elif child.due is None and child.process.poll() is not None:
-                pause = child.restarts.pause(lived=now - child.since)
+                is_away = not self._database_answers()
+                pause = child.restarts.pause_of_another() if is_away else child.restarts.pause(lived=now - child.since)
                 if pause is None:
                     raise self._ended(name, f", and died {self._policy.attempts} times in a row")
                 child.due = now + pause
+                why = ", while the database does not answer," if is_away else ""
                 code = child.process.returncode
-                said.append(f"{NAMES[name]} ended (exit code {code}) and is started again in {pause:.0f} s.")
+                said.append(f"{NAMES[name]} ended (exit code {code}){why} and is started again in {pause:.0f} s.")
         return said
 
     def require_alive(self) -> None:

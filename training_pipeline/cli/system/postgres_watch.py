@@ -6,7 +6,7 @@ import threading
 import time
 from typing import Final
 
-from training_pipeline.cli.system.children import Restarts
+from training_pipeline.cli.system.children import RESTARTS
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 
@@ -28,7 +28,7 @@ class PostgresWatch:
         self._server = server
         self._ask_seconds = ask_seconds
         self._stuck_seconds = stuck_seconds
-        self._restarts = Restarts()
+        self._failures = 0
         self._due = 0.0
         #: Since when it has been asked and has said nothing; None while it answers.
         self._silent_since: float | None = None
@@ -42,7 +42,7 @@ class PostgresWatch:
     def tend(self) -> list[str]:
         """Start the server where it has stopped, end and start one that is stuck; what happened, in words.
 
-        Raises `Unavailable` where it could not be started too often in a row.
+        One that cannot be started, as on a full disk, is tried again after pauses that grow, for as long as it takes.
         """
         if time.monotonic() < self._due:
             return []
@@ -58,12 +58,11 @@ class PostgresWatch:
             else:
                 return []
         except Unavailable as error:
-            pause = self._restarts.pause(lived=0.0)
-            if pause is None:
-                raise
+            self._failures += 1
+            pause = RESTARTS.pause(self._failures)
             self._due = time.monotonic() + pause
             return [f"{error.message} It is tried again in {pause:.0f} s."]
-        self._restarts = Restarts()
+        self._failures = 0
         self._silent_since = None
         return [said]
 

@@ -23,7 +23,7 @@ from training_pipeline.cli.system.serve import require_safe_address
 from training_pipeline.cli.system.up_record import Record, read_record, record_file
 from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError, Unavailable
 from training_pipeline.infra import file_lock
-from training_pipeline.infra.database import stop_embedded
+from training_pipeline.infra.database import Database, stop_embedded
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.files import rotate
 from training_pipeline.infra.loopback import resolves_to_loopback
@@ -77,7 +77,7 @@ def up(
             read_only_url=read_only_url(settings),
         ).stored(settings)
         with _stop_requests() as stop:
-            children = Children(settings, dict(os.environ), record)
+            children = Children(settings, dict(os.environ), record, database_answers=lambda: database_answers(settings))
             try:
                 children.start_fork_server()  # it imports while the database is prepared
                 say("Preparing the database …")
@@ -86,6 +86,15 @@ def up(
             finally:
                 say("Stopping …")
                 end_children(settings, hurry=lambda: len(stop) > 1)
+
+
+def database_answers(settings: Settings) -> bool:
+    """Whether a connection to the database can be made now. Starts nothing."""
+    try:
+        (Database.stated(settings) or Database(EmbeddedPostgres(settings.state_dir / "postgres").url())).check()
+    except (OSError, Unavailable):
+        return False
+    return True
 
 
 def _prepared(settings: Settings, say: Callable[[str], None]) -> dict[str, str]:

@@ -88,11 +88,31 @@ def test_before_all_is_ready_a_death_is_the_end(children: Children) -> None:
     until(noticed)
 
 
+def test_deaths_while_the_database_is_away_do_not_count(settings: Settings) -> None:
+    ensure_state_directory(settings)
+    record = Record(up=ProcessIdentity.of(os.getpid()), since=datetime.now(UTC), url="http://x")
+    answers = [False] * 6
+    policy = RetryPolicy(first=0.01, longest=0.02, attempts=2)
+    children = Children(
+        settings, dict(os.environ), record, policy=policy, database_answers=lambda: not answers or answers.pop()
+    )
+    children.start("daemon", DIES)
+    said: list[str] = []
+    with pytest.raises(PipelineError, match="died 2 times in a row"):
+        until(lambda: len(tend(children, said)) > 100)
+    away = "Dagster's daemon ended (exit code 1), while the database does not answer, and is started again in 0 s."
+    assert said.count(away) == 6
+    assert said.count("Dagster's daemon ended (exit code 1) and is started again in 0 s.") == 1
+
+
 def test_pauses_grow_and_a_long_life_is_a_new_beginning() -> None:
     restarts = Restarts(RetryPolicy(first=1.0, longest=8.0, attempts=4))
     assert [restarts.pause(lived=2.0) for _ in range(2)] == [1.0, 2.0]
     assert restarts.pause(lived=module.STEADY_SECONDS) == 1.0
     assert [restarts.pause(lived=2.0) for _ in range(3)] == [2.0, 4.0, None]
+    restarts = Restarts(RetryPolicy(first=1.0, longest=8.0, attempts=2))
+    assert [restarts.pause_of_another() for _ in range(5)] == [1.0, 2.0, 4.0, 8.0, 8.0]
+    assert [restarts.pause(lived=2.0) for _ in range(2)] == [8.0, None]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux are processes forked")

@@ -64,8 +64,15 @@ class Broken(EmbeddedPostgres):
         raise Unavailable("PostgreSQL cannot be started: No space left on device.")
 
 
-def test_a_server_that_cannot_be_started_is_tried_again_after_a_pause(server: EmbeddedPostgres) -> None:
+def test_a_server_that_cannot_be_started_is_tried_again_for_as_long_as_it_takes(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with closing(PostgresWatch(Broken(server.directory))) as watch:
-        said = "PostgreSQL cannot be started: No space left on device. It is tried again in 1 s."
-        assert watch.tend() == [said]
+        for number in range(30):
+            watch._due = 0.0
+            said = (
+                f"PostgreSQL cannot be started: No space left on device. It is tried again in {min(60, 2**number)} s."
+            )
+            assert watch.tend() == [said]
+            assert watch.tend() == []
         assert watch.tend() == []

@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from training_pipeline.cli.system import supervise, up_record
 from training_pipeline.cli.system.children import NAMES
@@ -226,3 +227,11 @@ def test_where_the_read_only_ui_is(tmp_path: Path) -> None:
     assert supervise.read_only_url(Settings(state_dir=tmp_path)) == ""
     shared = Settings(state_dir=tmp_path, read_only_host="0.0.0.0", read_only_port=3009)
     assert supervise.read_only_url(shared) == "http://127.0.0.1:3009"
+
+
+def test_whether_the_database_answers_is_asked_without_starting_it(settings: Settings, tmp_path: Path) -> None:
+    assert supervise.database_answers(settings)
+    away = Settings(state_dir=tmp_path / "other", database_url=SecretStr("postgresql://u@127.0.0.1:1/d"))
+    assert not supervise.database_answers(away)
+    assert not supervise.database_answers(Settings(state_dir=tmp_path / "none"))
+    assert not (tmp_path / "none").exists()
