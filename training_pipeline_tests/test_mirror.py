@@ -376,7 +376,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "web/models/",
         "web/pager.py",
         "web/pages/",
-        "web/revoke_dialog.py",
         "web/sheets/",
         "web/studies/",
         "web/shell.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from nicegui import ui
@@ -10,6 +11,7 @@ from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.revocations import LONGEST_REASON
 from training_pipeline.domain.uses import WORDS, Kind
 from training_pipeline.schemas.revocation import RevocationPreview, Taint
+from training_pipeline.schemas.uses import NotSearched
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import VALUE, Tag, button
@@ -93,10 +95,20 @@ def effect(found: RevocationPreview) -> list[str]:
             more = f" and {formats.count(len(places) - 10)} more" if len(places) > 10 else ""
             said.append(f"In use now: {', '.join(places[:10])}{more}.")
     else:
-        said.append("Nothing learned from it.")
+        said.append(f"Nothing learned from it{', as far as could be searched' if found.not_searched else ''}.")
+    said += not_searched(found.not_searched)
     if found.jobs_in_progress:
         said.append(f"Jobs in progress that will not be registered: {', '.join(found.jobs_in_progress)}.")
     return said
+
+
+def not_searched(sheets: Sequence[NotSearched]) -> list[str]:
+    """What nobody can say of these training sheets, in sentences. Pure."""
+    return [
+        f"Training sheet {one.training_sheet_id} was not searched ({one.hash_key}): {one.why}. Whether its models "
+        "learned from it is not known."
+        for one in sheets
+    ]
 
 
 def _places(taint: Taint) -> list[str]:

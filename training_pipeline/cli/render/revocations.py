@@ -24,7 +24,8 @@ def preview_of(found: RevocationPreview) -> RenderableType:
     parts: list[RenderableType] = []
     if found.known is not None:
         parts.append(Text(f"It is revoked already: {found.known}.", "yellow"))
-    parts.append(_models("It will taint", found.taints))
+    searched = ", as far as could be searched" if found.not_searched else ""
+    parts.append(_models("It will taint", found.taints, f"Nothing learned from it{searched}."))
     if found.jobs_in_progress:
         jobs = ", ".join(found.jobs_in_progress)
         parts.append(Text(f"Training jobs in progress that will not be registered: {jobs}"))
@@ -38,7 +39,7 @@ def revocation_of(found: RevocationDetails) -> RenderableType:
     """A revocation, and every model that it taints."""
     head = Text.assemble((found.id, "bold"), f"  {what(found)}\n", (f"{found.reason}\n", ""))
     head.append(f"{found.source.replace('_', ' ')}, recorded by {found.actor} {found.created_at:%Y-%m-%d %H:%M}", "dim")
-    parts: list[RenderableType] = [head, _models("Tainted", found.taints)]
+    parts: list[RenderableType] = [head, _models("Tainted", found.taints, "No model is tainted by it.")]
     if found.pair_ids:
         more = f" and {found.pairs - len(found.pair_ids):,} more" if found.pairs > len(found.pair_ids) else ""
         parts.append(Text(f"Pairs: {', '.join(found.pair_ids)}{more}"))
@@ -67,9 +68,9 @@ def what(one: Revocation) -> str:
     return f"{WORDS[one.kind]} {one.value}{where}"
 
 
-def _models(title: str, taints: Sequence[Taint]) -> RenderableType:
+def _models(title: str, taints: Sequence[Taint], none: str) -> RenderableType:
     if not taints:
-        return Text("Nothing learned from it.")
+        return Text(none)
     table = Table(box=None, pad_edge=False, header_style="dim", title=title, title_justify="left")
     columns = ("model", "version", "training job", "train", "validation", "inherited from", "in use", "clean successor")
     for column in columns:

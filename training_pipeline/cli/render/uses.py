@@ -13,13 +13,13 @@ from training_pipeline.cli.render.lineage import SHORT
 from training_pipeline.domain.uses import WORDS
 
 if TYPE_CHECKING:
-    from training_pipeline.schemas.uses import DatasetUse, InUse, ModelUse, SheetUses, Uses
+    from training_pipeline.schemas.uses import DatasetUse, InUse, SheetUses, Uses
 
 
 def uses_of(found: Uses) -> RenderableType:
     """The whole answer."""
     asked = f"{WORDS[found.kind]} {found.value}"
-    parts: list[RenderableType] = [_models(found.model_versions, asked)]
+    parts: list[RenderableType] = [_models(found, asked)]
     parts += [_sheet(sheet) for sheet in found.sheets]
     if found.lost_manifests:
         lost = ", ".join(found.lost_manifests)
@@ -38,13 +38,14 @@ def places(found: InUse) -> str:
     return ", ".join([*found.aliases, *found.endpoints]) or "-"
 
 
-def _models(models: list[ModelUse], asked: str) -> RenderableType:
-    if not models:
-        return Text(f"No registered model version learned from the {asked}.")
+def _models(found: Uses, asked: str) -> RenderableType:
+    if not found.model_versions:
+        searched = ", as far as could be searched" if found.not_searched else ""
+        return Text(f"No registered model version learned from the {asked}{searched}.")
     table = Table(box=None, pad_edge=False, header_style="dim", title=f"Learned from the {asked}", title_justify="left")
     for column in ("model", "version", "training job", "through", "in use"):
         table.add_column(column, overflow="fold")
-    for model in models:
+    for model in found.model_versions:
         through = " → ".join(model.through) or "its own training"
         table.add_row(Text(model.model_name), model.model_version, model.job_id, through, Text(places(model.in_use)))
     return table

@@ -103,7 +103,7 @@ def _one(found: RevocationDetails) -> None:
             moment(found.created_at, style="date-time")
     with panel("Tainted models", name="taints"):
         if not found.taints:
-            empty("check", "Nothing learned from it.", "A model that learns from it later is tainted as well.")
+            empty("check", "No model is tainted by it.", "A model that learns from it later is tainted as well.")
         else:
             columns = ["Model", "Training job", "Train", "Validation", "Inherited from", "In use", "Clean successor"]
             with small_table("Tainted models", columns):

@@ -11,14 +11,14 @@ from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.revocations import REVOCABLE
 from training_pipeline.domain.uses import WORDS
-from training_pipeline.schemas.uses import DatasetUse, ModelUse, SheetUses, Uses
+from training_pipeline.schemas.uses import DatasetUse, SheetUses, Uses
 from training_pipeline.web import formats, urls
 from training_pipeline.web.elements import Badge, Tag, button, empty, icon, link, panel, small_table
 from training_pipeline.web.jobs.pair_table import used
 from training_pipeline.web.layout import frame, problem
 from training_pipeline.web.models.mention import places_cell, version_cell
 from training_pipeline.web.pages.errors import show_not_found
-from training_pipeline.web.revoke_dialog import RevokeDialog
+from training_pipeline.web.revoke_dialog import RevokeDialog, not_searched
 from training_pipeline.web.site import Site
 
 #: Of what is not found the page is one that does not exist.
@@ -44,7 +44,7 @@ def register(site: Site) -> None:
         with frame(f"Uses of {found.value}", site, client.caller):
             dialog = RevokeDialog(client) if client.may_revoke and found.kind in REVOCABLE else None
             _head(found, dialog)
-            _models(found.model_versions)
+            _models(found)
             for number, sheet in enumerate(found.sheets):
                 _sheet(sheet, number, found, dialog)
 
@@ -73,16 +73,19 @@ def _head(found: Uses, dialog: RevokeDialog | None) -> None:
     if found.without_questions:
         count = formats.count(found.without_questions)
         said.append(f"{count} datasets have manifests without hashes of questions and are not searched.")
+    said += not_searched(found.not_searched)
     for words in said:
         with Tag("div", classes="notice", role="note"):
             icon("alert")
             Tag("p", words)
 
 
-def _models(models: list[ModelUse]) -> None:
+def _models(found: Uses) -> None:
+    models = found.model_versions
     with panel("Model versions that learned from it", name="models"):
         if not models:
-            empty("model", "No registered model version learned from it.")
+            searched = ", as far as could be searched" if found.not_searched else ""
+            empty("model", f"No registered model version learned from it{searched}.")
             return
         with small_table("Model versions", ["Model", "Training job", "Through", "In use"]):
             for model in models:

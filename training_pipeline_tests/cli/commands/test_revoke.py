@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 
+from rich.console import Console
+
+from training_pipeline.cli.render.revocations import preview_of
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.schemas.revocation import RevocationPreview
+from training_pipeline.schemas.uses import NotSearched
 from training_pipeline.testing.system.command_line import Command
 
 PAIR = ("--pair", "p-0003", "--sheet", "small", "--reason", "consent withdrawn")
@@ -25,7 +30,8 @@ def test_it_is_shown_confirmed_and_recorded_once(command: Command, url: str, don
     assert made["id"] in again[1]
     assert "consent withdrawn" in again[1]
     assert f"It is revoked already: {made['id']}" in command("revoke", *PAIR)[1]
-    assert "Nothing learned from it" in command("revoke", "--label", "never", "--reason", "r", "--yes")[1]
+    assert "Nothing learned from it.\n" in command("revoke", "--label", "never", "--reason", "r")[1]
+    assert "No model is tainted by it" in command("revoke", "--label", "never", "--reason", "r", "--yes")[1]
     assert done.id in command("jobs", "list", "--tainted", "--url", url)[1]
     listed = command("revocations", "--job", done.id)[1]
     assert f"{made['id']}  pair p-0003 of training sheet small" in listed
@@ -35,3 +41,14 @@ def test_it_is_shown_confirmed_and_recorded_once(command: Command, url: str, don
     wrong = command("revoke", "--pair", "p-0003", "--reason", "r")
     assert wrong[0] == 1
     assert "/sheet" in wrong[2]
+
+
+def test_what_nobody_could_search_is_no_no() -> None:
+    unsearched = NotSearched(training_sheet_id="letters", hash_key="hk-1", why="it cannot be read")
+    console = Console(width=200)
+    with console.capture() as said:
+        console.print(
+            preview_of(RevocationPreview(taints=[], jobs_in_progress=[], known=None, not_searched=[unsearched]))
+        )
+    assert "Nothing learned from it, as far as could be searched." in said.get()
+    assert "letters (hk-1): it cannot be read" in said.get()
