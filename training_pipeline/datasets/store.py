@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.domain.errors import Lost, NotFound
 from training_pipeline.domain.manifest import RowsDigest
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef
 from training_pipeline.infra.files import sha256
@@ -36,7 +36,7 @@ def read_dataset(path: Path) -> DatasetRef:
 
 
 def verify(dataset: DatasetRef) -> None:
-    """Read every byte again; raises `Unavailable` naming each file that is not what its digest says. Reads only."""
+    """Read every byte again; raises `Lost` naming each file that is not what its digest says. Reads only."""
     try:
         damaged = [
             name
@@ -53,7 +53,7 @@ def verify(dataset: DatasetRef) -> None:
     except (OSError, ValueError) as error:
         damaged, reason = ["?"], str(error)
     if damaged:
-        raise Unavailable(
+        raise Lost(
             f"Dataset {dataset.path} is damaged: {reason}.",
             hint="Retry the job: a damaged dataset is then prepared again from its sheet.",
         )
@@ -63,7 +63,7 @@ def is_whole(path: Path) -> bool:
     """Whether `path` holds an undamaged dataset. Reads only."""
     try:
         verify(read_dataset(path))
-    except (NotFound, Unavailable, ValueError):
+    except (NotFound, Lost, ValueError):
         return False
     return True
 

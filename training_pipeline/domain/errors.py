@@ -32,6 +32,7 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
       BackendFailed             backend_failed            422
         Gone                    backend_failed            422   databricks.workspace
       Unavailable               unavailable               503
+        Lost                    unavailable               503
         SheetChanged            sheet_changed             503
         PermissionUnknown       permission_unknown        503
         RecordsDisagree         records_disagree          503
@@ -183,6 +184,12 @@ class Unavailable(PipelineError):
 
     code = "unavailable"
     recurs = False
+
+
+class Lost(Unavailable):
+    """Something on record is gone or damaged, such as a dataset or a key. Waiting mends nothing; a person may."""
+
+    recurs = True
 
 
 class SheetChanged(Unavailable):

@@ -244,6 +244,7 @@ class LocalBackend(StoredRuns):
                             timeout_seconds=evaluation.TIMEOUT_SECONDS,
                             submitted_at=time.time(),
                             asks_permission=True,
+                            answer_seconds=evaluation.QUESTIONS_SECONDS,
                         )
                     )
                 if run.outcome() is None and run.supervision() is None:

@@ -18,6 +18,8 @@ from training_pipeline.infra.json_file import read_json, write_json
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft", "--evaluate")
 #: An evaluation that takes longer is stopped.
 TIMEOUT_SECONDS: Final = 24 * 3600.0
+#: So long it keeps its slot and waits for its questions.
+QUESTIONS_SECONDS: Final = 3600.0
 
 
 def config(order: EvaluationOrder, run: RunDirectory) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
+from training_pipeline.backends.error_types import UNANSWERED
 from training_pipeline.backends.local.disk_room import DISK_FULL
 from training_pipeline.backends.local.run_directory import Outcome, RunDirectory
 from training_pipeline.backends.local.run_log import log_tail
@@ -59,6 +60,15 @@ def timed_out(timeout_seconds: float, *, ran_seconds: float) -> Outcome:
         " with a larger timeout_minutes, or with fewer epochs."
     )
     return Outcome("timeout", time.time(), ran_seconds, error, {"timeout_seconds": timeout_seconds})
+
+
+def unanswered(answer_seconds: float, *, ran_seconds: float) -> Outcome:
+    """The outcome of an evaluation that was given no questions while it held a slot."""
+    error = (
+        f"It had a slot for {answer_seconds / 60:g} minutes and was given no questions: evaluate again once the daemon"
+        " runs and the training sheets can be read."
+    )
+    return Outcome("failed", time.time(), ran_seconds, error, {"error_type": UNANSWERED})
 
 
 def died(run: RunDirectory, exit_code: int | None, *, resumes: int, ran_seconds: float) -> Outcome:

@@ -52,6 +52,8 @@ class Orders:
     submitted_at: float
     #: Ask whether the pairs may still be trained on, each time a slot is given, and wait for the answer.
     asks_permission: bool = False
+    #: How long it waits for that answer; null for as long as it takes.
+    answer_seconds: float | None = None
     request: dict[str, Any] = field(default_factory=dict)
 
 

@@ -33,6 +33,7 @@ class Ending(Enum):
 
     CANCELLED = auto()
     TIMED_OUT = auto()
+    UNANSWERED = auto()
     INTERRUPTED = auto()
 
 
@@ -137,14 +138,21 @@ class SupervisedRun:
         return ending
 
     def _wait_for_permission(self) -> Ending | None:
-        """Ask whether the pairs may still be trained on, once for the slot that was given, and wait for the answer."""
+        """Ask whether the pairs may still be trained on, once for the slot that was given, and wait for the answer: as
+        long as the orders say, for the slot is held meanwhile.
+        """
         if not self._orders.asks_permission or self._permitted:
             return None
+        longest = self._orders.answer_seconds
+        deadline = float("inf") if longest is None else time.monotonic() + longest
         self._asks_since = time.time()
         self._say("Waiting for the check whether its pairs may still be trained on.")
         self._run.tell()
         while (ending := self._why_end()) is None and not self._permitted:
             self._permitted = (read_json(self._run.permission) or {}).get("asked") == self._asks_since
+            if not self._permitted and time.monotonic() > deadline:
+                ending = Ending.UNANSWERED
+                break
             if not self._permitted:
                 time.sleep(TICK_SECONDS)
         self._asks_since = None
@@ -237,6 +245,8 @@ class SupervisedRun:
             return outcomes.cancelled(ran_seconds=self.ran_seconds)
         if ending is Ending.TIMED_OUT:
             return outcomes.timed_out(self._orders.timeout_seconds, ran_seconds=self.ran_seconds)
+        if ending is Ending.UNANSWERED:
+            return outcomes.unanswered(self._orders.answer_seconds or 0.0, ran_seconds=self.ran_seconds)
         self._say("The supervisor received a signal to stop.", interrupted=True)
         return None
 

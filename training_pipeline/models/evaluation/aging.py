@@ -40,7 +40,7 @@ def sheets_now(source: TrainingSheetSource, policy: GatePolicy, suite: Suite) ->
     """Each sheet of a suite as it is now, open until the next one is asked for. Reads only.
 
     A sheet that is the one that it was is not judged again. Raises what the source raises, but for a sheet that is not
-    there any more, and `Unavailable` where the suite itself is damaged.
+    there any more, and `Lost` where the suite itself is damaged.
     """
     frozen = rows_of(suite)
     for sheet in suite.sheets:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from training_pipeline.domain.errors import Lost, Unavailable
 from training_pipeline.domain.refs import DatasetRef, required
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -29,19 +30,23 @@ class Ancestry:
 def ancestry_of(store: JobStore, job_id: str) -> Ancestry:
     """What the model of a job, and all of ours that it comes from, learned from. Reads only.
 
-    Raises `NotFound` where there is no such job, or one of them was never submitted, and `Unavailable` where a dataset
-    cannot be told.
+    Raises `NotFound` where there is no such job, or one of them was never submitted, and `Lost` where a dataset cannot
+    be told.
     """
     store.get(job_id)
     base = lineage.read(store, job_id).base_model
     ancestors = base.ancestors if base is not None else None
     known = ancestors is not None and all(origin.base_recorded for origin in ancestors)
     jobs = [job_id, *(origin.job_id for origin in ancestors or ())]
-    learned = [
-        Learned(each, lineage.read(store, each).sheet_id, required(store.get(each).data.dataset, "dataset"))
-        for each in jobs
-    ]
+    learned = [Learned(each, lineage.read(store, each).sheet_id, _dataset(store, each)) for each in jobs]
     return Ancestry(tuple(learned), known)
+
+
+def _dataset(store: JobStore, job_id: str) -> DatasetRef:
+    try:
+        return required(store.get(job_id).data.dataset, "dataset")
+    except Unavailable as error:  # a job whose model is there gets no other dataset
+        raise Lost(f"What training job {job_id} learned from cannot be told: {error.message}") from error
 
 
 def ancestry_of_both(store: JobStore, job_id: str, other: str | None) -> Ancestry:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.error_types import UNANSWERED
 from training_pipeline.backends.evaluating import AsksForQuestions
 from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
@@ -180,7 +181,7 @@ class Evaluations:
         """Ask the backend how an active evaluation is, give it what it asks for, and store what came of it.
 
         May be called by several at once, and again after dying at any line. What cannot be done now is told in the
-        evaluation's message and tried again by whoever looks next.
+        evaluation's message and tried again by whoever looks next, for as long as its backend waits.
         """
         try:
             self._settle(evaluation)
@@ -207,6 +208,8 @@ class Evaluations:
             self._finish(evaluation)
         elif state.status in _ENDED:
             why = "It took too long and was stopped." if state.status is JobStatus.TIMEOUT else state.error
+            if (state.error_details or {}).get("error_type") == UNANSWERED and evaluation.message:
+                why = f"{why} What kept them: {evaluation.message}"
             records.change(self._store, evaluation, status=_ENDED[state.status], message="", error=why)
         elif state.asks_since is not None and isinstance(self._backend, AsksForQuestions):
             self._backend.hand_over(evaluation.id, lambda: self._lines(evaluation), asked=state.asks_since)

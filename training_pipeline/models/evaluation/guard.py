@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.comparable_hashes import PLAIN, rows_in
 from training_pipeline.datasets.store import verify
-from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.errors import Lost
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.rules.comparison import ALONE, LATER, Comparison
 from training_pipeline.domain.rules.examples.rendering import rendered
@@ -108,7 +108,7 @@ def examine(
 
     A prompt put to more items than `policy.instruction_prompt_items` is an instruction: it makes no two questions the
     same. With a similarity of 0 in the policy only equal questions are found. Raises what the source raises, and
-    `Unavailable` where a dataset is gone or damaged.
+    `Lost` where a dataset or the suite is gone or damaged, or the key of a dataset's hashes was destroyed.
     """
     for each in ancestry.learned:
         verify(each.dataset)
@@ -200,7 +200,7 @@ def _rows_of_texts(learned: Learned, asked: pa.ChunkedArray, keys: HashKeys) -> 
     """
     key = keys.read(learned.dataset.hash_key or "")
     if key is None:
-        raise Unavailable(
+        raise Lost(
             f"The key of the hashes of dataset {learned.dataset.digest} was destroyed, or cannot be read: how many "
             "items its questions are put to is not known.",
             hint="Nothing can be evaluated against it. Train a new version: it has a new key.",

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from training_pipeline.backends.evaluating import ScoresFile
-from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.errors import Lost
 from training_pipeline.infra.files import sha256
 from training_pipeline.models.evaluation.figures import figures
 from training_pipeline.models.evaluation.intervals import Interval
@@ -33,9 +33,9 @@ def figures_of(files: Mapping[str, ScoresFile]) -> list[StoredFigure]:
 
 
 def scores_of(stored: StoredScores) -> pa.Table:
-    """The scores on record. Raises `Unavailable` where the file is gone or another one than was measured. Reads."""
+    """The scores on record. Raises `Lost` where the file is gone or another one than was measured. Reads."""
     if not stored.path.is_file() or sha256(stored.path) != stored.sha256:
-        raise Unavailable(
+        raise Lost(
             f"The scores in {stored.path} are gone or not those that were measured.",
             hint="Restore the file from a backup, or evaluate the version again.",
         )

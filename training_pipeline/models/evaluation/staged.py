@@ -29,6 +29,8 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: So long a run may be unknown to its backend before its evaluation has failed.
 _MISSING: Final = timedelta(minutes=5)
+#: So long whatever keeps a run from being submitted is waited for.
+_BEGINS: Final = timedelta(hours=24)
 _log = logging.getLogger(__name__)
 
 
@@ -41,7 +43,7 @@ class Staged:
     def begin(self, evaluation: Evaluation, lines: Callable[[], Iterable[str]]) -> None:
         """Have the run submitted, with its questions. Nothing happens where somebody else is at it, or it has ended.
 
-        Raises what `submit_evaluation` and `lines` raise.
+        Raises what `submit_evaluation` and `lines` raise, and `BackendFailed` where that has gone on for too long.
         """
         backend = self._backend
         if not isinstance(backend, TakesQuestions):
@@ -51,6 +53,11 @@ class Staged:
                 return
             try:
                 handle = backend.submit_evaluation(evaluation.order, lines, wanted=lambda: self._is_active(evaluation))
+            except PipelineError as error:
+                if error.recurs or records.now() - evaluation.created_at < _BEGINS:
+                    raise
+                hours = _BEGINS.total_seconds() / 3600
+                raise BackendFailed(f"It could not begin for {hours:g} hours: {error.message}") from error
             finally:
                 self._staged_still(evaluation)
             if handle is None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.verdicts import verdicts
-from training_pipeline.domain.errors import GateRefused, Unavailable
+from training_pipeline.domain.errors import GateRefused, Lost
 from training_pipeline.domain.manifest import RowsDigest
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, TrainingSheet
@@ -118,7 +118,7 @@ _HINT: Final = "A pair must be labeled, allow `evaluation` and not prohibit it."
 def rows_of(suite: Suite) -> pa.Table:
     """The pairs (`SUITE_SCHEMA`), of its half where it is one. Reads only.
 
-    Raises `Unavailable` where the pairs are gone or not those of the digest.
+    Raises `Lost` where the pairs are gone or not those of the digest.
     """
     try:
         table = pq.read_table(suite.path / _PAIRS)
@@ -126,7 +126,7 @@ def rows_of(suite: Suite) -> pa.Table:
     except (OSError, pa.ArrowException) as error:
         found = str(error)
     if found != suite.digest:
-        raise Unavailable(
+        raise Lost(
             f"The suite in {suite.path} is damaged: its pairs are not those that were frozen.",
             hint="Restore the directory from a backup, or make a new suite from its training sheets.",
         )
@@ -178,6 +178,6 @@ def _is_whole(path: Path) -> bool:
     try:
         stored = Suite.model_validate_json((path / _HEAD).read_bytes().replace(b"{", b'{"path": "",', 1))
         rows_of(stored.model_copy(update={"path": path}))
-    except (OSError, ValidationError, Unavailable):
+    except (OSError, ValidationError, Lost):
         return False
     return path.name == stored.digest

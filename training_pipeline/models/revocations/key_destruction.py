@@ -27,6 +27,7 @@ from training_pipeline.domain.refs import HEAD, MANIFEST, DatasetRef
 from training_pipeline.domain.revocations import Revocation
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.dataset_revocations import rows_of
+from training_pipeline.models.revocations.key_users import key_users
 from training_pipeline.models.uses.keys import lost
 from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.hash_keys import HashKeyStore, KeyRecord
@@ -52,7 +53,7 @@ class DoomedKey:
     """A key that would be destroyed, or whose destruction is not finished."""
 
     record: KeyRecord
-    #: Jobs on its sheet that are not over.
+    #: Jobs on its sheet that are not over, and what else needs the key: evaluations and studies.
     in_progress: tuple[str, ...]
     #: Datasets whose text of the revoked rows is still there: it has to be erased before.
     with_text: tuple[Path, ...]
@@ -100,8 +101,8 @@ class KeyDestruction:
     def carry_out(self, plan: DestructionPlan, *, actor: str) -> None:
         """Destroy the keys of the plan for good. May be repeated after a crash.
 
-        Raises `Conflict`, and destroys nothing, while the text of a revoked row is there or a job in progress is on one
-        of the sheets.
+        Raises `Conflict`, and destroys nothing, while the text of a revoked row is there, a job in progress is on one
+        of the sheets, or an evaluation or a study needs its key.
         """
         texts = [str(path) for one in plan.keys for path in one.with_text]
         if texts:
@@ -148,7 +149,8 @@ class KeyDestruction:
         store = self._store if connection is None else self._store.within(connection)
         with store.begin() as reading:
             rows = reading.execute(_JOBS, {"sheet": sheet}).tuples().all()
-        return tuple(job_id for job_id, status in rows if status in ACTIVE)
+            users = key_users(reading, sheet)
+        return (*(job_id for job_id, status in rows if status in ACTIVE), *users)
 
     def _left(self, record: KeyRecord) -> list[Path]:
         """The snapshots whose hashes are under the key."""
@@ -187,6 +189,6 @@ def _pairs(manifest: Path, hashes: Sequence[str]) -> list[tuple[str, str]]:
 
 def _busy(job_ids: Iterable[str]) -> Conflict:
     return Conflict(
-        f"Training jobs in progress are on these training sheets: {', '.join(job_ids)}.",
+        f"Jobs, evaluations or studies in progress need these training sheets: {', '.join(job_ids)}.",
         hint="Cancel them, or wait for their end.",
     )

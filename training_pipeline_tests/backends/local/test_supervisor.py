@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from training_pipeline.backends.error_types import UNANSWERED
 from training_pipeline.backends.local import supervised_run, supervisor
 from training_pipeline.backends.local.run_directory import NEWS, Orders, Outcome, RunDirectory
 from training_pipeline.domain.job import JobStatus
@@ -80,6 +81,19 @@ def test_it_tells_when_it_asks_when_it_trains_and_when_it_is_over(runs: Path) ->
     outcome = run.outcome()
     assert outcome is not None
     assert news.stat().st_mtime > outcome.finished_at - 0.1  # the clock of files is a coarse one
+
+
+def test_what_nobody_answers_holds_no_slot_for_ever(runs: Path) -> None:
+    run = submitted(runs)
+    orders = run.orders()
+    assert orders is not None
+    run.write_orders(replace(orders, asks_permission=True, answer_seconds=0.0))
+    assert by_hand(run).returncode == 0
+    outcome = run.outcome()
+    assert outcome is not None
+    assert (outcome.status, outcome.error_details) == ("failed", {"error_type": UNANSWERED})
+    assert "was given no questions" in (outcome.error or "")
+    assert starts(run) == []
 
 
 def test_a_second_one_leaves_the_run_alone(runs: Path) -> None:

@@ -13,6 +13,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.backends.local import evaluation as program
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.judge import JudgeEndpoint
+from training_pipeline.domain.refs import required
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records
@@ -79,6 +80,17 @@ def test_what_cannot_be_evaluated_is_on_record_once(services: Services) -> None:
     (made,) = found(services)
     assert (made.status, made.suite_name, made.finished_at is not None) == (EvaluationStatus.FAILED, "nowhere", True)
     assert str(made.error).startswith("There is no suite 'nowhere'. Make one")
+
+
+def test_what_is_lost_is_on_record_once(services: Services) -> None:
+    job = succeeded(services)
+    make_suite(services)
+    names_suite(services, SUITE)
+    required(job.data.dataset, "dataset").train_file.write_bytes(b"{}")
+    assert [services.automatic_evaluations.start_due() for _ in range(2)] == [0, 0]
+    (made,) = found(services)
+    assert made.status is EvaluationStatus.FAILED
+    assert "is damaged" in str(made.error)
 
 
 def test_a_sheet_names_a_judge_as_well(services: Services) -> None:

@@ -16,6 +16,7 @@ from training_pipeline.backends.local import evaluation as program
 from training_pipeline.domain.errors import Conflict, GateRefused, InvalidRequest, NotFound, Tainted, Unavailable
 from training_pipeline.domain.judge import JudgeEndpoint
 from training_pipeline.domain.model_version import Standing, VersionState
+from training_pipeline.domain.refs import required
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records
@@ -319,3 +320,36 @@ def test_what_is_refused_waited_for_and_cancelled(
     with pytest.raises(NotFound):
         evaluations.cancel("triage", "2", "ev-nobody")
     assert evaluations.cancel("triage", "2", made.id).status is EvaluationStatus.CANCELLED
+
+
+@pytest.mark.parametrize("lost", ["dataset", "suite"])
+def test_what_is_lost_is_not_waited_for(services: Services, evaluations: Evaluations, lost: str) -> None:
+    """It would keep its slot for ever: nobody but a person restores what is damaged."""
+    made = start(evaluations)
+    asking(services, made)
+    dataset = required(services.store.get(made.job_id).data.dataset, "dataset")
+    suite = services.suites.get(SUITE).suite
+    (dataset.train_file if lost == "dataset" else suite.path / "pairs.parquet").unlink()
+    evaluations.settle(made)
+    found = records.get(services.store, made.id)
+    assert found.status is EvaluationStatus.FAILED
+    assert f"{lost} " in str(found.error).lower()
+    assert "is damaged" in str(found.error)
+
+
+def test_what_nobody_gives_its_questions_says_what_kept_them(
+    services: Services, evaluations: Evaluations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> Any:
+        raise Unavailable("The source is away.")
+
+    monkeypatch.setattr(program, "QUESTIONS_SECONDS", 0.5)
+    made = start(evaluations)
+    asking(services, made)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(services.source), "open", away)
+        evaluations.settle(made)
+    found = over(services, made)
+    assert found.status is EvaluationStatus.FAILED
+    assert "was given no questions" in str(found.error)
+    assert str(found.error).endswith("What kept them: The source is away.")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.errors import Lost
 from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import Reference
@@ -121,7 +121,7 @@ def test_hashes_under_a_key_change_no_finding(tmp_path: Path) -> None:
         keyed = learned(name, *keys)
         readable = KeysInMemory([key, other])
         assert checked(rows, keyed, tmp_path / "s", policy, keys=readable) == plain
-        with pytest.raises(Unavailable, match="was destroyed"):
+        with pytest.raises(Lost, match="was destroyed"):
             checked(rows, keyed, tmp_path / "s", policy)
 
 
@@ -186,5 +186,6 @@ def test_a_dataset_that_is_damaged_vouches_for_nothing(tmp_path: Path) -> None:
     dataset = prepare(open_sheet([asked(number) for number in range(10)]), tmp_path / "data")
     dataset.train_file.write_text("{}\n")
     ancestry = Ancestry((Learned("own", "source", dataset),), is_known=True)
-    with pytest.raises(Unavailable, match="is damaged"):
+    with pytest.raises(Lost, match="is damaged") as raised:
         checked([held_out(1)], ancestry, tmp_path / "suites")
+    assert raised.value.recurs

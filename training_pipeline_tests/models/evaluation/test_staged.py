@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from training_pipeline.backends.evaluating import AsksForQuestions, EvaluationOrder, ScoresFile, TakesQuestions
 from training_pipeline.backends.handles import Handle
-from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable, NotFound
+from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable, NotFound, Unavailable
 from training_pipeline.domain.job import Handles, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records
@@ -188,6 +188,21 @@ def test_a_run_that_nobody_knows_any_more_is_waited_for_and_then_has_failed(
     long_ago = found.model_copy(update={"missing_since": records.now() - timedelta(minutes=6), "backend_run_id": "42"})
     with pytest.raises(BackendFailed, match="The run 42 of this evaluation is not known any more: Run 42 does not"):
         staged.missing(long_ago, error)
+
+
+def test_what_keeps_a_run_from_its_questions_is_waited_for_and_then_has_failed(
+    staged: Staged, store: JobStore, backend: Taking, evaluation: Evaluation
+) -> None:
+    def lines() -> Iterator[str]:
+        raise Unavailable("The source is away.")
+        yield ""
+
+    fresh = evaluation.model_copy(update={"created_at": records.now()})
+    with pytest.raises(Unavailable, match="away"):
+        staged.begin(fresh, lines)
+    with pytest.raises(BackendFailed, match=r"It could not begin for 24 hours: The source is away\."):
+        staged.begin(fresh.model_copy(update={"created_at": records.now() - timedelta(hours=25)}), lines)
+    assert (backend.submitted, now(store, evaluation).staged_at is not None) == ([], True)
 
 
 def test_a_backend_that_asks_is_left_alone(store: JobStore, database: Database, evaluation: Evaluation) -> None:

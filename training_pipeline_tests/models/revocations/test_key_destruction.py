@@ -15,7 +15,10 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.model_version import Outcome
 from training_pipeline.domain.refs import DatasetRef, required
 from training_pipeline.domain.revocations import Revoked
+from training_pipeline.domain.study import StudyStatus
 from training_pipeline.domain.uses import Question
+from training_pipeline.models.evaluation import records
+from training_pipeline.models.evaluation.records import EvaluationStatus
 from training_pipeline.models.revocations import key_destruction as module
 from training_pipeline.models.revocations.erasure import Erasures
 from training_pipeline.models.revocations.key_destruction import KeyDestruction
@@ -23,8 +26,11 @@ from training_pipeline.models.uses.ask import uses
 from training_pipeline.models.uses.check import check
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import prepared, succeeded
+from training_pipeline.testing.models.evaluated import stored_evaluation
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.studies.trial_life import stored_study
 from training_pipeline.training_jobs.store.hash_keys import HashKeyStore
+from training_pipeline.tuning import records as studies
 
 
 @pytest.fixture
@@ -118,6 +124,24 @@ def test_a_job_in_progress_keeps_its_key(services: Services, destruction: KeyDes
     with pytest.raises(Conflict, match="in progress"):
         destruction.carry_out(plan, actor="sam")
     assert services.keys.of_sheet("small") is not None
+
+
+def test_an_evaluation_and_a_study_keep_the_keys_they_need(services: Services, destruction: KeyDestruction) -> None:
+    job = succeeded(services)
+    revocation = revoke(services, kind="item", value="item-0007")
+    erase(services, revocation)
+    evaluation = records.add(services.store, stored_evaluation(job.id, EvaluationStatus.RUNNING))
+    elsewhere = stored_evaluation("tj-elsewhere", EvaluationStatus.RUNNING)
+    records.add(services.store, elsewhere.model_copy(update={"suite_digest": "2" * 64}))
+    study = stored_study(services)
+    plan = destruction.plan(revocation)
+    assert set(plan.keys[0].in_progress) == {evaluation.id, study.name}
+    with pytest.raises(Conflict, match="in progress"):
+        destruction.carry_out(plan, actor="sam")
+    records.change(services.store, evaluation, status=EvaluationStatus.FAILED)
+    studies.change(services.store, study.name, {"status": StudyStatus.STOPPED}, status=StudyStatus.RUNNING)
+    destruction.carry_out(destruction.plan(revocation), actor="sam")
+    assert services.keys.of_sheet("small") is None
 
 
 def _crash(*_: object, **__: object) -> None:
