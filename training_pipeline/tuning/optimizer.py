@@ -107,8 +107,9 @@ def _study(request: StudyRequest, told: Iterable[Told], *, seed: int = 0) -> opt
         sampler = optuna.samplers.RandomSampler(seed=seed)
     else:
         sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+    # Optuna stops none at a step below `n_warmup_steps`; our first evaluation is step 1.
     pruner = optuna.pruners.MedianPruner(
-        n_startup_trials=request.pruner.startup_trials, n_warmup_steps=request.pruner.warmup_evaluations
+        n_startup_trials=request.pruner.startup_trials, n_warmup_steps=request.pruner.warmup_evaluations + 1
     )
     study = optuna.create_study(direction="minimize", sampler=sampler, pruner=pruner)
     distributions = _distributions(request.space.searched)

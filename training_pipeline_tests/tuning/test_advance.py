@@ -138,7 +138,7 @@ def dying(services: Services, monkeypatch: pytest.MonkeyPatch, at: int) -> Itera
 def test_whoever_advances_it_may_die_at_any_moment(
     services: Services, backend: TrialBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = {"most_trials": 3, "pruner": {"startup_trials": 1, "warmup_evaluations": 1}}
+    values = {"most_trials": 3, "pruner": {"startup_trials": 1, "warmup_evaluations": 0}}
     made(services, name="undisturbed", **values)
     over(services, backend, "undisturbed", steep)
     wanted = records.trials_of(services.store, "undisturbed")

@@ -39,17 +39,17 @@ def trial(number: int, status: TrialStatus, value: float | None = None, **params
 
 
 def of_optuna(curves: Sequence[Sequence[float]], startup: int, warmup: int) -> list[int | None]:
-    """After which evaluation Optuna stops each, in its own loop."""
+    """After which evaluation Optuna stops each, in its own loop, with steps from 0 as it counts them itself."""
     pruner = optuna.pruners.MedianPruner(n_startup_trials=startup, n_warmup_steps=warmup)
     study = optuna.create_study(direction="minimize", sampler=optuna.samplers.RandomSampler(seed=1), pruner=pruner)
     stopped: list[int | None] = []
     for curve in curves:
         asked = study.ask()
         at = None
-        for step, loss in enumerate(curve, start=1):
+        for step, loss in enumerate(curve):
             asked.report(loss, step)
             if asked.should_prune():
-                at = step
+                at = step + 1
                 break
         stopped.append(at)
         if at is None:
@@ -59,7 +59,7 @@ def of_optuna(curves: Sequence[Sequence[float]], startup: int, warmup: int) -> l
     return stopped
 
 
-@pytest.mark.parametrize(("startup", "warmup"), [(5, 1), (1, 0), (10, 3)])
+@pytest.mark.parametrize(("startup", "warmup"), [(5, 1), (1, 0), (1, 1), (10, 3)])
 def test_the_pruner_stops_whom_optuna_stops(startup: int, warmup: int) -> None:
     curves = truth()
     request = study_request(pruner={"startup_trials": startup, "warmup_evaluations": warmup})
@@ -77,6 +77,7 @@ def test_the_pruner_stops_whom_optuna_stops(startup: int, warmup: int) -> None:
     assert stopped == wanted
     assert 20 < sum(at is not None for at in wanted) < CURVES - 10
     assert not any(stopped[:startup])
+    assert min(at for at in stopped if at is not None) == warmup + 1, "none in its first ones, and some right after"
     none = request.model_copy(update={"pruner": request.pruner.model_copy(update={"kind": "none"})})
     assert not any(stop_after(none, told, told))
 
