@@ -13,11 +13,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Regex, pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from training_pipeline.sft.config import parse
 from training_pipeline.sft.encoding.chat_format import chat_format
 from training_pipeline.sft.encoding.data import IGNORED, ChatFormat, Encoded, Example
+from training_pipeline.sft.encoding.plain_text import PlainText
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.run_dir import RunDir, Status
 from training_pipeline.sft.stop import StopRequest
@@ -86,6 +88,24 @@ def test_the_served_prompt_begins_the_example_and_every_answer_ends(family: Fami
     written = chat.tokenizer.decode(encoded.labels[start : end - 1])
     assert written.startswith(family.lead)
     assert written.removeprefix(family.lead).strip() == answer.strip()
+
+
+#: How Qwen's tokenizers split: line breaks stay together, those in front of an answer and its own.
+LINES = r"\s*[\r\n]+|\s+(?!\S)|\s+|[^\s]+"
+
+
+@pytest.mark.parametrize("first", ["\n\nalpha", " \n alpha", "alpha\n\n"])
+@pytest.mark.parametrize("family", TRAINED, ids=named)
+def test_answers_before_are_asked_as_they_were_trained(family: Family, first: str) -> None:
+    tokenizer = tokenizer_of(family, ["\n\n\n \n\n word\n\n"] * 20)
+    letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    lines = pre_tokenizers.Split(Regex(LINES), "isolated")
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizers.Sequence([lines, letters])
+    chat = chat_format(tokenizer, "some/model", DAY)
+    said = messages("What now?", first, "And then?", "\n\nbeta")
+    prompt = chat.prompt(said[:-1])
+    assert encode(chat, said).input_ids[: len(prompt)] == prompt
+    assert PlainText(tokenizer, tokenizer.chat_template).prompt(said[:-1]) == prompt, "where it is served"
 
 
 @pytest.mark.parametrize("family", TRAINED, ids=named)

@@ -14,15 +14,12 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
-
 from ..errors import TrainingFailed
 from .kept import Kept
 from .pair_ids import quoted
+from .plain_text import UNWRITABLE as UNWRITABLE
 from .plain_text import NoJson, PlainText, as_message, as_tools
 
-#: What a chat template may raise for a chat that it cannot write: it is code of others.
-UNWRITABLE: Final = (jinja2.TemplateError, LookupError, TypeError, ValueError)
 #: The label of a token that is not trained on.
 IGNORED: Final = -100
 
@@ -137,12 +134,12 @@ class ChatFormat:
         """Token ids and labels of `examples`, uncut; raises `TrainingFailed` naming one that cannot be."""
         rendered = [self._rendered(example) for example in examples]
         tokens = self.plain.encode(
-            [text for text, _, _ in rendered],
-            [mask for _, _, mask in rendered],
-            [[start for start, _ in spans] for _, spans, _ in rendered],
+            [text for text, _, _, _ in rendered],
+            [mask for _, _, mask, _ in rendered],
+            [cuts for _, _, _, cuts in rendered],
         )
         encoded = []
-        for example, (text, spans, _), (ids, offsets) in zip(examples, rendered, tokens, strict=True):
+        for example, (text, spans, _, _), (ids, offsets) in zip(examples, rendered, tokens, strict=True):
             ranges = [
                 _without_blanks(text, offsets, _token_range(offsets, span))
                 for span, trained in zip(spans, example.trained, strict=True)
@@ -154,8 +151,11 @@ class ChatFormat:
             encoded.append(Encoded(ids, labels, ranges))
         return encoded
 
-    def _rendered(self, example: Example) -> tuple[str, list[Span], str]:
-        """The text, the spans that are trained from the end of the prompt on, and the mask of control tokens."""
+    def _rendered(self, example: Example) -> tuple[str, list[Span], str, list[int]]:
+        """The text, the spans that are trained from the end of the prompt on, the mask of control tokens, and the cuts.
+
+        Answers before the last one are cut off as where they are served, in `prompt`.
+        """
         messages, tools, mask = self.plain.mask(example.messages, example.tools)
         try:
             text, spans = self.render(messages, tools)
@@ -183,7 +183,10 @@ class ChatFormat:
                 "base_model.",
                 pair_ids=example.pair_ids,
             )
-        return text, [(start_of_answer(text, span, self.leads), span[1]) for span in found], mask
+        starts = [start_of_answer(text, span, self.leads) for span in found]
+        last = max((place for place, message in enumerate(messages) if message["role"] == "assistant"), default=0)
+        cuts = [*self.plain.starts(text, messages[:last], self.template, tools=tools), *starts[-1:]]
+        return text, [(start, end) for start, (_, end) in zip(starts, found, strict=True)], mask, cuts
 
 
 def _roles(example: Example) -> str:

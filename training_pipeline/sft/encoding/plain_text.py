@@ -5,19 +5,25 @@ The trainer imports this file, and it travels with a registered model, so it sta
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
+import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import jinja2
+
 Span = tuple[int, int]
 
+#: What a chat template may raise for a chat that it cannot write: it is code of others.
+UNWRITABLE: Final = (jinja2.TemplateError, LookupError, TypeError, ValueError)
 #: Unicode's noncharacters stand in no text that people exchange, and no text holds all of those for private use. One is
 #: put into each control token in a content, so that the tokenizer no longer finds the token; its own token ids are then
 #: left out.
-_MASKS: Final = (*range(0xFDD0, 0xFDF0), *range(0xF0000, 0xFFFFE))
+_MASKS: Final = (range(0xFDD0, 0xFDF0), range(0xF0000, 0xFFFFE))
 #: In what the assistant says these are no injection: chat templates look for them, to find the reasoning.
 _REASONING: Final = frozenset({"<think>", "</think>"})
 
@@ -88,7 +94,7 @@ class PlainText:
         if self._anywhere is None or not any(map(self._anywhere.search, said)):
             return list(messages), defined, ""
         used = set().union(*said)
-        mask = next(character for character in map(chr, _MASKS) if character not in used)
+        mask = next(character for character in map(chr, itertools.chain(*_MASKS)) if character not in used)
         return (
             [self._masked_message(message, mask) for message in messages],
             _masked(defined, self._anywhere, mask),
@@ -122,7 +128,28 @@ class PlainText:
         """The token ids that ask the model for the next answer, by `template` or the tokenizer's own."""
         masked, defined, mask = self.mask(messages, tools)
         text = written(self.tokenizer, template, masked, defined, prompt=True)
-        return self.encode([text], [mask], [[]])[0][0]
+        return self.encode([text], [mask], [self.starts(text, masked, template, tools=defined)])[0][0]
+
+    def starts(
+        self,
+        text: str,
+        messages: Sequence[dict[str, Any]],
+        template: str | None = None,
+        *,
+        tools: Sequence[dict[str, Any]] | None = None,
+    ) -> list[int]:
+        """Where in `text`, which begins with `messages`, their answers begin: each behind what asked for it.
+
+        No token of an answer that is given reaches in front of it, as none did when the model wrote it.
+        """
+        found = []
+        for place, message in enumerate(messages):
+            if message["role"] != "assistant":
+                continue
+            with contextlib.suppress(*UNWRITABLE):
+                asked = written(self.tokenizer, template, messages[:place], tools, prompt=True)
+                found.append(len(os.path.commonprefix([asked, text])))  # noqa: RUF071 - by character, as is meant
+        return found
 
     def _tokens(self, texts: Iterable[str]) -> list[tuple[list[int], list[Span]]]:
         found = self.tokenizer(list(texts), add_special_tokens=False, return_offsets_mapping=True, verbose=False)

@@ -19,6 +19,7 @@ from ..encoding.data import IGNORED, ChatFormat, Encoded, Example, read_examples
 from ..encoding.pair_ids import pair_ids
 from ..encoding.token_file import BATCH, batches, encoded_with_ends
 from ..errors import BAD_CONFIG, SUCCEEDED, TrainingFailed
+from ..evaluation.evaluate import how_many, question
 from ..model.base_model import folder_here, is_folder
 from ..model.generation import try_generation
 from .findings import CONTROL_TOKENS, CUT, CUT_OFF, REFUSED, Finding
@@ -73,8 +74,9 @@ def rehearse(config: Config) -> Rehearsal:
     spelt = Finding(CONTROL_TOKENS, "spell a control token of the base model, which is trained on as plain text.")
     for name, path in (("train_file", config.train_file), ("validation_file", config.validation_file)):
         examples = read_examples(path, name, ids=pair_ids(config.manifest_file, name.removesuffix("_file")))
+        asked = how_many(config.exact_match_questions) if name == "validation_file" else 0
         try:
-            for example, why, encoded in _each(chat, examples, name):
+            for example, why, encoded in _each(chat, examples, name, asked):
                 if chat.plain.mask(example.messages, example.tools)[2]:
                     spelt.add(example)
                 if encoded is None:
@@ -95,21 +97,24 @@ def rehearse(config: Config) -> Rehearsal:
 
 
 def _each(
-    chat: ChatFormat, examples: Iterator[Example], name: str
+    chat: ChatFormat, examples: Iterator[Example], name: str, asked: int
 ) -> Iterator[tuple[Example, TrainingFailed | None, Encoded | None]]:
-    """Each example with why it is refused, or as tokens."""
+    """Each example with why it is refused, or as tokens; the first `asked` are asked as questions, too."""
     for batch in batches(examples, BATCH):
         try:
-            for example, (encoded, _) in zip(batch, encoded_with_ends(chat, batch, name), strict=True):
-                yield example, None, encoded
+            found: list[Encoded | None] = [encoded for encoded, _ in encoded_with_ends(chat, batch, name)]
         except TrainingFailed:
-            for example in batch:
-                try:
-                    ((encoded, _),) = encoded_with_ends(chat, [example], name)
-                except TrainingFailed as refusal:
-                    yield example, refusal, None
-                else:
-                    yield example, None, encoded
+            found = [None] * len(batch)
+        for example, one in zip(batch, found, strict=True):
+            try:
+                encoded = one or encoded_with_ends(chat, [example], name)[0][0]
+                if asked > 0 and encoded.spans:
+                    question(example, encoded, chat)
+            except TrainingFailed as refusal:
+                yield example, refusal, None
+            else:
+                yield example, None, encoded
+            asked -= 1
 
 
 def _kind(refusal: TrainingFailed | None, example: Example) -> str:

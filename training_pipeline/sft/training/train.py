@@ -44,7 +44,7 @@ def train(
     prepared = prepare(config, run, partial(_doing, status), ranks)
     status.tell(planned_steps=prepared.planned_steps, total_epochs=config.epochs)
     _introduce(prepared)
-    asked = config.exact_match_questions or evaluate.STOP_QUESTIONS
+    asked = evaluate.how_many(config.exact_match_questions)
     ids = pair_ids(config.manifest_file, "validation")
     questions = evaluate.questions(config.validation_file, prepared.chat, asked, ids=ids)
     scored = questions[: config.exact_match_questions]

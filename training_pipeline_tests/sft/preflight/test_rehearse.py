@@ -125,6 +125,22 @@ def test_pairs_that_the_template_cannot_write_are_all_found(tiny_folder: Path, t
         prepare(config, _run(config), lambda _: None)
 
 
+def test_validation_pairs_that_could_not_be_asked_are_found(tiny_folder: Path, tmp_path: Path) -> None:
+    """As many as the training asks: of others it does not find out."""
+    base = tmp_path / "base"
+    shutil.copytree(tiny_folder, base)
+    template = base / "chat_template.jinja"
+    unasked = "add_generation_prompt and messages[-1]['role'] == 'system'"
+    template.write_text(f"{{%- if {unasked} -%}}{{{{ raise_exception('no') }}}}{{%- endif -%}}{template.read_text()}")
+    rows = [pair("a?", "b") for _ in range(60)]
+    for number in (1, 49, 50, 59):
+        rows[number] = {"messages": [{"role": "system", "content": "Secret."}, rows[number]["messages"][1]]}
+    for asked, refused in ((0, ["p-49", "p-50"]), (12, ["p-49", "p-50", "p-59"])):
+        (finding,) = rehearse(config_of(tmp_path, base, rows, exact_match_questions=asked)).findings
+        assert (finding.code, finding.pair_ids) == (REFUSED, refused)
+        assert "cannot ask for the last answer" in finding.message
+
+
 def test_a_base_model_that_is_refused_is_told_and_one_elsewhere_is_not_asked_for(
     tiny_folder: Path, tmp_path: Path
 ) -> None:
