@@ -35,9 +35,14 @@ def say(line: str) -> None:
     """
     if LAUNCHER in os.environ and os.environ.get("RANK", "0") != "0":
         return
-    # Not through `sys.stderr`, which cannot be written to while it is being written to. A full disk ends nothing here.
+    log(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}\n")
+
+
+def log(text: str) -> None:
+    """Append `text`, in which is no text of a pair, to the log, without secrets; a full disk ends nothing here."""
+    # Not through `sys.stderr`: it cannot be written to while it is being written to, and keeps what it could not write.
     with contextlib.suppress(OSError):
-        os.write(2, without_secrets(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}\n").encode())
+        os.write(2, without_secrets(text).encode())
 
 
 def hush_libraries() -> None:

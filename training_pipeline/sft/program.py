@@ -13,7 +13,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from .distributed import devices
 from .distributed.ranks import Ranks, lost_another
 from .errors import BAD_CONFIG, DISK_FULL, FAILED, INTERRUPTED, STOPPED, SUCCEEDED, explain, scrubbed_traceback
 from .model.base_model import is_local
-from .output import Masked, hush_libraries, say
+from .output import Masked, hush_libraries, log, say
 from .run_dir import RunDir, Status, read_json, write_json
 from .stop import SharedStop, Stopped, StopRequest
 from .training import checkpoints
@@ -173,15 +173,19 @@ def fail(run: RunDir, error: Exception, *, together: bool = False) -> int:
     if together and (lost_another(error) or not run.may_tell()):
         return INTERRUPTED
     failure = explain(error, run.path)
-    sys.stderr.write(scrubbed_traceback(error))
-    sys.stderr.write(f"{failure.error}\n")
-    run.release_reserve()
-    if failure.error_type == DISK_FULL:
-        checkpoints.discard_unfinished(run.checkpoints)
-    status = Status.of(RunDir(run.path))
-    status.facts |= {"phase": "failed", "eta_seconds": None, "message": failure.error}
-    status.write()
-    write_json(run.result, {"status": "failed", **asdict(failure)})
+    # Room first, for what is told; and the result, on which others wait, whatever becomes of the rest.
+    with suppress(OSError):
+        run.release_reserve()
+        if failure.error_type == DISK_FULL:
+            checkpoints.discard_unfinished(run.checkpoints)
+            run.discard_half_done()
+    with suppress(OSError):
+        status = Status.of(RunDir(run.path))
+        status.facts |= {"phase": "failed", "eta_seconds": None, "message": failure.error}
+        status.write()
+    with suppress(OSError):
+        write_json(run.result, {"status": "failed", **asdict(failure)})
+    log(f"{scrubbed_traceback(error)}{failure.error}\n")
     return FAILED if failure.recurs else INTERRUPTED
 
 
@@ -191,4 +195,5 @@ def _clean_up(run: RunDir) -> None:
         shutil.rmtree(directory, ignore_errors=True)
     for file in (run.best, run.before):
         file.unlink(missing_ok=True)
+    run.discard_half_done()
     run.release_reserve()

@@ -69,6 +69,14 @@ class RunDir:
         """Give back the bytes set aside. Idempotent."""
         (self.path / ".reserve").unlink(missing_ok=True)
 
+    def discard_half_done(self) -> None:
+        """Delete what was to replace a file or a folder and was not finished. Idempotent."""
+        for path in self.path.glob("*.tmp"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
     @property
     def status(self) -> Path:
         """Where the run is now; replaced atomically."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any, Final
 
 from ..config import MlflowTarget
+from ..output import say
 
 #: Seconds between two calls to the server.
 INTERVAL: Final = 5.0
@@ -38,7 +38,7 @@ class MlflowMirror:
         self._called_at = 0.0
 
     def catch_up(self, *, final: bool = False) -> None:
-        """Send what is new, at most every few seconds unless `final`; a failure is told on stderr and tried again."""
+        """Send what is new, at most every few seconds unless `final`; a failure is told and tried again."""
         if not final and time.monotonic() - self._called_at < INTERVAL:
             return
         self._called_at = time.monotonic()
@@ -47,7 +47,7 @@ class MlflowMirror:
                 pass
             self._tell_status()
         except Exception as error:  # noqa: BLE001  # whatever the client raises, the points are kept and sent later
-            sys.stderr.write(f"MLflow does not take the metrics now ({type(error).__name__}); they are sent later.\n")
+            say(f"MLflow does not take the metrics now ({type(error).__name__}); they are sent later.")
 
     def _send_batch(self) -> bool:
         """Send the next points, with the epoch and tokens of each new step; whether there were any.

@@ -31,7 +31,7 @@ class Server:
 
 
 def test_every_point_is_sent_in_order_and_none_is_lost_while_the_server_is_down(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     server = Server()
@@ -47,7 +47,7 @@ def test_every_point_is_sent_in_order_and_none_is_lost_while_the_server_is_down(
         progress.add("train_loss", step, float("nan") if step == 3 else 1.0, epoch=None, tokens=None)
     server.down = True
     first.catch_up(final=True)
-    assert "sent later" in capsys.readouterr().err
+    assert "sent later" in capfd.readouterr().err
     server.down = False
     first.catch_up()  # too soon after the last try
     assert server.got == []
