@@ -25,7 +25,7 @@ from .errors import BAD_CONFIG, DISK_FULL, FAILED, INTERRUPTED, STOPPED, SUCCEED
 from .model.base_model import is_local
 from .output import Masked, hush_libraries, log, say
 from .run_dir import RunDir, Status, read_json, write_json
-from .stop import SharedStop, Stopped, StopRequest
+from .stop import STOPS, LastWord, SharedStop, Stopped, StopRequest
 from .training import checkpoints
 
 
@@ -84,7 +84,7 @@ def carry_out(
     if result is None:  # the first process tells
         return SUCCEEDED
     # From here on a stop comes too late: what is left takes no time.
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
     status.tell(phase="done", step=result["steps"], epoch=result["epochs_completed"], eta_seconds=0.0, message="done")
     write_json(run.result, {"status": "succeeded", **result})
@@ -126,16 +126,21 @@ def use_one_gpu() -> None:
 
 
 def listen(run: RunDir, status: Status) -> StopRequest:
-    """Stop on SIGTERM and SIGINT: after the current step while training, at once otherwise."""
+    """Stop on SIGTERM and SIGINT: after the current step while training, at once otherwise.
+
+    Whoever listened with a `LastWord` has the last word before this process ends at once.
+    """
     stop = StopRequest()
 
-    def asked(*_: Any) -> None:
+    def asked(number: int, frame: Any) -> None:
         stop.asked = True
         if not stop.patient:
-            os._exit(stopped(run, status))
+            code = stopped(run, status)
+            if isinstance(before[number], LastWord):
+                before[number](number, frame)
+            os._exit(code)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, asked)
+    before: dict[int, Any] = {number: signal.signal(number, asked) for number in STOPS}
     return stop
 
 

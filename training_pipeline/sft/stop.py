@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import signal
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
+
+from .errors import STOPPED
+
+#: The signals that ask for it.
+STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stopped(Exception):
@@ -27,6 +35,30 @@ class StopRequest:
             yield
         finally:
             self.patient = False
+
+
+@dataclass(frozen=True, slots=True)
+class LastWord:
+    """What is done before a stop ends this process at once: `say`, a signal handler that may come anywhere."""
+
+    say: Callable[[], object]
+
+    def __call__(self, *_: Any) -> None:
+        """Handle the signal: nothing comes behind it."""
+        for number in STOPS:
+            signal.signal(number, signal.SIG_IGN)
+        self.say()
+        os._exit(STOPPED)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """While this lasts, it is said on SIGTERM and SIGINT, unless somebody listens who lets training end itself."""
+        before = {number: signal.signal(number, self) for number in STOPS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 @dataclass(slots=True)

@@ -18,10 +18,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from ..errors import FAILED, SUCCEEDED, TrainingFailed, explain, scrubbed_traceback
+from ..errors import FAILED, STOPPED, SUCCEEDED, TrainingFailed, explain, scrubbed_traceback
 from ..evaluation import run as evaluation
 from ..integrity import folder_sha256
 from ..run_dir import RunDir, read_json
+from ..stop import LastWord
 from . import worker
 
 #: How a model of Unity Catalog is named.
@@ -38,27 +39,25 @@ def worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
     """Do what the file of the worker says of an evaluation; the exit code. Every ending is told in the volume."""
     run = work / "run"
     staged = Path(told["evaluation"]["questions"]["path"])
-    try:
-        worker.require_volume(result_dir)
-        worker.require_gpus(told, told["evaluation"]["base_model"])
-        config = _fetched(told["evaluation"], work)
-        with _telling(run):
-            code = evaluation.main([str(config)])
-        result = read_json(run / "result.json") or _without_result()
-        if code == SUCCEEDED:
-            _keep(result, run, result_dir)
-    except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
-        sys.stderr.write(scrubbed_traceback(error))
-        result, code = {"status": "failed", **asdict(explain(error, work))}, FAILED
-    finally:
+
+    def end(result: dict[str, Any], code: int) -> int:
         _forget(staged)
-    try:
-        worker.leave(result_dir / "result.json", result)
-    except OSError as error:
-        sys.stderr.write(f"No result could be left in {result_dir}: {type(error).__name__}: {error.strerror}\n")
-        code = code or FAILED
-    shutil.rmtree(work, ignore_errors=True)
-    return code
+        return worker.ended(result, code, result_dir, work)
+
+    with LastWord(lambda: end(worker.stopped_result(run), STOPPED)).listening():
+        try:
+            worker.require_volume(result_dir)
+            worker.require_gpus(told, told["evaluation"]["base_model"])
+            config = _fetched(told["evaluation"], work)
+            with _telling(run):
+                code = evaluation.main([str(config)])
+            result = read_json(run / "result.json") or _without_result()
+            if code == SUCCEEDED:
+                _keep(result, run, result_dir)
+        except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
+            sys.stderr.write(scrubbed_traceback(error))
+            result, code = {"status": "failed", **asdict(explain(error, work))}, FAILED
+        return end(result, code)
 
 
 def _without_result() -> dict[str, Any]:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -21,9 +22,10 @@ from typing import Any
 
 from .. import program
 from ..config import BUILTIN_TINY
-from ..errors import BAD_CONFIG, FAILED, SUCCEEDED, TrainingFailed, explain, scrubbed_traceback
+from ..errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED, TrainingFailed, explain, scrubbed_traceback
 from ..output import Masked, without_secrets
-from ..run_dir import finite
+from ..run_dir import finite, read_json
+from ..stop import STOPS, LastWord
 from .registry_check import release, require_registry
 
 
@@ -48,24 +50,36 @@ def main(arguments: list[str]) -> int:
 def _worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
     name = told["register"]["name"] if told["register"] else None
     made = False
-    try:
-        require_volume(result_dir)
-        gpus = _require_gpus(told)
-        made = name is not None and require_registry(name)
-        # A model of several GPUs is divided among all that were paid for, whether or not one would hold it.
-        config = _fetched(told, work, sharding="always" if gpus > 1 else "auto")
-        code = program.main([str(config)])
-        result = _result(work / "run")
-        if code == SUCCEEDED:
-            _keep(told, result, work, result_dir)
-            _keep_answers(result, work, result_dir)
-    except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
-        sys.stderr.write(scrubbed_traceback(error))
-        failure = explain(error, work)
-        result = {"status": "failed", **asdict(failure)}
-        code = FAILED
-    if made and code != SUCCEEDED:
-        release(str(name))
+
+    def end(result: dict[str, Any], code: int) -> int:
+        if made and code != SUCCEEDED:
+            release(str(name))
+        return ended(result, code, result_dir, work)
+
+    with LastWord(lambda: end(stopped_result(work / "run"), STOPPED)).listening():
+        try:
+            require_volume(result_dir)
+            gpus = _require_gpus(told)
+            made = name is not None and require_registry(name)
+            # A model of several GPUs is divided among all that were paid for, whether or not one would hold it.
+            config = _fetched(told, work, sharding="always" if gpus > 1 else "auto")
+            code = program.main([str(config)])
+            result = _result(work / "run")
+            if code == SUCCEEDED:
+                _keep(told, result, work, result_dir)
+                _keep_answers(result, work, result_dir)
+        except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
+            sys.stderr.write(scrubbed_traceback(error))
+            failure = explain(error, work)
+            result = {"status": "failed", **asdict(failure)}
+            code = FAILED
+        return end(result, code)
+
+
+def ended(result: dict[str, Any], code: int, result_dir: Path, work: Path) -> int:
+    """Leave the result in the volume and nothing on this worker; the exit code. Once begun, no stop interrupts it."""
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
     try:
         leave(result_dir / "result.json", result)
     except OSError as error:
@@ -73,6 +87,12 @@ def _worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
         code = code or FAILED
     shutil.rmtree(work, ignore_errors=True)
     return code
+
+
+def stopped_result(run: Path) -> dict[str, Any]:
+    """The result of a run that is stopped at once: what the program told, if it had begun. Reads."""
+    result: dict[str, Any] = read_json(run / "result.json") or {"status": "stopped"}
+    return result
 
 
 def require_volume(result_dir: Path) -> None:

@@ -57,13 +57,13 @@ def _run(config: Mapping[str, Any], run: RunDir) -> int:
     status = Status(run.status)
     status.facts |= {"phase": "loading", "message": "starting"}
     stop = listen(run, status)
-    status.write()
-    set_environment([model["source"] for model in config["models"]])
-    use_one_gpu()
-    with importing():
-        from .scoring import Subject
     try:
-        with stop.patiently():
+        with stop.patiently():  # so that whatever the end, it is here that the questions are removed
+            status.write()
+            set_environment([model["source"] for model in config["models"]])
+            use_one_gpu()
+            with importing():
+                from .scoring import Subject
             subjects = [Subject(**model) for model in config["models"]]
             scores = _evaluate(subjects, run, status, stop, config.get("judge"))
     except Stopped:

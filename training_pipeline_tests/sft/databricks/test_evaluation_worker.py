@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from training_pipeline.sft.databricks import evaluation_worker, worker
+from training_pipeline.sft.errors import STOPPED
 from training_pipeline.sft.evaluation import run as evaluation
 from training_pipeline.sft.integrity import folder_sha256
 
@@ -46,6 +50,22 @@ def told(directory: Path, *models: dict[str, Any], base_model: str = "builtin:ti
 def result(directory: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((directory / "out" / "result.json").read_text())
     return found
+
+
+def test_a_stop_before_anything_is_asked_takes_the_questions_away(
+    tmp_path: Path, model: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(*_: Any) -> Path:
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("it went on")
+
+    monkeypatch.setattr(os, "_exit", sys.exit)
+    monkeypatch.setattr(evaluation_worker, "_fetched", fetched)
+    with pytest.raises(SystemExit) as ended:
+        worker.main([str(told(tmp_path, model))])
+    assert ended.value.code == STOPPED
+    assert result(tmp_path) == {"status": "stopped"}
+    assert not (tmp_path / "out" / "questions.jsonl").exists()
 
 
 def test_the_questions_leave_the_volume_before_they_are_asked_and_scores_arrive(

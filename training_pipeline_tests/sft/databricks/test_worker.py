@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +11,8 @@ import pytest
 
 from training_pipeline.sft import program
 from training_pipeline.sft.databricks import worker
-from training_pipeline.sft.errors import TrainingFailed
+from training_pipeline.sft.errors import STOPPED, TrainingFailed
+from training_pipeline.sft.run_dir import RunDir, Status
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +104,42 @@ def test_the_model_is_made_first_and_taken_away_where_the_training_fails(
     monkeypatch.setattr(program, "main", train)
     assert worker.main([str(told(tmp_path, register={"name": "main.ml.triage", "tags": {}}))]) == 1
     assert steps == ["require main.ml.triage", "fetch", "train", *(["release main.ml.triage"] if made else [])]
+
+
+@pytest.mark.parametrize("listens", [False, True])
+def test_a_stop_outside_the_steps_leaves_nothing_but_a_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listens: bool
+) -> None:
+    """Whether the training program listens already, or the dataset is still fetched."""
+    steps: list[str] = []
+    works: list[Path] = []
+
+    def fetched(_: Any, work: Path, **__: Any) -> Path:
+        works.append(work)
+        if not listens:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return work / "config.json"
+
+    def train(_: list[str]) -> int:
+        run = RunDir(works[0] / "run")
+        run.create()
+        program.listen(run, Status(run.status))
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("it went on")
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(os, "_exit", sys.exit)  # which no `except Exception` holds up
+    monkeypatch.setattr(worker, "require_registry", lambda _: True)
+    monkeypatch.setattr(worker, "release", lambda name: steps.append(f"release {name}"))
+    monkeypatch.setattr(worker, "_fetched", fetched)
+    monkeypatch.setattr(program, "main", train)
+    with pytest.raises(SystemExit) as ended:
+        worker.main([str(told(tmp_path, register={"name": "main.ml.triage", "tags": {}}))])
+    assert ended.value.code == STOPPED
+    assert steps == ["release main.ml.triage"]
+    assert json.loads((tmp_path / "out" / "result.json").read_text())["status"] == "stopped"
+    assert not works[0].exists()
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 @pytest.mark.parametrize(
