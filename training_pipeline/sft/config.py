@@ -16,6 +16,9 @@ BUILTIN_TINY: Final = "builtin:tiny"
 #: Positions that the built-in model can tell apart at least; more where max_length asks for it.
 MIN_POSITIONS: Final = 2048
 
+#: Questions that are asked where none is compared.
+STOP_QUESTIONS: Final = 8
+
 #: Says what is wrong with a value, or None.
 Rule = Callable[[Any], str | None]
 
@@ -96,6 +99,11 @@ class Config:
     base_model_revision: str | None = None
     tiny: TinySize = field(default_factory=TinySize)
     mlflow: MlflowTarget | None = None
+
+    @property
+    def asked_questions(self) -> int:
+        """How many validation examples are asked: those that are compared, or a few, to see whether the model stops."""
+        return self.exact_match_questions or STOP_QUESTIONS
 
     def as_json(self) -> dict[str, Any]:
         """The configuration as plain JSON values."""

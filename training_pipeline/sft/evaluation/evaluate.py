@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..encoding.data import UNWRITABLE, ChatFormat, Encoded, Example, read_examples
-from ..errors import TrainingFailed
+from ..encoding.asked import asked_answer, prompt_of
+from ..encoding.data import ChatFormat, read_examples
 
 #: Tokens that an answer may be longer than the expected one, so that a model which does not stop is seen not to.
 SLACK: Final = 32
-#: Questions that are asked in any case, to see whether the model stops.
-STOP_QUESTIONS: Final = 8
 BATCH: Final = 32
 
 
@@ -52,37 +50,13 @@ def questions(validation_file: Path, chat: ChatFormat, count: int, *, ids: Itera
     another way than the example begins.
     """
     examples = list(itertools.islice(read_examples(validation_file, "validation_file", ids=ids), count))
-    return [question(example, found, chat) for example, found in zip(examples, chat.encode(examples), strict=True)]
-
-
-def how_many(exact_match_questions: int) -> int:
-    """How many validation examples are asked in a training with this setting. Pure."""
-    return exact_match_questions or STOP_QUESTIONS
-
-
-def question(example: Example, encoded: Encoded, chat: ChatFormat) -> Question:
-    """A validation example, and what it is encoded as, as a question; raises like `questions`. Pure."""
-    assistants = [index for index, message in enumerate(example.messages) if message["role"] == "assistant"]
-    answer = [index for index, trained in zip(assistants, example.trained, strict=True) if trained][-1]
-    start, end = encoded.spans[-1]
-    before = example.messages[:answer]
-    try:
-        prompt = chat.prompt(before, example.tools)
-    except UNWRITABLE:
-        raise TrainingFailed(
-            f"validation_file: the base model's chat template cannot ask for the last answer of {example.name}: "
-            "choose another base_model, or leave the pair out.",
-            pair_ids=example.pair_ids,
-        ) from None
-    if encoded.input_ids[: len(prompt)] != prompt:
-        raise TrainingFailed(
-            f"validation_file: the base model's chat template asks for the answer of {example.name} with another "
-            "text than the example begins with, so the model would be served in another way than it was trained: "
-            "choose another base_model, or leave the pair out.",
-            pair_ids=example.pair_ids,
-        )
-    expected = chat.tokenizer.decode(encoded.input_ids[start:end], skip_special_tokens=True).strip()
-    return Question(before[-1]["content"] if before else "", expected, prompt, end - start)
+    found = []
+    for example, encoded in zip(examples, chat.encode(examples), strict=True):
+        prompt, before = prompt_of(example, encoded, chat), example.messages[: asked_answer(example)]
+        start, end = encoded.spans[-1]
+        expected = chat.tokenizer.decode(encoded.input_ids[start:end], skip_special_tokens=True).strip()
+        found.append(Question(before[-1]["content"] if before else "", expected, prompt, end - start))
+    return found
 
 
 def answer(

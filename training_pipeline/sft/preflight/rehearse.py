@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..config import BadConfig, Config, read
+from ..encoding.asked import prompt_of
 from ..encoding.chat_format import chat_format
 from ..encoding.data import IGNORED, ChatFormat, Encoded, Example, read_examples
 from ..encoding.pair_ids import pair_ids
 from ..encoding.token_file import BATCH, batches, encoded_with_ends
 from ..errors import BAD_CONFIG, SUCCEEDED, TrainingFailed
-from ..evaluation.evaluate import how_many, question
 from ..model.base_model import folder_here, is_folder
 from ..model.generation import try_generation
 from .findings import CONTROL_TOKENS, CUT, CUT_OFF, REFUSED, Finding
@@ -74,7 +74,7 @@ def rehearse(config: Config) -> Rehearsal:
     spelt = Finding(CONTROL_TOKENS, "spell a control token of the base model, which is trained on as plain text.")
     for name, path in (("train_file", config.train_file), ("validation_file", config.validation_file)):
         examples = read_examples(path, name, ids=pair_ids(config.manifest_file, name.removesuffix("_file")))
-        asked = how_many(config.exact_match_questions) if name == "validation_file" else 0
+        asked = config.asked_questions if name == "validation_file" else 0
         try:
             for example, why, encoded in _each(chat, examples, name, asked):
                 if chat.plain.mask(example.messages, example.tools)[2]:
@@ -109,7 +109,7 @@ def _each(
             try:
                 encoded = one or encoded_with_ends(chat, [example], name)[0][0]
                 if asked > 0 and encoded.spans:
-                    question(example, encoded, chat)
+                    prompt_of(example, encoded, chat)
             except TrainingFailed as refusal:
                 yield example, refusal, None
             else:

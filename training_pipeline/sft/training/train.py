@@ -44,9 +44,8 @@ def train(
     prepared = prepare(config, run, partial(_doing, status), ranks)
     status.tell(planned_steps=prepared.planned_steps, total_epochs=config.epochs)
     _introduce(prepared)
-    asked = evaluate.how_many(config.exact_match_questions)
     ids = pair_ids(config.manifest_file, "validation")
-    questions = evaluate.questions(config.validation_file, prepared.chat, asked, ids=ids)
+    questions = evaluate.questions(config.validation_file, prepared.chat, config.asked_questions, ids=ids)
     scored = questions[: config.exact_match_questions]
     before = _before(config, run, prepared, questions, len(scored), status, ranks)
     progress = Progress(run.progress)
