@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
     from training_pipeline.training_jobs.lifecycle.launch import Launcher
     from training_pipeline.training_jobs.lifecycle.permission_watch import PermissionWatch
+    from training_pipeline.training_jobs.lifecycle.registration import Registration
     from training_pipeline.training_jobs.lifecycle.retention import Retention
     from training_pipeline.training_jobs.lifecycle.service import JobService
     from training_pipeline.training_jobs.polling.poller import Poller
@@ -41,6 +42,7 @@ class JobParts(Base):
             database=self.database,
             min_pairs=settings.min_pairs,
             withdrawn=self.revocations.withdrawn,
+            registration=self.registration,
             estimator=Estimator(self.store, price_file=settings.price_file, speed_file=settings.machine_speed),
             keys=self.keys,
         )
@@ -84,7 +86,14 @@ class JobParts(Base):
         from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 
         warned = self.alerting.withdrawn
-        return Finalizer(self.store, self.backend, self.tracking, self.permission, self.revocations, warned)
+        return Finalizer(self.store, self.backend, self.tracking, self.permission, self.registration, warned)
+
+    @part
+    def registration(self) -> Registration:
+        """Which version a job has registered."""
+        from training_pipeline.training_jobs.lifecycle.registration import Registration
+
+        return Registration(self.store, self.tracking, self.revocations)
 
     @part
     def failures(self) -> Failures:

@@ -80,6 +80,18 @@ class DatabricksTracking:
             return False
         return True
 
+    def registered_version(self, model_name: str, *, job_id: str, run_id: str) -> str | None:
+        """The version in Unity Catalog that this MLflow run registered; null where there is none. Reads only."""
+        del job_id
+        try:
+            with self._connection.calling(f"look for the version of {model_name} that run {run_id} registered"):
+                for known in self._connection.client().model_versions.list(model_name):
+                    if known.run_id == run_id and known.version is not None:
+                        return str(known.version)
+        except Gone:
+            return None
+        return None
+
     def tag_version(self, model_name: str, version: str, tags: Mapping[str, str]) -> None:
         """Set tags of a model version in Unity Catalog, as the MLflow client does. Idempotent."""
         grant = f"Grant APPLY TAG on {model_name}, and USE CATALOG and USE SCHEMA above it"

@@ -55,6 +55,10 @@ class RunTracking(Protocol):
         """Whether the registry has this version of the model. Reads only."""
         ...
 
+    def registered_version(self, model_name: str, *, job_id: str, run_id: str) -> str | None:
+        """The version that was registered for a job and its run; null where there is none. Reads only."""
+        ...
+
     def tag_version(self, model_name: str, version: str, tags: Mapping[str, str]) -> None:
         """Set tags of a model version. Idempotent."""
         ...
@@ -148,6 +152,14 @@ class Tracking:
         found = self.client.search_model_versions(f"name = '{model_name}'")
         return any(str(known.version) == version for known in found)
 
+    def registered_version(self, model_name: str, *, job_id: str, run_id: str) -> str | None:
+        """See `RunTracking`; found by the tag that names the job."""
+        del run_id
+        for version in self.client.search_model_versions(f"name = '{model_name}'"):
+            if version.tags.get(JOB_TAG) == job_id:
+                return str(version.version)
+        return None
+
     def tag_version(self, model_name: str, version: str, tags: Mapping[str, str]) -> None:
         """Set tags of a model version. Idempotent."""
         for key, value in tags.items():
@@ -189,9 +201,9 @@ class Tracking:
         except MlflowException as error:
             if error.error_code != _EXISTS:
                 raise
-        for version in self.client.search_model_versions(f"name = '{model_name}'"):
-            if version.tags.get(JOB_TAG) == job_id:
-                return str(version.version)
+        found = self.registered_version(model_name, job_id=job_id, run_id=run_id)
+        if found is not None:
+            return found
         version = self.client.create_model_version(
             model_name, str(source), run_id=run_id, tags={**tags, JOB_TAG: job_id}, description=description
         )

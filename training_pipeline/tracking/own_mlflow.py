@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from training_pipeline.infra.database import Database
-from training_pipeline.tracking.mlflow import Tracking
+from training_pipeline.tracking.mlflow import JOB_TAG, Tracking
 
 SCHEMA: Final = "mlflow"
 #: Where whoever names no workspace of MLflow's works, as we do.
@@ -21,6 +21,11 @@ _ALIASES: Final = text(f"SELECT alias, version FROM registered_model_aliases WHE
 _VERSION: Final = text(
     f"SELECT EXISTS (SELECT FROM model_versions WHERE {_HERE} AND CAST(version AS text) = :version"  # noqa: S608
     " AND current_stage <> 'Deleted_Internal')"
+)
+_REGISTERED: Final = text(
+    "SELECT version FROM model_versions JOIN model_version_tags AS tag USING (workspace, name, version)"  # noqa: S608
+    f" WHERE {_HERE} AND tag.key = :tag AND tag.value = :job_id AND current_stage <> 'Deleted_Internal'"
+    " ORDER BY version LIMIT 1"
 )
 _TAGS: Final = text("SELECT key, value FROM runs LEFT JOIN tags USING (run_uuid) WHERE run_uuid = :run_id")
 
@@ -44,6 +49,14 @@ class OwnTracking(Tracking):
         """See `RunTracking`."""
         with self._engine.connect() as connection:
             return bool(connection.execute(_VERSION, {"name": model_name, "version": version}).scalar_one())
+
+    def registered_version(self, model_name: str, *, job_id: str, run_id: str) -> str | None:
+        """See `RunTracking`."""
+        del run_id
+        known = {"name": model_name, "tag": JOB_TAG, "job_id": job_id}
+        with self._engine.connect() as connection:
+            version = connection.execute(_REGISTERED, known).scalar_one_or_none()
+        return None if version is None else str(version)
 
     def aliases(self, model_name: str) -> dict[str, str]:
         """See `RunTracking`."""

@@ -33,6 +33,15 @@ def register(workspace: Workspace, source: str = f"models:/{NAME}/1", access: tu
     return tracking.register(NAME, source=Path(source), run_id="run-1", job_id="j", tags={}, description="")
 
 
+def test_the_version_of_a_run_is_found_among_many(workspace: Workspace) -> None:
+    tracking = DatabricksTracking(connection_to(workspace))
+    versions = registry(workspace).models[NAME]
+    versions += [Version(NAME, number, "s", f"run-{number}", "", {}, "READY") for number in range(2, 250)]
+    found = [tracking.registered_version(NAME, job_id="j", run_id=run_id) for run_id in ("run-1", "run-240", "run-x")]
+    assert found == ["1", "240", None]
+    assert tracking.registered_version("main.ml.other", job_id="j", run_id="run-1") is None
+
+
 def test_a_model_is_granted_to_whom_the_installation_says(workspace: Workspace) -> None:
     for _ in range(2):
         assert register(workspace, access=ACCESS) == "1"

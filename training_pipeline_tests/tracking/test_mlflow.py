@@ -36,7 +36,10 @@ def test_a_job_has_one_model_version_however_often_it_is_registered(tracking: Tr
             "triage", job_id=job_id, source=tmp_path, run_id=run_id, tags={"a": "b"}, description="d"
         )
 
+    assert tracking.registered_version("triage", job_id="tj-1", run_id=run_id) is None
     assert [version_of("tj-1"), version_of("tj-1"), version_of("tj-2")] == ["1", "1", "2"]
+    assert tracking.registered_version("triage", job_id="tj-2", run_id=run_id) == "2"
+    assert tracking.registered_version("triage", job_id="tj-3", run_id=run_id) is None
     found = tracking.client.get_model_version("triage", "1")
     assert (found.source, found.tags["a"], found.run_id) == (str(tmp_path), "b", run_id)
 

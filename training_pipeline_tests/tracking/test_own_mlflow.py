@@ -43,5 +43,13 @@ def test_what_is_read_is_what_mlflow_reads(database: Database, tmp_path: Path) -
     _, run_id = own.start_run("tj-1", params={}, tags={"a": "b", "empty": ""})
     assert own.tags(run_id) == Tracking.tags(own, run_id)
     assert own.tags(run_id)["a"] == "b"
+    for job_id in ("tj-1", "tj-2"):
+        own.register("mine", source=tmp_path, run_id=run_id, job_id=job_id, tags={}, description="")
+    client.delete_model_version("mine", "1")
+    for name, job_id in (("mine", "tj-1"), ("mine", "tj-2"), ("Mine", "tj-2"), ("mine", "tj-3")):
+        ours, theirs = (
+            way.registered_version(own, name, job_id=job_id, run_id=run_id) for way in (OwnTracking, Tracking)
+        )
+        assert ours == theirs == ("2" if (name, job_id) == ("mine", "tj-2") else None)
     with pytest.raises(MlflowException, match="not found"):
         own.tags("0" * 32)

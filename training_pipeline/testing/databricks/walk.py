@@ -34,6 +34,7 @@ from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.lifecycle.failures import UNFINISHED, Failures
 from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
 from training_pipeline.training_jobs.lifecycle.launch import Launcher
+from training_pipeline.training_jobs.lifecycle.registration import Registration
 from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -177,7 +178,7 @@ class Walk:
                 backend,
                 tracking,
                 Permission(self._source, services.policy, revocations),
-                revocations,
+                Registration(store, tracking, revocations),
                 lambda *_: None,
             ),
             failures=Failures(store, backend, max_attempts=3, patience_seconds=PATIENCE),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.results import TrainingResult
@@ -23,6 +23,7 @@ from training_pipeline.training_jobs.lifecycle.provenance import (
     source_version,
     template_version,
 )
+from training_pipeline.training_jobs.lifecycle.registration import Registration
 from training_pipeline.training_jobs.lifecycle.submit import registered_name
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, collect_points
 from training_pipeline.training_jobs.polling.permission import Permission
@@ -30,15 +31,6 @@ from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.events import EventType
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_job_events
-
-
-class Revocations(Protocol):
-    """What was revoked, and whom it taints."""
-
-    def registering(
-        self, connection: Connection, job: TrainingJob, record: LineageRecord, name: str, version: str | None
-    ) -> None:
-        """Taint the model that is registered in this transaction, before its version is stored."""
 
 
 class Finalizer:
@@ -50,11 +42,11 @@ class Finalizer:
         backend: FineTuningBackend,
         tracking: RunTracking,
         permission: Permission,
-        revocations: Revocations,
+        registration: Registration,
         notice: Notice,
     ) -> None:
         self._permission = permission
-        self._revocations = revocations
+        self._registration = registration
         self._notice = notice
         self._store = store
         self._backend = backend
@@ -119,20 +111,25 @@ class Finalizer:
         """Ask once more, right before the model is registered, whether its pairs may be trained on. Idempotent.
 
         Raises `PermissionWithdrawn` with the pair ids: the model is kept where it was trained, on record by the hashes
-        of its files, and registered nowhere. Raises `PermissionUnknown` where nobody can say.
+        of its files. It is registered nowhere, unless its run or an earlier attempt had done so: that version is
+        stored, and tainted. Raises `PermissionUnknown` where nobody can say, and `Unavailable` as `Registration` does.
         """
         answer = self._permission.ask(job)
         for warned in answer.warnings:
             self._notice(job, warned, True)
         if answer.withdrawn is None:
             return
+        version = self._registration.found(job)
         if job.handles.mlflow_run_id is not None:
             self._tracking.tag_run(job.handles.mlflow_run_id, {"training_pipeline.permission": "withdrawn"})
             self._tracking.end_run(job.handles.mlflow_run_id, "FAILED")
-        lineage.set_model(self._store, job.id, version=None, files=result.model_files)
-        kept = f"The trained model is kept at {result.model_dir} and registered nowhere."
-        if str(result.model_dir).startswith("models:"):  # a run that registers its model itself has done so by now
-            kept = f"Its run had already registered {result.model_dir}: delete that version."
+        if version is None:
+            lineage.set_model(self._store, job.id, version=None, files=result.model_files)
+            kept = f"The trained model is kept at {result.model_dir} and registered nowhere."
+        else:
+            with self._store.begin() as connection:
+                self._registration.record(connection, job, version, files=result.model_files)
+            kept = f"It had already been registered as {registered_name(job)} version {version}: delete that version."
         raise PermissionWithdrawn(
             f"{answer.withdrawn.message} {kept}",
             hint=answer.withdrawn.hint,
@@ -178,13 +175,10 @@ class Finalizer:
                 description=f"Fine-tuned from {job.request.base_model} on training sheet {record.training_sheet_name}.",
             )
         self._tracking.end_run(job.handles.mlflow_run_id, "FINISHED")
-        values = {"uc_model_name": name if job.request.register_to_uc else None, "uc_model_version": version}
         message = f"Registered {name} version {version}." if version else f"Kept the model at {result.model_dir}."
         with self._store.begin() as connection:
-            within = self._store.within(connection)
-            self._revocations.registering(connection, job, record, name, version)
-            lineage.set_model(within, job.id, version=version, files=result.model_files)
-            return within.update(job.id, values, event=(EventType.INFO, message)) or job
+            told = (EventType.INFO, message)
+            return self._registration.record(connection, job, version, files=result.model_files, event=told)
 
     def _as_trained(self, record: LineageRecord, result: TrainingResult) -> LineageRecord:
         """The record with what only the training program knows: its recipe, and the commit of the base model that it

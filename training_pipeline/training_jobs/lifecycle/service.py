@@ -20,6 +20,8 @@ from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.job_request import retried, validated
 from training_pipeline.training_jobs.lifecycle.new_jobs import Also, NewJobs, WithdrawnRows
+from training_pipeline.training_jobs.lifecycle.registration import Registration
+from training_pipeline.training_jobs.lifecycle.submit import registered_name
 from training_pipeline.training_jobs.polling.poll_once import poll_once
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.events import EventType
@@ -40,6 +42,7 @@ class JobService:
         database: Database,
         min_pairs: int,
         withdrawn: WithdrawnRows,
+        registration: Registration,
         estimator: Estimator | None = None,
         keys: HashKeys = NO_KEYS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -47,6 +50,7 @@ class JobService:
         self._store = store
         self._poller = poller
         self._database = database
+        self._registration = registration
         self._clock = clock
         self._new = NewJobs(
             store,
@@ -95,19 +99,16 @@ class JobService:
     def cancel(self, job_id: str, *, actor: str, reason: str) -> TrainingJob:
         """Cancel a job that was not submitted yet; ask the backend to stop one that was.
 
-        Idempotent. Raises `Conflict` for a job that is over otherwise.
+        A version that a trained job had registered is stored, and what was revoked taints it.
+
+        Idempotent. Raises `Conflict` for a job that is over otherwise, and `Unavailable` where the registry does not
+        say whether a trained job has a version.
         """
         job = self._store.get(job_id)
         if job.status is JobStatus.CANCELLED:
             return job
         if job.is_trained and job.finalize.claimed_at is None:
-            # Nothing is left to stop. A finalize run claims the job under the same condition, so only one happens.
-            now = self._clock()
-            kept = f"Cancelled before its model was registered: {reason}. The model stays where it was trained."
-            asked = {"cancel_requested_at": now, "cancel_requested_by": actor, "cancel_reason": reason}
-            over = {**asked, "finalized_at": now, "error_message": None, "error_details": None}
-            held = {"finalize_claimed_at": None, "finalize_attempt": job.finalize.attempt}
-            done = self._store.change(job, JobStatus.CANCELLED, message=kept, actor=actor, values=over, where=held)
+            done = self._cancel_trained(job, actor=actor, reason=reason)
             return done or self.cancel(job_id, actor=actor, reason=reason)
         if job.status in TERMINAL:
             raise Conflict(f"Training job {job_id} has ended ({job.status}) and cannot be cancelled.")
@@ -135,6 +136,25 @@ class JobService:
                 return self.cancel(job_id, actor=actor, reason=reason)  # it has gone on, or somebody else has asked
         job = self._poller.poll(job_id)
         return self.cancel(job_id, actor=actor, reason=reason) if job.status in TERMINAL else job
+
+    def _cancel_trained(self, job: TrainingJob, *, actor: str, reason: str) -> TrainingJob | None:
+        """Cancel a job of which nothing is left to stop; None where it has gone on meanwhile.
+
+        A finalize run claims the job under the same condition, so only one of the two happens.
+        """
+        now, version = self._clock(), self._registration.found(job)
+        kept = f"Cancelled before its model was registered: {reason}. The model stays where it was trained."
+        if version is not None:
+            kept = f"Cancelled: {reason}. Its model had been registered as {registered_name(job)} version {version}."
+        asked = {"cancel_requested_at": now, "cancel_requested_by": actor, "cancel_reason": reason}
+        over = {**asked, "finalized_at": now, "error_message": None, "error_details": None}
+        held = {"finalize_claimed_at": None, "finalize_attempt": job.finalize.attempt}
+        with self._store.begin() as connection:
+            within = self._store.within(connection)
+            done = within.change(job, JobStatus.CANCELLED, message=kept, actor=actor, values=over, where=held)
+            if done is None or version is None:
+                return done
+            return self._registration.record(connection, done, version)
 
     def annotate(
         self, job_id: str, *, actor: str, note: str | None = None, tags: Sequence[str] | None = None

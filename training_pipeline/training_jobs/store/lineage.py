@@ -39,9 +39,9 @@ def add_assets(store: JobStore, job_id: str, assets: Mapping[str, AssetRecord]) 
     _update(store, job_id, {"assets": training_job_lineage.c.assets.concat(dumped)})
 
 
-def set_model(store: JobStore, job_id: str, *, version: str | None, files: Mapping[str, str]) -> None:
-    """Name the model version and the hashes of its files. Idempotent; raises `NotFound` as above."""
-    _update(store, job_id, {"model_version": version, "model_files": dict(files)})
+def set_model(store: JobStore, job_id: str, *, version: str | None, files: Mapping[str, str] | None) -> None:
+    """Name the model version and, where they are known, the hashes of its files. Idempotent; raises as above."""
+    _update(store, job_id, {"model_version": version, **({} if files is None else {"model_files": dict(files)})})
 
 
 def set_base_model(store: JobStore, job_id: str, base_model: BaseModelRecord) -> None:

@@ -18,11 +18,13 @@ from training_pipeline.alerts import alerts
 from training_pipeline.alerts.alerts import Kind
 from training_pipeline.app.container import Services
 from training_pipeline.definitions import build
-from training_pipeline.domain.errors import GateRefused
+from training_pipeline.domain.errors import GateRefused, Unavailable
 from training_pipeline.domain.job import TERMINAL, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.refs import required
+from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
+from training_pipeline.models.revocations.taints import taints_of
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import prepared
 from training_pipeline.testing.polling import until
@@ -287,6 +289,79 @@ def test_a_pair_prohibited_before_the_finish_leaves_the_model_as_an_artifact_tha
     base = BaseModelRecord(reference=str(model.model_dir), files=model.model_files)
     with pytest.raises(GateRefused, match=job.id):
         with_ancestors(system.services.store, base, job_id="another")
+
+
+def registered_and_died(system: System) -> TrainingJob:
+    """A trained job whose finish run died between the registration of its version and the record of it."""
+    job = system.trained()
+    result = system.services.backend.result(job.id, 1)
+    assert result.model_dir is not None
+    assert job.handles.mlflow_run_id is not None
+    for one in ("another", job.id):
+        system.services.tracking.register(
+            "triage", source=result.model_dir, run_id=job.handles.mlflow_run_id, job_id=one, tags={}, description=""
+        )
+    return job
+
+
+def on_record(system: System, job: TrainingJob) -> tuple[str | None, str | None, str | None, list[str | None]]:
+    now = system.services.store.get(job.id)
+    with system.services.store.begin() as connection:
+        tainted = [one.model_version for one in taints_of(connection, job_ids=[job.id])]
+    record = lineage.read(system.services.store, job.id)
+    return now.result.uc_model_name, now.result.uc_model_version, record.model_version, tainted
+
+
+def revoke(system: System) -> None:
+    asked = Revoked(kind="pair", value="p-0003", training_sheet_id="small")
+    system.services.revocations.revoke(asked, reason="withdrawn", actor="grace")
+
+
+def test_a_version_that_a_run_registered_before_it_died_is_on_record_and_tainted_when_permission_is_lost(
+    system: System,
+) -> None:
+    job = registered_and_died(system)
+    revoke(system)
+    system.finished(job)
+    assert details(system.services.store.get(job.id))[0] == "permission_withdrawn"
+    assert on_record(system, job) == ("triage", "2", "2", ["2"])
+    told = system.services.store.get(job.id).error_message or ""
+    assert "registered as triage version 2" in told
+    assert "registered nowhere" not in told
+
+
+def test_a_version_that_the_watch_has_to_find_is_tainted_after_its_job_failed(system: System) -> None:
+    job = registered_and_died(system)
+    system.change(prohibit)
+    system.finished(job)
+    assert on_record(system, job) == ("triage", "2", "2", [])
+    system.services.sheet_watch.look_due()
+    assert on_record(system, job) == ("triage", "2", "2", ["2"])
+
+
+def test_a_version_that_a_run_registered_before_it_died_is_on_record_and_tainted_when_the_job_is_cancelled(
+    system: System,
+) -> None:
+    job = registered_and_died(system)
+    revoke(system)
+    system.services.jobs.cancel(job.id, actor="bob", reason="not needed")
+    assert system.services.store.get(job.id).status is JobStatus.CANCELLED
+    assert on_record(system, job) == ("triage", "2", "2", ["2"])
+    assert "registered as triage version 2" in system.happened(job)
+
+
+def test_a_job_is_not_cancelled_while_nobody_knows_whether_its_version_is_registered(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = registered_and_died(system)
+
+    def away(*_: object, **__: object) -> None:
+        raise ConnectionError("secret")
+
+    monkeypatch.setattr(system.services.tracking, "registered_version", away)
+    with pytest.raises(Unavailable, match=r"triage.*\(ConnectionError\)"):
+        system.services.jobs.cancel(job.id, actor="bob", reason="not needed")
+    assert system.services.store.get(job.id).is_trained
 
 
 def test_a_new_tie_across_the_split_fails_the_finish(system: System) -> None:
