@@ -141,8 +141,7 @@ class DatabricksTracking:
     def register(
         self, model_name: str, *, source: Path, run_id: str, job_id: str, tags: Mapping[str, str], description: str
     ) -> str:
-        """The version that the job's run registered, verified to be there, ready, and of this run. Grants the model to
-        whom the installation says; else it only reads.
+        """The version that the job's run registered, verified to be there, ready, and of this run. Reads only.
 
         Raises `BackendFailed` where it is not, and `BackendUnreachable` while it is not ready yet.
         """
@@ -157,12 +156,13 @@ class DatabricksTracking:
         except Gone as error:
             message = f"The run registered version {version} of {model_name}, but it is not there: {error.message}"
             raise BackendFailed(message, hint=grant) from error
-        verified = self._verified(found, model_name, version, run_id)
-        self._grant(model_name)
-        return verified
+        return self._verified(found, model_name, version, run_id)
 
-    def _grant(self, model_name: str) -> None:
-        """Give others what the setting says they may do with the model. Idempotent."""
+    def share(self, model_name: str) -> None:
+        """Grant others what the setting says they may do with the model. Idempotent.
+
+        Raises `BackendFailed` for a principal that does not exist, and `BackendDenied` where we may not grant it.
+        """
         from databricks.sdk.service.catalog import PermissionsChange, Privilege
 
         changes = [

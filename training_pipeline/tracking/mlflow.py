@@ -81,6 +81,10 @@ class RunTracking(Protocol):
         """The version of `model_name` that belongs to the job."""
         ...
 
+    def share(self, model_name: str) -> None:
+        """Let others use the model, as the installation says. Idempotent; raises a `PipelineError`."""
+        ...
+
 
 class Tracking:
     """Writes to one MLflow tracking server and its registry; `uri` may be our own PostgreSQL."""
@@ -208,3 +212,6 @@ class Tracking:
             model_name, str(source), run_id=run_id, tags={**tags, JOB_TAG: job_id}, description=description
         )
         return str(version.version)
+
+    def share(self, model_name: str) -> None:
+        """Nothing is to be granted here: whoever reaches the registry may read all of it."""

@@ -28,9 +28,13 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
         yield served
 
 
-def register(workspace: Workspace, source: str = f"models:/{NAME}/1", access: tuple[AccessEntry, ...] = ()) -> str:
-    tracking = DatabricksTracking(connection_to(workspace), access)
+def register(workspace: Workspace, source: str = f"models:/{NAME}/1") -> str:
+    tracking = DatabricksTracking(connection_to(workspace))
     return tracking.register(NAME, source=Path(source), run_id="run-1", job_id="j", tags={}, description="")
+
+
+def share(workspace: Workspace, access: tuple[AccessEntry, ...]) -> None:
+    DatabricksTracking(connection_to(workspace), access).share(NAME)
 
 
 def test_the_version_of_a_run_is_found_among_many(workspace: Workspace) -> None:
@@ -44,21 +48,22 @@ def test_the_version_of_a_run_is_found_among_many(workspace: Workspace) -> None:
 
 def test_a_model_is_granted_to_whom_the_installation_says(workspace: Workspace) -> None:
     for _ in range(2):
-        assert register(workspace, access=ACCESS) == "1"
+        share(workspace, ACCESS)
     assert registry(workspace).granted == {(NAME, "users", "EXECUTE"), (NAME, "users", "APPLY_TAG")}
 
 
 def test_nobody_is_asked_to_grant_anything_where_nothing_is_to_be(workspace: Workspace) -> None:
-    assert register(workspace, access=ACCESS[1:]) == "1"
+    share(workspace, ACCESS[1:])
+    assert register(workspace) == "1"
     assert "models/grant" not in [call.name for call in workspace.calls]
 
 
-def test_a_grant_that_we_may_not_give_waits_and_says_so(workspace: Workspace) -> None:
+def test_a_grant_that_we_may_not_give_says_so(workspace: Workspace) -> None:
     with (
         workspace.without(NAME, "MANAGE"),
         pytest.raises(BackendDenied, match=r"grant main\.ml\.triage to others") as raised,
     ):
-        register(workspace, access=ACCESS)
+        share(workspace, ACCESS)
     assert "ACCESS_CONTROL_LIST" in raised.value.hint
 
 

@@ -3,8 +3,8 @@
 A reason that would recur (a gate, a bad configuration) fails the job at once. An interruption only gives the claim
 back, so that the next attempt follows; after the last attempt the job fails. An attempt counts once its run has
 started, unless the database was restarted under it. A job that its backend has accepted never fails because the run
-that launched it died: it is taken up where it is. A trained job never fails because finishing it had bad luck: it is
-tried again, less and less often.
+that launched it died: it is taken up where it is. A trained job fails only where its model may not be registered or its
+records disagree. Whatever else keeps it from being finished, it is tried again, less and less often.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
-from training_pipeline.domain.errors import PermissionWithdrawn, PipelineError, RecordsDisagree
+from training_pipeline.domain.errors import GateRefused, PermissionWithdrawn, PipelineError, RecordsDisagree
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.lifecycle.claims import release
@@ -25,6 +25,8 @@ from training_pipeline.training_jobs.store.rows import PHASES
 
 #: The code of a trained job that waits for its next finalize run after it used up its attempts.
 UNFINISHED: Final = "unfinished"
+#: What ends even a job that is trained, beside records that disagree: its model may not be registered.
+ENDS_TRAINED: Final = (PermissionWithdrawn, GateRefused)
 #: The actor of what somebody did in Dagster, which does not know who.
 DAGSTER: Final = "dagster"
 
@@ -53,6 +55,8 @@ class Failures:
             time, why = backoff.duration(self._patience_seconds), backoff.describe(error)
             waited = f"Gave up after waiting for {time}; if the run was submitted, it continues. {why}"
             self._give_up(phase, job_id, attempt, waited, code=error.code, why=why)
+        elif phase is Phase.FINALIZE and isinstance(error, PipelineError) and self._may_be_mended(job_id, error):
+            self._give_up(phase, job_id, attempt, str(error), code=error.code, why=backoff.describe(error))
         elif isinstance(error, PipelineError) and error.recurs:
             self._fail(phase, job_id, attempt, str(error), code=error.code, details=details)
         elif isinstance(error, PipelineError) and not error.is_counted:
@@ -63,6 +67,10 @@ class Failures:
             self.interrupted(phase, job_id, attempt, why=error.message)
         else:
             self.interrupted(phase, job_id, attempt, why=f"{type(error).__name__} in the run; see its log")
+
+    def _may_be_mended(self, job_id: str, error: PipelineError) -> bool:
+        """Whether a person can mend what keeps a trained job from being finished, though a retry would not help."""
+        return error.recurs and not isinstance(error, ENDS_TRAINED) and self._store.get(job_id).is_trained
 
     def interrupted(self, phase: Phase, job_id: str, attempt: int, *, why: str) -> None:
         """A run that had started ended without finishing its phase, for a reason that need not recur."""

@@ -9,12 +9,13 @@ from sqlalchemy import and_, func, or_, select
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.results import TrainingResult
-from training_pipeline.domain.errors import BackendFailed, Conflict, PermissionWithdrawn
+from training_pipeline.domain.errors import BackendFailed, Conflict, PermissionWithdrawn, PipelineError, Unavailable
 from training_pipeline.domain.job import TERMINAL, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra.files import unlike
 from training_pipeline.tracking.mlflow import RunTracking
+from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.permission_watch import Notice
 from training_pipeline.training_jobs.lifecycle.provenance import (
@@ -74,7 +75,7 @@ class Finalizer:
     def store_metrics(self, job: TrainingJob) -> TrainingResult:
         """Store every point that is left and the final figures, here and in MLflow. Idempotent."""
         result = self._backend.result(job.id, job.attempt)
-        job = self._collect(job)
+        job = self._collect(self._with_mlflow_run(job))
         final: dict[str, Any] = {
             name: getattr(result, name)
             for name in ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
@@ -94,6 +95,16 @@ class Finalizer:
             event=_about_truncation(result),
         )
         return result
+
+    def _with_mlflow_run(self, job: TrainingJob) -> TrainingJob:
+        """The job with its MLflow run: the backend may have known none yet when it told of the end."""
+        if job.handles.mlflow_run_id is not None:
+            return job
+        state = self._backend.status(job.id, job.attempt)
+        if state.mlflow_run_id is None:
+            return job
+        found = {"mlflow_run_id": state.mlflow_run_id, "mlflow_experiment_id": state.mlflow_experiment_id}
+        return self._store.update(job.id, found, where={"mlflow_run_id": None}) or self._store.get(job.id)
 
     def _collect(self, job: TrainingJob) -> TrainingJob:
         """Store all points that are left, however many requests to the backend it takes."""
@@ -139,13 +150,14 @@ class Finalizer:
     def register(self, job: TrainingJob, result: TrainingResult) -> TrainingJob:
         """Register the model version, or keep the model as an artifact where that was asked for. Idempotent.
 
-        What was revoked since permission was asked taints it in the same transaction.
+        What was revoked since permission was asked taints it in the same transaction. Then it is granted to others: a
+        grant that is refused is an event, one that nobody answers is raised, and both with the version on record.
         """
         if result.model_dir is None:
             raise BackendFailed(f"Training job {job.id} has produced no model.")
         record = self._as_trained(lineage.read(self._store, job.id), result)
         if job.handles.mlflow_run_id is None:
-            raise BackendFailed(f"Training job {job.id} has no MLflow run to register its model from.")
+            raise Unavailable(f"Training job {job.id} has no MLflow run yet to register its model from.")
         name = registered_name(job)
         tags = {
             "training_pipeline.training_sheet_id": record.training_sheet_id,
@@ -178,7 +190,20 @@ class Finalizer:
         message = f"Registered {name} version {version}." if version else f"Kept the model at {result.model_dir}."
         with self._store.begin() as connection:
             told = (EventType.INFO, message)
-            return self._registration.record(connection, job, version, files=result.model_files, event=told)
+            job = self._registration.record(connection, job, version, files=result.model_files, event=told)
+        if version is not None:
+            self._share(job, name)
+        return job
+
+    def _share(self, job: TrainingJob, name: str) -> None:
+        """Let others use the model; where that is refused the model is what it is, and somebody is told."""
+        try:
+            self._tracking.share(name)
+        except PipelineError as error:
+            if error.is_outage:
+                raise
+            said = f"Warning: {name} could not be granted to others: {backoff.describe(error)}"
+            self._store.record(job.id, EventType.ERROR, said)
 
     def _as_trained(self, record: LineageRecord, result: TrainingResult) -> LineageRecord:
         """The record with what only the training program knows: its recipe, and the commit of the base model that it

@@ -8,10 +8,13 @@ import pytest
 
 from training_pipeline.backends.handles import Handle
 from training_pipeline.domain.errors import (
+    BackendFailed,
     BackendUnreachable,
     GateRefused,
+    NotFound,
     PermissionUnknown,
     PermissionWithdrawn,
+    PipelineError,
     RecordsDisagree,
     SheetChanged,
     Unavailable,
@@ -91,6 +94,8 @@ def again(store: JobStore, job_id: str, phase: Phase = Phase.FINALIZE) -> int:
         lambda failures, *which: failures.raised(*which, Unavailable("MLflow does not answer.")),
         lambda failures, *which: failures.raised(*which, BackendUnreachable("The workspace does not answer.")),
         lambda failures, *which: failures.raised(*which, PermissionUnknown("The sheet cannot be read.")),
+        lambda failures, *which: failures.raised(*which, BackendFailed("A principal does not exist.")),
+        lambda failures, *which: failures.raised(*which, NotFound("There is no such MLflow run.")),
         lambda failures, *which: failures.raised(*which, KeyError("a bug of ours")),
         lambda failures, *which: failures.never_started(*which, why="Dagster was not asked for its run"),
     ],
@@ -111,6 +116,15 @@ def test_a_trained_job_is_never_given_up_by_bad_luck(
         assert event.type is EventType.ERROR
         assert f"training-pipeline jobs finish {job.id}" in event.message
         assert again(store, job.id) == attempt + 1
+
+
+@pytest.mark.parametrize("error", [GateRefused("The counts do not add up."), PermissionWithdrawn("Gone.")])
+def test_a_trained_job_is_failed_at_once_by_what_may_not_be_registered(
+    error: PipelineError, store: JobStore, backend: ScriptedBackend
+) -> None:
+    job = claimed_job(store, Phase.FINALIZE, **TRAINED)
+    Failures(store, backend, max_attempts=3).raised(Phase.FINALIZE, job.id, 1, error)
+    assert store.get(job.id).status is JobStatus.FAILED
 
 
 def test_records_that_do_not_agree_end_a_trained_job_after_its_attempts(

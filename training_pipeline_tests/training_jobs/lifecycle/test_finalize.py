@@ -1,16 +1,105 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 
-from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job, point
+from training_pipeline.app.container import Services, assemble
+from training_pipeline.backends.run_state import RunState
+from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, Unavailable
+from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.database import Database
+from training_pipeline.settings import Settings
+from training_pipeline.testing.jobs.job_life import prepared
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, a_result, new_job, point
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
+from training_pipeline.training_jobs.lifecycle.registration import Registration
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, warnings_of
+from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.events import EventType
 from training_pipeline.training_jobs.store.jobs import JobStore
+
+
+class Registry:
+    """MLflow as far as finishing asks for it; `refuses` is what it says to a grant."""
+
+    def __init__(self, refuses: Exception | None = None) -> None:
+        self.refuses = refuses
+        self.runs: list[str] = []
+
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        self.runs.append(run_id)
+
+    def register(self, model_name: str, **_: object) -> str:
+        return "3"
+
+    def end_run(self, run_id: str, status: str) -> None:
+        self.runs.append(run_id)
+
+    def share(self, model_name: str) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+
+
+@pytest.fixture
+def services(settings: Settings, database: Database, backend: ScriptedBackend) -> Iterator[Services]:
+    write_sheet(settings.sheets, "small", rows(40))
+    parts = assemble(settings, database, backend=backend)
+    yield parts
+    parts.store.engine.dispose()
+
+
+def finalizer_of(services: Services, registry: Registry) -> Finalizer:
+    tracking: Any = registry
+    registration = Registration(services.store, tracking, services.revocations)
+    return Finalizer(services.store, services.backend, tracking, services.permission, registration, lambda *_: None)
+
+
+def trained(services: Services, **values: Any) -> TrainingJob:
+    job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
+    prepared(services, job.id)
+    services.store.update(job.id, {"backend_status": JobStatus.SUCCEEDED, **values})
+    return services.store.get(job.id)
+
+
+def test_a_grant_that_is_refused_is_told_and_the_version_stands(services: Services, tmp_path: Path) -> None:
+    job = trained(services, mlflow_run_id="run-1")
+    refused = BackendFailed("Principal nobody does not exist.", hint="Take it out of the setting")
+    done = finalizer_of(services, Registry(refused)).register(job, a_result(tmp_path))
+    assert done.result.uc_model_version == "3"
+    assert lineage.read(services.store, job.id).model_version == "3"
+    (event,) = services.store.events(job.id, limit=1)[0]
+    assert event.message.startswith("Warning: triage could not be granted to others: Principal nobody does not exist.")
+
+
+def test_a_grant_that_nobody_answers_is_tried_again_and_the_version_is_on_record(
+    services: Services, tmp_path: Path
+) -> None:
+    job = trained(services, mlflow_run_id="run-1")
+    with pytest.raises(BackendUnreachable):
+        finalizer_of(services, Registry(BackendUnreachable("No answer."))).register(job, a_result(tmp_path))
+    assert services.store.get(job.id).result.uc_model_version == "3"
+
+
+def test_an_mlflow_run_that_was_not_known_when_the_training_ended_is_asked_for_again(
+    services: Services, backend: ScriptedBackend, tmp_path: Path
+) -> None:
+    job, registry = trained(services), Registry()
+    finalizer, backend.outcome = finalizer_of(services, registry), a_result(tmp_path)
+    backend.state = RunState(status=JobStatus.SUCCEEDED)
+    finalizer.store_metrics(job)
+    with pytest.raises(Unavailable, match="no MLflow run"):
+        finalizer.register(services.store.get(job.id), a_result(tmp_path))
+    backend.state = RunState(status=JobStatus.SUCCEEDED, mlflow_run_id="run-1", mlflow_experiment_id="e-1")
+    finalizer.store_metrics(services.store.get(job.id))
+    assert services.store.get(job.id).handles.mlflow_experiment_id == "e-1"
+    assert finalizer.register(services.store.get(job.id), a_result(tmp_path)).result.uc_model_version == "3"
+    assert set(registry.runs) == {"run-1"}
 
 
 def test_values_that_are_no_number_are_counted_by_code_and_in_old_events_by_their_sentence(
