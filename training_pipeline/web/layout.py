@@ -69,7 +69,7 @@ def _header(site: Site, caller: Caller | None) -> None:
                 link("Models", urls.MODELS)
                 link("Revocations", urls.revocations())
                 link("Dagster", Addresses.of(site.settings).dagster)
-            with Tag("nav", classes="places help", aria_label="Help"):
+            with Tag("nav", classes="places", aria_label="Help"):
                 version = site.app.version
                 link("Docs", urls.document(documentation.START))
                 link("API", urls.document(documentation.REFERENCE), title="API reference")

@@ -70,6 +70,10 @@ def test_the_header_leads_to_documentation_reference_and_changes(person: Visitor
     for width in (1280, 800, 390):
         page.set_viewport_size({"width": width, "height": 844})
         assert page.evaluate(OVERLAPPING) == [], width
+        left, right = (helping.get_by_role("link", name=name).bounding_box() for name in ("Docs", "API"))
+        assert left is not None
+        assert right is not None
+        assert right["x"] - (left["x"] + left["width"]) >= 8, width
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         for theme in THEMES if width != 800 else ():
             page.emulate_media(color_scheme=theme)
