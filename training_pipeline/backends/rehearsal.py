@@ -25,6 +25,9 @@ class Rehearsal(BaseModel):
     lengths: TokenLengths | None = None
     #: Examples with a token that the vocabulary does not have.
     unknown_tokens: int | None = None
+    #: What the texts are cut into tokens by, as the lineage of a job says it later.
+    tokenizer_sha256: str | None = None
+    chat_template_sha256: str | None = None
 
 
 @runtime_checkable

@@ -12,7 +12,8 @@ from training_pipeline.defs.jobs import in_one_sentence
 from training_pipeline.defs.launchpad import REQUESTED_BY, caller_of, form, stated
 from training_pipeline.domain.access import Role, require_role
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
-from training_pipeline.domain.study import Pruner, SearchSpace, Study, StudyRequest
+from training_pipeline.domain.search import SearchSpace
+from training_pipeline.domain.study import Pruner, Study, StudyRequest
 from training_pipeline.domain.study_space import search_of
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.schemas.validation import invalid_request
@@ -116,6 +117,7 @@ def _tell(context: dg.OpExecutionContext, study: Study) -> None:
             "training_sheet": request.job.training_sheet_id,
             "model": request.job.model_name,
             "most_trials": request.most_trials,
+            "base_models": ", ".join(each.model.reference for each in study.base_models),
             "space": dg.MetadataValue.json(request.space.model_dump(exclude_none=True)),
             "estimate": f"{time.middle:.0f} seconds a trial" if time.middle is not None else f"none: {time.reason}",
         }

@@ -28,6 +28,7 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
       GateRefused               gate_refused              422
       SplitRefused              split_refused             422
       GovernanceChanged         governance_changed        409
+      BaseModelChanged          base_model_changed        409
       PermissionWithdrawn       permission_withdrawn      409
       BackendFailed             backend_failed            422
         Gone                    backend_failed            422   databricks.workspace
@@ -151,6 +152,12 @@ class GovernanceChanged(PipelineError):
     """A status or a constraint changed between the snapshot and the moment of submitting."""
 
     code = "governance_changed"
+
+
+class BaseModelChanged(PipelineError):
+    """The files of a base model are not those that it had when its study was created."""
+
+    code = "base_model_changed"
 
 
 class PermissionWithdrawn(PipelineError):

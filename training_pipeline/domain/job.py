@@ -89,6 +89,9 @@ class ResolvedRequest(Value):
     #: The commit that the base model's name meant at the Hugging Face Hub when the job was created; None where that was
     #: not known then, or it is none of the Hub.
     base_model_revision: str | None = None
+    #: The `folder_digest` that the base model must have when the job is launched; None where it may have any. Trials of
+    #: a study and its winner have one, so that all of them start from the same weights.
+    base_model_digest: str | None = None
     requested_config: dict[str, Any] = Field(description="The configuration as asked for, with its autos.")
     training_config: dict[str, Any] = Field(description="The configuration as resolved: no autos.")
     train_val_split: float

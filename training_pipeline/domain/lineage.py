@@ -74,6 +74,11 @@ class BaseModelRecord(BaseModel):
         lines = (f"{name}\n{digest}\n" for name, digest in sorted(self.files.items()))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
+    @property
+    def folder_digest(self) -> str | None:
+        """What tells its folder from what it was before, as far as anybody can; null for one of the Hub."""
+        return self.digest or self.listing
+
 
 class TrainingRecipe(BaseModel):
     """What a training was made with besides its data and its base model, as the training program says: with it, it can

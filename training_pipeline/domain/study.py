@@ -10,6 +10,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.estimate.estimate import Estimate
+from training_pipeline.domain.lineage import BaseModelRecord
+from training_pipeline.domain.search import BASE_MODEL, SearchSpace, Value
 from training_pipeline.domain.training_config import JobRequest
 
 #: What a study may be called. Its trials are called after it, as models are.
@@ -18,77 +20,6 @@ MOST_TRIALS: Final = 500
 MOST_AT_ONCE: Final = 32
 #: After so many trials that failed of one cause the study stops.
 SAME_FAILURES: Final = 3
-
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-
-
-class Value(BaseModel):
-    """A part of a study. A text is not taken for a number."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class FloatSearch(Value):
-    """Numbers to try: from `low` to `high`, by their logarithm where `log` says so; or one of `choices`."""
-
-    low: Finite | None = Field(None, description="The lowest value to try.", examples=[0.00001])
-    high: Finite | None = Field(None, description="The highest value to try.", examples=[0.001])
-    log: bool = Field(False, description="Draw the logarithm evenly. A learning rate always is.", examples=[True])
-    choices: Annotated[tuple[Finite, ...], Field(strict=False)] | None = Field(
-        None, description="The values to try, instead of low and high.", examples=[[0.0001, 0.001]]
-    )
-
-
-class IntSearch(Value):
-    """Whole numbers to try: from `low` to `high` in steps, or by their logarithm; or one of `choices`."""
-
-    low: int | None = Field(None, description="The lowest value to try.", examples=[4])
-    high: int | None = Field(None, description="The highest value to try.", examples=[64])
-    step: int = Field(1, description="The distance of two values; must lead from low to high.", examples=[4])
-    log: bool = Field(False, description="Draw the logarithm evenly; not with a step.", examples=[True])
-    choices: Annotated[tuple[int, ...], Field(strict=False)] | None = Field(
-        None, description="The values to try, instead of low and high.", examples=[[8, 16, 32]]
-    )
-
-
-class WordSearch(Value):
-    """Words to try."""
-
-    choices: Annotated[tuple[str, ...], Field(strict=False)] = Field(
-        description="The values to try.", examples=[["cosine", "linear"]]
-    )
-
-
-Search = FloatSearch | IntSearch | WordSearch
-_Floats = Annotated[FloatSearch, Field(strict=False)] | None
-_Ints = Annotated[IntSearch, Field(strict=False)] | None
-_Words = Annotated[WordSearch, Field(strict=False)] | None
-
-
-class SearchSpace(Value):
-    """What is searched: keys of training_config. What would change what the loss is measured on is not among them."""
-
-    model_config = ConfigDict(json_schema_extra={"example": {"warmup_ratio": {"low": 0.0, "high": 0.1}}})
-
-    learning_rate: _Floats = Field(None, description="Peak learning rate; drawn by its logarithm.")
-    epochs: _Ints = Field(None, description="Passes over the training split.")
-    batch_size: _Ints = Field(None, description="Examples per optimizer step.")
-    method: _Words = Field(None, description="Fine-tuning method: full, lora.")
-    lora_rank: _Ints = Field(None, description="LoRA: rank of the adapters.")
-    lora_alpha: _Ints = Field(None, description="LoRA: scale of the adapters.")
-    lora_dropout: _Floats = Field(None, description="LoRA: dropout in the adapters.")
-    warmup_ratio: _Floats = Field(None, description="Share of the steps used for warm-up.")
-    lr_scheduler: _Words = Field(None, description="Learning rate schedule: cosine, linear, constant.")
-    weight_decay: _Floats = Field(None, description="Decoupled weight decay of AdamW.")
-    max_grad_norm: _Floats = Field(None, description="Maximum norm for gradient clipping.")
-
-    @property
-    def searched(self) -> dict[str, Search]:
-        """The keys that are searched, in the order above; a learning rate by its logarithm. Pure."""
-        found: dict[str, Search] = {name: each for name in type(self).model_fields if (each := getattr(self, name))}
-        if isinstance(rate := found.get("learning_rate"), FloatSearch) and rate.choices is None:
-            found["learning_rate"] = rate.model_copy(update={"log": True})
-        return found
 
 
 class Pruner(Value):
@@ -142,6 +73,12 @@ class StudyRequest(Value):
         None, description="What all trials may cost, by estimate, in the currency of the price list.", examples=[50.0]
     )
 
+    @property
+    def base_models(self) -> tuple[str | None, ...]:
+        """The base models of its trials as they are asked for; null is the default one. Pure."""
+        searched = self.space.base_model
+        return (self.job.base_model,) if searched is None else searched.choices
+
 
 class StudyStatus(StrEnum):
     """How far a study is. One that is `ending` starts no trial and waits for those that run."""
@@ -174,6 +111,16 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class StudyBaseModel(Record):
+    """A base model of a study, as it was when the study was created: all trials on it start from the same weights."""
+
+    #: What the study calls it; null for the default one.
+    asked: str | None
+    model: BaseModelRecord
+    #: Of one trial on it in the middle of the space.
+    estimate: Estimate
+
+
 class Study(Record):
     """A study as it is on record."""
 
@@ -197,6 +144,18 @@ class Study(Record):
     dataset_digest: str | None = None
     #: Of one trial in the middle of the space, when the study was created.
     estimate: Estimate
+    #: Empty for a study of before they were put on record.
+    base_models: tuple[StudyBaseModel, ...] = ()
+
+    def base_model(self, params: Mapping[str, Any]) -> StudyBaseModel | None:
+        """The base model of a trial with these values; None where it is not on record. Pure."""
+        asked = params.get(BASE_MODEL, self.request.job.base_model)
+        return next((each for each in self.base_models if each.asked == asked), None)
+
+    def pinned(self, params: Mapping[str, Any]) -> BaseModelRecord | None:
+        """What the base model of a trial with these values has to be; None where that is not on record. Pure."""
+        found = self.base_model(params)
+        return None if found is None else found.model
 
 
 class Trial(Record):
@@ -259,33 +218,56 @@ def common_failure(trials: Iterable[Trial]) -> Trial | None:
 
 
 def one_more(study: Study, trials: Iterable[Trial]) -> float:
-    """What a trial costs by estimate: what those of the study do on average, else what one was to cost at first. Pure.
+    """What a trial more costs by estimate, on the dearest of the base models. Pure.
 
     0 where nobody could ever say; then no study has a budget in money.
     """
-    known = [trial.estimated_cost for trial in trials if trial.estimated_cost is not None]
-    return sum(known) / len(known) if known else study.estimate.cost.middle or 0.0
+    made = [*trials]
+    return max(_one_on(study, made, {BASE_MODEL: asked}) for asked in study.request.base_models)
 
 
 def spent(study: Study, trials: Sequence[Trial]) -> float:
     """What the trials cost by estimate. Pure.
 
-    One with a job whose cost nobody could say, as of a price list that was broken meanwhile, costs what one more would.
+    One with a job whose cost nobody could say, as of a price list that was broken meanwhile, costs what one more on its
+    base model would.
     """
-    otherwise = one_more(study, trials)
-    unknown = sum(trial.estimated_cost is None and trial.job_id is not None for trial in trials)
-    return sum(trial.estimated_cost or 0.0 for trial in trials) + otherwise * unknown
+    return sum(
+        _one_on(study, trials, trial.params) if trial.estimated_cost is None else trial.estimated_cost
+        for trial in trials
+        if trial.estimated_cost is not None or trial.job_id is not None
+    )
+
+
+def _one_on(study: Study, trials: Iterable[Trial], params: Mapping[str, Any]) -> float:
+    """What a trial on the base model of these values costs: those on it on average, else what one was to at first."""
+    asked = params.get(BASE_MODEL)
+    alike = (trial for trial in trials if asked is None or trial.params.get(BASE_MODEL, asked) == asked)
+    known = [trial.estimated_cost for trial in alike if trial.estimated_cost is not None]
+    found = study.base_model({BASE_MODEL: asked} if asked is not None else {})
+    first = study.estimate if found is None else found.estimate
+    return sum(known) / len(known) if known else first.cost.middle or 0.0
+
+
+def with_values(job: JobRequest, params: Mapping[str, Any]) -> JobRequest:
+    """The job with these values of what is searched. Pure; raises `ValidationError` for what no job may have."""
+    stated = job.training_config.model_dump(exclude_unset=True)
+    values = {name: value for name, value in params.items() if name != BASE_MODEL}
+    config = job.training_config.model_validate({**stated, **values})
+    base_model = params.get(BASE_MODEL, job.base_model)
+    return job.model_copy(update={"training_config": config, "base_model": base_model})
 
 
 def trial_request(study: Study, params: Mapping[str, Any], number: int) -> JobRequest:
-    """The training job of a trial: as the study's, with the trial's values, a name of its own, not registered. Pure."""
-    base = study.request.job
-    return base.model_copy(
+    """The training job of a trial: as the study's, with the trial's values, a name of its own, not registered. Pure.
+
+    Its base model is the one on record, also where the default has become another one since.
+    """
+    job, pinned = with_values(study.request.job, params), study.pinned(params)
+    return job.model_copy(
         update={
+            "base_model": job.base_model if pinned is None else pinned.reference,
             "model_name": f"{study.name}-t{number}",
-            "training_config": base.training_config.model_validate(
-                {**base.training_config.model_dump(exclude_unset=True), **params}
-            ),
             "split_predecessor": study.split_predecessor,
             "register_to_uc": False,
         }

@@ -9,7 +9,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from training_pipeline.domain.errors import FieldProblem
-from training_pipeline.domain.study import FloatSearch, IntSearch, Search, SearchSpace, StudyRequest, WordSearch
+from training_pipeline.domain.search import BASE_MODEL, FloatSearch, IntSearch, Search, SearchSpace, WordSearch
+from training_pipeline.domain.study import StudyRequest
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.domain.validation import as_number, problems_from_validation
 
@@ -27,6 +28,9 @@ def problems_of(request: StudyRequest) -> list[FieldProblem]:
         known = ", ".join(SearchSpace.model_fields)
         found.append(FieldProblem("/space", "empty", f"searches nothing; name at least one of {known}"))
     config = request.job.training_config
+    if BASE_MODEL in searched and request.job.base_model is not None:
+        said = "is searched and set in the job; leave one of them out"
+        found.append(FieldProblem(f"/space/{BASE_MODEL}", "set_twice", said))
     for name in searched:
         if name in config.model_fields_set and getattr(config, name) != "auto":
             said = "is searched and set in training_config; leave one of them out"
@@ -90,7 +94,8 @@ def _of_key(name: str, search: Search) -> Iterator[FieldProblem]:
     else:
         yield from _of_range(at, search)
         values = (search.low, search.high)
-    yield from _refused(at, name, values)
+    if name != BASE_MODEL:  # the backend says which it takes
+        yield from _refused(at, name, values)
 
 
 def _of_choices(at: str, search: Search) -> Iterator[FieldProblem]:
@@ -98,7 +103,7 @@ def _of_choices(at: str, search: Search) -> Iterator[FieldProblem]:
     if not isinstance(search, WordSearch) and (search.low is not None or search.high is not None):
         yield FieldProblem(at, "both", "has choices, and low or high; leave one of them out")
     if len(choices) < 2:
-        yield FieldProblem(f"{at}/choices", "too_few", "needs two values at least; one is set in training_config")
+        yield FieldProblem(f"{at}/choices", "too_few", "needs two values at least; one is set in the job")
     if len(choices) > MOST_CHOICES:
         yield FieldProblem(f"{at}/choices", "too_many", f"has {len(choices)} values; {MOST_CHOICES} at most")
     if "auto" in choices:

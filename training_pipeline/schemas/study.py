@@ -215,11 +215,39 @@ class StudyReport(Answer):
         )
 
 
+class StudyBaseModel(Answer):
+    """A base model of a study, as it was when the study was created: all trials on it start from the same weights."""
+
+    asked: str | None = Field(description="What the study calls it; null for the default one.", examples=["small"])
+    base_model: str = Field(description="Base model of its trials.", examples=["/models/small"])
+    revision: str | None = Field(description="Commit on the Hugging Face Hub.", examples=["5f0b02c7" * 5])
+    digest: str | None = Field(
+        description="SHA-256 (hex) over its files, or over their listing, where it is in a folder.", examples=[DIGEST]
+    )
+    licence: str | None = Field(description="Its licence, as its card names it.", examples=["apache-2.0"])
+    estimate: Estimate = Field(description="Of one trial on it in the middle of the space, at that time.")
+
+    @classmethod
+    def of(cls, found: domain.StudyBaseModel) -> Self:
+        """A base model on record. Pure."""
+        return cls(
+            asked=found.asked,
+            base_model=found.model.reference,
+            revision=found.model.revision,
+            digest=found.model.folder_digest,
+            licence=found.model.licence,
+            estimate=Estimate.model_validate(found.estimate),
+        )
+
+
 class StudyPage(Study):
     """A study with its trials."""
 
     request: domain.StudyRequest = Field(description="What was asked for.")
     estimate: Estimate = Field(description="Of one trial in the middle of the space, when the study was created.")
+    base_models: list[StudyBaseModel] = Field(
+        description="The base models of its trials; empty for a study of before they were put on record."
+    )
     dataset_digest: str | None = Field(description="What every trial is trained on.", examples=[DIGEST])
     report: StudyReport | None = Field(
         description="How good its best trial is on pairs that did not choose it; null where no suite says it yet."
@@ -244,6 +272,7 @@ class StudyPage(Study):
             **cls.fields_of(study, found.trials),
             request=study.request,
             estimate=Estimate.model_validate(study.estimate),
+            base_models=[StudyBaseModel.of(each) for each in study.base_models],
             dataset_digest=study.dataset_digest,
             report=StudyReport.of(found),
             importances=dict(found.importances.shares),

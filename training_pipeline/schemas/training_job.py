@@ -53,6 +53,12 @@ class TrainingJob(Answer):
         "not say it then, or it is none of the Hub.",
         examples=["5f0b02c7" * 5],
     )
+    base_model_digest: str | None = Field(
+        None,
+        description="SHA-256 (hex) that its folder must have when the job is launched, as in all trials of a study; "
+        "null where it may have any.",
+        examples=[None],
+    )
     training_config: dict[str, Any] = Field(
         description='The resolved configuration: the value used for every key, without "auto".',
         examples=[{"epochs": 3, "learning_rate": 0.0001, "batch_size": 8}],

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.domain.study import SearchSpace
+from training_pipeline.domain.search import SearchSpace
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.domain.validation import problems_from_validation
 

@@ -129,7 +129,7 @@ class Advance:
             trial = one.trial
             values: dict[str, Any] = {"judged": at or len(one.curve)}
             if at is not None:
-                place, among = optimizer.rank(told, one, at)
+                place, among = optimizer.rank(optimizer.peers(study.request, told, one), one, at)
                 values |= {"pruned_at": at, "message": f"pruned at evaluation {at}: {ordinal(place)} of {among}"}
             same = {"status": TrialStatus.RUNNING, "judged": trial.judged, "pruned_at": None}
             if records.change_trial(self._store, trial, values, where=same) and at is not None:

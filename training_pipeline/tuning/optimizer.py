@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from training_pipeline.domain.study import IntSearch, Search, StudyRequest, Trial, TrialStatus, WordSearch
+from training_pipeline.domain.search import BASE_MODEL, IntSearch, Search, WordSearch
+from training_pipeline.domain.study import StudyRequest, Trial, TrialStatus
 from training_pipeline.domain.study_space import combinations, every, key_of
 from training_pipeline.tuning.objective import sign_of
 
@@ -53,23 +54,37 @@ def ask(request: StudyRequest, told: Sequence[Told], number: int) -> dict[str, A
 def stop_after(request: StudyRequest, told: Iterable[Told], judged: Sequence[Told]) -> list[int | None]:
     """After which evaluation the pruner stops each trial, the first being 1; None where it may go on. Pure.
 
-    It judges by the validation loss, also where a suite chooses: that has a score once a trial has ended.
-    Evaluations that were judged before are not judged again.
+    It judges by the validation loss, also where a suite chooses: that has a score once a trial has ended. A trial is
+    judged among its `peers`. Evaluations that were judged before are not judged again.
     """
     if request.pruner.kind == "none" or not judged:
         return [None] * len(judged)
-    study, distributions = _study(request, told), _distributions(request.space.searched)
+    distributions, known = _distributions(request.space.searched), list(told)
+    among = {_pool(request, one): peers(request, known, one) for one in judged}
+    studies = {pool: _study(request, found) for pool, found in among.items()}
 
     def stops(one: Told, evaluation: int) -> bool:
-        until = Told(one.trial, one.curve[:evaluation])
+        study, until = studies[_pool(request, one)], Told(one.trial, one.curve[:evaluation])
         return study.pruner.prune(study, _frozen(until, distributions, 1))
 
     fresh = (range(one.trial.judged + 1, len(one.curve) + 1) for one in judged)
     return [next((at for at in each if stops(one, at)), None) for one, each in zip(judged, fresh, strict=True)]
 
 
+def peers(request: StudyRequest, told: Iterable[Told], one: Told) -> list[Told]:
+    """The trials whose validation losses may be compared with those of `one`. Pure.
+
+    All of them where the loss chooses, for such a study has one tokenizer; else those on its base model.
+    """
+    return [each for each in told if _pool(request, each) == _pool(request, one)]
+
+
+def _pool(request: StudyRequest, one: Told) -> str | None:
+    return None if request.objective == "val_loss" else one.trial.params.get(BASE_MODEL)
+
+
 def rank(told: Iterable[Told], judged: Told, evaluation: int) -> tuple[int, int]:
-    """The place of a trial among all that had this evaluation, and how many those are. Pure."""
+    """The place of a trial among those that had this evaluation, and how many those are. Pure."""
     values = [one.curve[evaluation - 1] for one in told if len(one.curve) >= evaluation]
     return 1 + sum(value < judged.curve[evaluation - 1] for value in values), len(values)
 
@@ -88,6 +103,8 @@ def importances(request: StudyRequest, told: Sequence[Told]) -> dict[str, float]
 def _draw(request: StudyRequest, told: Iterable[Told], number: int, draw: int) -> dict[str, Any]:
     """A draw; its seed is its own, so that the same one comes out after a death."""
     digest = hashlib.sha256(f"{request.seed}:{number}:{draw}".encode()).digest()
+    if request.objective == "suite" and request.space.base_model is not None:
+        told = [Told(one.trial) for one in told]  # the losses of pruned trials are not compared between base models
     study = _study(request, told, seed=int.from_bytes(digest[:4], "big"))
     return dict(study.ask(_distributions(request.space.searched)).params)
 

@@ -2,113 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, PipelineError
 from training_pipeline.domain.estimate.estimate import Estimate
-from training_pipeline.domain.study import StudyRequest
+from training_pipeline.domain.search import BASE_MODEL
+from training_pipeline.domain.study import StudyRequest, with_values
 from training_pipeline.domain.study_space import middle, probes, problems_of
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.service import JobService
+from training_pipeline.tuning import base_models
 from training_pipeline.tuning.objective import Objectives
 
 
 class StudyPlanner:
-    """Plans one trial of a study and looks for what no trial could do. Stores nothing."""
+    """Plans one trial of a study on each of its base models, and looks for what no trial could do. Stores nothing."""
 
     def __init__(self, jobs: JobService, backend: FineTuningBackend, objectives: Objectives) -> None:
         self._jobs, self._backend, self._objectives = jobs, backend, objectives
 
-    def plan(self, request: StudyRequest) -> DryRun:
-        """The dry run of one trial in the middle of the space, with a look at the suite; stores nothing.
+    def plan(self, request: StudyRequest) -> dict[str | None, DryRun]:
+        """The dry run of a trial in the middle of the space on each base model, with a look at the suite.
 
         Raises `InvalidRequest` with every problem, and what planning a job raises: `GateRefused`, `SplitRefused`,
         `NotFound` …
         """
         problems = problems_of(request)
         sound = not problems
-        base = self._base(request, at_middle=sound)
-        problems += self._refused(request) if sound else []
-        plan = None
-        try:
-            plan = self._jobs.plan(base)
-            if plan.config.method == "full" and "method" not in request.space.searched:
-                problems += [
-                    FieldProblem(f"/space/{name}", "no_effect", "changes nothing: this base model is trained in full")
-                    for name in request.space.searched
-                    if name.startswith("lora_") and request.job.training_config.method == "auto"
-                ]
-        except InvalidRequest as error:
-            told = {problem.pointer for problem in problems}
-            found = (_of_job(problem) for problem in error.problems)
-            problems += [problem for problem in found if problem.pointer not in told]
-            if not problems:
-                raise
-        except PipelineError:
-            if not problems:
-                raise
-        problems += _of_budget(request, None if plan is None else plan.estimate)
-        if plan is not None:
-            problems += [*self._objectives.problems_of(request), *_of_memory(plan)]
-        if problems or plan is None:
-            raise InvalidRequest("The study cannot be created.", problems=_once(problems))
-        return plan
+        plans: dict[str | None, DryRun] = {}
+        found: dict[str | None, list[FieldProblem]] = {}
+        for asked in request.base_models if sound else (request.job.base_model,):
+            at_middle = {**middle(request.space), BASE_MODEL: asked} if sound else {}
+            base = with_values(request.job, at_middle).model_copy(update={"register_to_uc": False})
+            said = found[asked] = self._refused(request, base) if sound else []
+            try:
+                plans[asked] = self._jobs.plan(base)
+                said += _of_plan(request, plans[asked])
+            except InvalidRequest as error:
+                told = {problem.pointer for problem in [*problems, *said]}
+                said += [one for each in error.problems if (one := _of_job(request, each)).pointer not in told]
+                if not problems and not said:
+                    raise
+            except PipelineError:
+                if not problems and not any(found.values()):
+                    raise
+        problems += [*_named(found), *_of_no_effect(request, plans), *base_models.problems_of(request, plans)]
+        if plans:
+            problems += self._objectives.problems_of(request)
+        if problems:
+            raise InvalidRequest("The study cannot be created.", problems=list(dict.fromkeys(problems)))
+        return plans
 
-    def _base(self, request: StudyRequest, *, at_middle: bool) -> JobRequest:
-        """The request that is planned: in the middle of a sound space."""
-        stated = request.job.training_config.model_dump(exclude_unset=True)
-        config = {**stated, **(middle(request.space) if at_middle else {})}
-        return request.job.model_copy(
-            update={"training_config": request.job.training_config.model_validate(config), "register_to_uc": False}
-        )
-
-    def _refused(self, request: StudyRequest) -> list[FieldProblem]:
+    def _refused(self, request: StudyRequest, at_middle: JobRequest) -> list[FieldProblem]:
         """What the backend says against the values of each key, the others being in the middle."""
-        at_middle = self._base(request, at_middle=True).training_config
-        ground = {problem.code for problem in self._problems(request, at_middle)}
+        ground = {problem.code for problem in self._problems(at_middle)}
         found = []
         for name, search in request.space.searched.items():
-            for value in probes(search):
-                config = at_middle.model_validate({**at_middle.model_dump(exclude_unset=True), name: value})
-                new = [problem for problem in self._problems(request, config) if problem.code not in ground]
+            for value in () if name == BASE_MODEL else probes(search):
+                problems = self._problems(with_values(at_middle, {name: value}))
+                new = [problem for problem in problems if problem.code not in ground]
                 found += [
                     FieldProblem(f"/space/{name}", each.code, f"with {value}: {each.pointer[1:]} {each.message}")
                     for each in new[:1]
                 ]
         return found
 
-    def _problems(self, request: StudyRequest, config: Any) -> list[FieldProblem]:
+    def _problems(self, job: JobRequest) -> list[FieldProblem]:
         try:
-            self._backend.plan(request.job.base_model, config, train_pairs=None)
+            self._backend.plan(job.base_model, job.training_config, train_pairs=None)
         except InvalidRequest as error:
             return list(error.problems) or [FieldProblem("/job", error.code, error.message)]
         return []
 
 
-def _of_job(problem: FieldProblem) -> FieldProblem:
-    return FieldProblem(f"/job{problem.pointer}", problem.code, problem.message)
+def _of_job(request: StudyRequest, problem: FieldProblem) -> FieldProblem:
+    searched = problem.pointer == f"/{BASE_MODEL}" and request.space.base_model is not None
+    return FieldProblem(f"/{'space' if searched else 'job'}{problem.pointer}", problem.code, problem.message)
 
 
-def _once(problems: Iterable[FieldProblem]) -> list[FieldProblem]:
-    return list(dict.fromkeys(problems))
-
-
-def _of_memory(plan: DryRun) -> list[FieldProblem]:
-    """A base model that needs more memory than there is: a job is warned of it, a study would fail again and again."""
+def _named(found: Mapping[str | None, Sequence[FieldProblem]]) -> list[FieldProblem]:
+    """The problems of all base models; what not all of them have names the one that has it. Pure."""
     return [
-        FieldProblem("/job/base_model", "does_not_fit", f"does not fit, in the middle of the space: {advice.reason}")
-        for advice in plan.advice.advice
-        if advice.rule == "memory"
+        each
+        if all(each in others for others in found.values()) or str(asked) in each.message
+        else FieldProblem(each.pointer, each.code, f"with {asked}: {each.message}")
+        for asked, problems in found.items()
+        for each in problems
     ]
 
 
-def _of_budget(request: StudyRequest, estimate: Estimate | None) -> list[FieldProblem]:
-    """A budget that buys not one trial, or that nobody can count."""
-    if estimate is None:
+def _of_plan(request: StudyRequest, plan: DryRun) -> list[FieldProblem]:
+    """A base model that needs more memory than there is, of which a job is warned: a study would fail again and again;
+    and a budget that buys not one trial on it.
+    """
+    at = _of_job(request, FieldProblem(f"/{BASE_MODEL}", "", "")).pointer
+    return [
+        *(
+            FieldProblem(at, "does_not_fit", f"does not fit, in the middle of the space: {advice.reason}")
+            for advice in plan.advice.advice
+            if advice.rule == "memory"
+        ),
+        *_of_budget(request, plan.estimate),
+    ]
+
+
+def _of_no_effect(request: StudyRequest, plans: Mapping[str | None, DryRun]) -> list[FieldProblem]:
+    """Keys of adapters where every base model is trained in full though nobody asked for it."""
+    searched, asked = request.space.searched, request.job.training_config.method
+    if not plans or asked != "auto" or "method" in searched or any(p.config.method != "full" for p in plans.values()):
         return []
+    of = "this base model is" if len(plans) == 1 else "these base models are"
+    return [
+        FieldProblem(f"/space/{name}", "no_effect", f"changes nothing: {of} trained in full")
+        for name in searched
+        if name.startswith("lora_")
+    ]
+
+
+def _of_budget(request: StudyRequest, estimate: Estimate) -> list[FieldProblem]:
+    """A budget that buys not one trial, or that nobody can count."""
     found = []
     seconds, cost = estimate.time.low, estimate.cost
     if request.hours is not None and seconds is not None and seconds > request.hours * 3600:

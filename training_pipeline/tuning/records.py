@@ -50,6 +50,7 @@ def add(store: JobStore, study: Study) -> Study:
         **study.model_dump(),
         "request": {**study.request.model_dump(mode="json"), "job": job},
         "estimate": study.estimate.model_dump(mode="json"),
+        "base_models": [each.model_dump(mode="json") for each in study.base_models],
     }
     with store.begin() as connection:
         connection.execute(insert(studies).values(values).on_conflict_do_nothing())

@@ -85,7 +85,12 @@ class Starting:
             record_event(connection, job.id, EventType.INFO, f"Trial {trial.number} of the study {study.name}.", SYSTEM)
 
         try:
-            self._jobs.create(trial_request(study, trial.params, trial.number), created_by=study.created_by, also=also)
+            self._jobs.create(
+                trial_request(study, trial.params, trial.number),
+                created_by=study.created_by,
+                also=also,
+                pinned=study.pinned(trial.params),
+            )
         except _Overtaken:
             return False
         except PipelineError as error:

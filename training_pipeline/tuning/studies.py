@@ -29,6 +29,7 @@ from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import records
+from training_pipeline.tuning.base_models import asked_in_the_middle, identified
 from training_pipeline.tuning.mattered import Importances, WhatMattered
 from training_pipeline.tuning.objective import Objectives, sign_of
 from training_pipeline.tuning.optimizer import Told
@@ -57,7 +58,7 @@ class Studies:
     def __init__(
         self, store: JobStore, jobs: JobService, backend: FineTuningBackend, objectives: Objectives, scoring: Scoring
     ) -> None:
-        self._store, self._jobs, self._scoring = store, jobs, scoring
+        self._store, self._jobs, self._backend, self._scoring = store, jobs, backend, scoring
         self._planner = StudyPlanner(jobs, backend, objectives)
         self._mattered = WhatMattered()
 
@@ -69,7 +70,7 @@ class Studies:
         taken = records.find(self._store, request.name)
         if taken is not None:
             return _same(taken, request)
-        estimate = self.plan(request).estimate
+        plans = self._planner.plan(request)
         study = Study(
             name=request.name,
             request=request,
@@ -77,19 +78,20 @@ class Studies:
             created_by=created_by,
             created_at=records.now(),
             split_predecessor=chosen_predecessor(self._store, request.job),
-            estimate=estimate,
+            estimate=plans[asked_in_the_middle(request)].estimate,
+            base_models=identified(self._backend, plans),
         )
         return _same(records.add(self._store, study), request)
 
     def plan(self, request: StudyRequest) -> DryRun:
-        """The dry run of one trial, with everything that is wrong with the study; stores nothing.
+        """The dry run of a trial in the middle of the space, with all that is wrong with the study; stores nothing.
 
         Raises `Conflict` where the name is taken by another study, and what `StudyPlanner.plan` does.
         """
         taken = records.find(self._store, request.name)
         if taken is not None:
             _same(taken, request)
-        return self._planner.plan(request)
+        return self._planner.plan(request)[asked_in_the_middle(request)]
 
     def page(
         self,
@@ -169,7 +171,8 @@ class Studies:
             record_event(connection, job.id, EventType.INFO, _said(study, trial, report), actor)
 
         try:
-            return self._jobs.create(winning_request(study, trial), created_by=actor, also=also)
+            request, pinned = winning_request(study, trial), study.pinned(trial.params)
+            return self._jobs.create(request, created_by=actor, also=also, pinned=pinned)
         except _Overtaken:
             return self.promote(name, number=number, actor=actor)
 

@@ -27,6 +27,8 @@ studies = Table(
     Column("dataset_digest", Text),
     # A `domain.estimate.Estimate`, of one trial.
     Column("estimate", JSONB, nullable=False),
+    # A list of `domain.study.StudyBaseModel`.
+    Column("base_models", JSONB, nullable=False, server_default="[]"),
     CheckConstraint(f"status IN ({', '.join(repr(str(status)) for status in StudyStatus)})", name="status"),
     Index("ix_studies_created_at", "created_at"),
     Index("ix_studies_live", "name", postgresql_where=text("status IN ('running', 'ending')")),

@@ -12,7 +12,7 @@ from training_pipeline.domain.comparable import MOST
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.job_id import PATTERN as JOB_ID
 from training_pipeline.domain.model_version import VersionState
-from training_pipeline.domain.study import StudyStatus
+from training_pipeline.domain.study import StudyStatus, with_values
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.domain.uses import Kind
 from training_pipeline.schemas.training_job import TrainingJob
@@ -51,8 +51,8 @@ def job_like(like: TrainingJob, changes: Mapping[str, object]) -> str:
 
 def job_of_trial(like: JobRequest, params: Mapping[str, object]) -> str:
     """The form for a job as a study's request says, with the values of a trial. Pure."""
-    config = like.training_config.model_dump(exclude_unset=True)
-    return f"{HOME}/new?{urlencode(asked_for(like, {**config, **params}))}"
+    tried = with_values(like, params)
+    return f"{HOME}/new?{urlencode(asked_for(tried, tried.training_config.model_dump(exclude_unset=True)))}"
 
 
 def asked_for(like: JobRequest | TrainingJob, config: Mapping[str, object]) -> dict[str, str]:

@@ -7,9 +7,11 @@ import pytest
 from pydantic import ValidationError
 
 from training_pipeline.domain.estimate.estimate import Estimate, Estimated
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.study import (
     NAME,
     Study,
+    StudyBaseModel,
     StudyRequest,
     StudyStatus,
     Trial,
@@ -100,7 +102,7 @@ def test_the_jobs_of_a_trial_and_of_a_winner() -> None:
         ({"cost": 0.0}, ("cost",)),
         ({"cost": float("inf")}, ("cost",)),
         ({"name": "A"}, ("name",)),
-        ({"space": {"base_model": {"choices": ["a", "b"]}}}, ("space", "base_model")),
+        ({"space": {"max_length": {"choices": [64, 128]}}}, ("space", "max_length")),
         ({"space": {"epochs": {"low": "1", "high": 3}}}, ("space", "epochs", "low")),
         ({"space": {"learning_rate": {"low": float("nan"), "high": 1.0}}}, ("space", "learning_rate", "low")),
         ({"objective": "accuracy"}, ("objective",)),
@@ -130,3 +132,34 @@ def test_a_trial_can_be_called_after_every_study() -> None:
 def test_what_is_stored_reads_back_alike() -> None:
     request = study_request(hours=1, space={"weight_decay": {"choices": [0, 0.5]}})
     assert StudyRequest.model_validate_json(request.model_dump_json()) == request
+
+
+def costing(middle: float) -> Estimate:
+    return Estimate(time=Estimated(), cost=Estimated(middle=middle))
+
+
+def on(base_model: str, number: int, cost: float | None) -> Trial:
+    made = trial(number, estimated_cost=cost, job_id=f"tj-{number}")
+    return made.model_copy(update={"params": {"base_model": base_model}})
+
+
+def test_a_trial_more_costs_as_much_as_one_on_the_dearest_base_model() -> None:
+    models = [
+        StudyBaseModel(asked=asked, model=BaseModelRecord(reference=f"/m/{asked}"), estimate=costing(cost))
+        for asked, cost in (("a", 1.0), ("b", 9.0))
+    ]
+    study = running_study(space={"base_model": {"choices": ["a", "b"]}})
+    study = study.model_copy(update={"base_models": tuple(models)})
+    assert one_more(study, []) == 9.0
+    trials = [on("a", 1, 2.0), on("a", 2, None), on("b", 3, 5.0)]
+    assert one_more(study, trials) == 5.0
+    assert spent(study, trials) == 2.0 + 2.0 + 5.0
+    assert trial_request(study, {"base_model": "b"}, 4).base_model == "/m/b"
+    assert winning_request(study, trials[0]).base_model == "/m/a"
+
+
+def test_the_default_base_model_of_a_study_stays_what_it_was() -> None:
+    model = StudyBaseModel(asked=None, model=BaseModelRecord(reference="/m/a"), estimate=costing(1.0))
+    study = running_study().model_copy(update={"base_models": (model,)})
+    assert trial_request(study, {"lora_rank": 4}, 1).base_model == "/m/a"
+    assert trial_request(running_study(), {"lora_rank": 4}, 1).base_model is None

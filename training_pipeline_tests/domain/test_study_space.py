@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.domain.study import SearchSpace
+from training_pipeline.domain.search import SearchSpace
 from training_pipeline.domain.study_space import combinations, every, key_of, middle, probes, problems_of
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.testing.studies.trial_life import study_request

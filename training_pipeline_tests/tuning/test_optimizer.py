@@ -12,7 +12,7 @@ import pytest
 
 from training_pipeline.domain.study import Trial, TrialStatus
 from training_pipeline.testing.studies.trial_life import study_request
-from training_pipeline.tuning.optimizer import LEAST_TOLD, Told, ask, importances, rank, stop_after
+from training_pipeline.tuning.optimizer import LEAST_TOLD, Told, ask, importances, peers, rank, stop_after
 
 #: So many evaluations of so many trials.
 CURVES: Final = 110
@@ -128,3 +128,18 @@ def test_the_place_among_those_that_came_so_far() -> None:
     told = [Told(trial(number, TrialStatus.RUNNING), curve) for number, curve in enumerate(curves, start=1)]
     assert rank(told, told[3], 2) == (3, 3)
     assert rank(told, told[3], 1) == (1, 4)
+
+
+def test_losses_are_not_compared_between_base_models_where_a_suite_chooses() -> None:
+    space = {"base_model": {"choices": ["a", "b"]}, "lora_rank": {"low": 1, "high": 64}}
+    of_suite = study_request(space=space, objective="suite", suite="s", pruner={"startup_trials": 1})
+    told = [Told(trial(1, TrialStatus.SUCCEEDED, 0.9, base_model="a", lora_rank=1), (1.0, 1.0, 1.0))]
+    worse = [Told(trial(2, TrialStatus.RUNNING, base_model=name, lora_rank=2), (9.0, 9.0)) for name in ("a", "b")]
+    assert stop_after(of_suite, told, worse) == [1, None]
+    assert peers(of_suite, told, worse[1]) == []
+    by_loss = of_suite.model_copy(update={"objective": "val_loss"})
+    assert stop_after(by_loss, told, worse) == [1, 1]
+    # Nor by what is tried next: it is the same whatever the losses of pruned trials were.
+    pruned = [Told(trial(2, TrialStatus.PRUNED, base_model="b", lora_rank=2), (loss,)) for loss in (1.0, 9.0)]
+    first, second = (ask(of_suite, [*told, one], 3) for one in pruned)
+    assert first == second

@@ -36,6 +36,8 @@ def rehearse(submission: Submission, *, seconds: float = _SECONDS) -> Rehearsal:
                 warnings=tuple(_warning(**finding) for finding in said["findings"]),
                 lengths=TokenLengths(counts=lengths) if lengths else None,
                 unknown_tokens=said["unknown_tokens"],
+                tokenizer_sha256=said["tokenizer_sha256"],
+                chat_template_sha256=said["chat_template_sha256"],
             )
         except (subprocess.SubprocessError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             why = f"it took longer than {seconds:g} s" if isinstance(error, subprocess.TimeoutExpired) else "it failed"

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from training_pipeline.cli.render.jobs import more
-from training_pipeline.schemas.study import Studies, Study, StudyPage, StudyReport, StudyTrial
+from training_pipeline.schemas.study import Studies, Study, StudyBaseModel, StudyPage, StudyReport, StudyTrial
 
 _COLOURS: Final = {
     "succeeded": "green",
@@ -54,6 +54,8 @@ def study_of(study: StudyPage) -> RenderableType:
         parts.append(report_of(study.report))
     parts.append(_budget(study))
     parts += [Text(note, style="yellow") for note in study.estimate.notes]
+    if len(study.base_models) > 1:
+        parts += [Text(_base_model(each)) for each in study.base_models]
     if study.importances:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in study.importances.items())
         parts.append(Text(f"What mattered: {shares}"))
@@ -82,6 +84,17 @@ def trial_of(trial: StudyTrial, measure: str = "val_loss") -> str:
 def params_of(params: Mapping[str, Any]) -> str:
     """A configuration in one line."""
     return ", ".join(f"{name}={_shown(value)}" for name, value in params.items())
+
+
+def _base_model(found: StudyBaseModel) -> str:
+    which = found.revision or found.digest
+    time = found.estimate.time.middle
+    parts = [
+        f"Base model {found.asked or found.base_model}",
+        f" at {which[:12]}" if which else "",
+        f", {time:,.0f} s a trial by estimate" if time is not None else "",
+    ]
+    return "".join(parts)
 
 
 def _measure(study: Study) -> str:

@@ -17,6 +17,7 @@ from ..config import BadConfig, Config, read
 from ..encoding.asked import prompt_of
 from ..encoding.chat_format import chat_format
 from ..encoding.data import IGNORED, ChatFormat, Encoded, Example, read_examples
+from ..encoding.digests import chat_template_sha256, tokenizer_sha256
 from ..encoding.pair_ids import pair_ids
 from ..encoding.token_file import BATCH, batches, encoded_with_ends
 from ..errors import BAD_CONFIG, SUCCEEDED, TrainingFailed
@@ -33,6 +34,9 @@ class Rehearsal:
     lengths: dict[int, int] = field(default_factory=dict)
     #: Examples with a token that the vocabulary does not have; null where the tokenizer could not be asked.
     unknown_tokens: int | None = None
+    #: What the recipe of the training would say of them; null where the tokenizer could not be asked.
+    tokenizer_sha256: str | None = None
+    chat_template_sha256: str | None = None
 
 
 def main(arguments: list[str]) -> int:
@@ -63,7 +67,9 @@ def rehearse(config: Config) -> Rehearsal:
             return Rehearsal()  # a file of it may not be here yet
         said = f"The tokenizer of base_model {config.base_model} cannot be loaded ({type(error).__name__})."
         return Rehearsal([Finding(REFUSED, said, 1)])
-    told = Rehearsal()
+    told = Rehearsal(
+        tokenizer_sha256=tokenizer_sha256(tokenizer), chat_template_sha256=chat_template_sha256(chat.template)
+    )
     # Some tokenizers name an end token as the unknown one too, because they know every byte.
     known = {tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.bos_token_id, *chat.ends}
     unknown = None if tokenizer.unk_token_id in known else tokenizer.unk_token_id

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import platform
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +10,7 @@ from typing import Any, Final
 import torch
 
 from ..config import BUILTIN_TINY, Config
+from ..encoding.digests import chat_template_sha256, tokenizer_sha256
 
 _LIBRARIES: Final = (
     "torch",
@@ -58,7 +57,7 @@ def recipe(
     left_out = _NO_CONFIGURATION if config.base_model == BUILTIN_TINY else _NO_CONFIGURATION | {"tiny"}
     settings = {key: value for key, value in config.as_json().items() if key not in left_out}
     return {
-        "chat_template_sha256": hashlib.sha256(chat_template.encode()).hexdigest(),
+        "chat_template_sha256": chat_template_sha256(chat_template),
         "chat_template_source": chat_template_source,
         "tokenizer_sha256": tokenizer_sha256(tokenizer),
         "libraries": dict(libraries),
@@ -66,17 +65,6 @@ def recipe(
         "first_day": first_day,
         "configuration": {**settings, "precision": precision},
     }
-
-
-def tokenizer_sha256(tokenizer: Any) -> str:
-    """SHA-256 (hex) over a fast tokenizer's vocabulary, rules and special tokens. Pure.
-
-    Left out is how texts are cut and filled up to one length, which is changed by its use.
-    """
-    rules = json.loads(tokenizer.backend_tokenizer.to_str())
-    known = {key: value for key, value in rules.items() if key not in {"truncation", "padding"}}
-    special = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
-    return hashlib.sha256(json.dumps([known, special], sort_keys=True).encode()).hexdigest()
 
 
 def libraries(before: Mapping[str, str]) -> dict[str, str]:

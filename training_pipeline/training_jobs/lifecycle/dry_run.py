@@ -52,6 +52,9 @@ class DryRun(BaseModel):
     warnings: tuple[SheetWarning, ...]
     advice: AdviceRecord
     estimate: Estimate
+    #: What the texts are cut into tokens by; null where nobody could say.
+    tokenizer_sha256: str | None = None
+    chat_template_sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,8 @@ def dry_run(
         ),
         advice=advice,
         estimate=estimate,
+        tokenizer_sha256=None if rehearsal is None else rehearsal.tokenizer_sha256,
+        chat_template_sha256=None if rehearsal is None else rehearsal.chat_template_sha256,
     )
 
 

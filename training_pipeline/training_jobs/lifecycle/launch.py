@@ -22,7 +22,7 @@ from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
-from training_pipeline.domain.errors import Conflict, NotFound, SheetChanged
+from training_pipeline.domain.errors import BaseModelChanged, Conflict, NotFound, SheetChanged
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.lineage import BaseModelRecord
@@ -196,12 +196,19 @@ class Launcher:
     def _base_model(self, job: TrainingJob) -> BaseModelRecord | None:
         """What the base model is; once the job is submitted, what the record says that it was.
 
-        Raises `GateRefused` for a model of ours whose pairs lost their permission.
+        Raises `GateRefused` for a model of ours whose pairs lost their permission, `BaseModelChanged` for one that is
+        not what it has to be.
         """
         if self._submitted(job):
             with suppress(NotFound):
                 return lineage.read(self._store, job.id).base_model
         found = self._backend.identify(job.request.base_model, job.request.base_model_revision)
+        if job.request.base_model_digest not in {None, found.folder_digest}:
+            raise BaseModelChanged(
+                f"The files of the base model {found.reference} are not those that it had when the study of this job "
+                "was created.",
+                hint="Restore them, or create another study.",
+            )
         return with_ancestors(self._store, found, job_id=job.id)
 
     def submit(self, job: TrainingJob, dataset: DatasetRef) -> TrainingJob:

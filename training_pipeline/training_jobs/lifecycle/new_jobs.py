@@ -17,6 +17,7 @@ from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import JobStatus, ResolvedRequest, TrainingData, TrainingJob
 from training_pipeline.domain.job_id import new_job_id
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest
@@ -125,9 +126,11 @@ class NewJobs:
         created_by: str,
         retry_of: TrainingJob | None = None,
         also: Also | None = None,
+        pinned: BaseModelRecord | None = None,
     ) -> TrainingJob:
         """Store a new job as `pending` with its first event and what `also` writes.
 
+        Its base model is the one that it was when `pinned` was put on record; without one, what it is now.
         Raises `InvalidRequest`, `NotFound` for an unknown training sheet, and `SheetUnreadable`.
         """
         counted = self._summaries.count(request.training_sheet_id, most=COUNTED_AT_ONCE)
@@ -144,6 +147,7 @@ class NewJobs:
             MACHINE: facts.model.machine,
         }
         predecessor = chosen_predecessor(self._store, request, retry_of=retry_of)
+        revision = None if pinned is None else pinned.revision
         now = self._clock()
         job = TrainingJob(
             id=new_job_id(now),
@@ -161,7 +165,8 @@ class NewJobs:
                 training_sheet_name=sheet.name,
                 model_name=request.model_name,
                 base_model=plan.base_model,
-                base_model_revision=self._backend.revision(plan.base_model),
+                base_model_revision=revision or self._backend.revision(plan.base_model),
+                base_model_digest=None if pinned is None else pinned.folder_digest,
                 requested_config=request.training_config.model_dump(exclude_unset=True),
                 training_config=plan.config.model_dump(),
                 train_val_split=request.train_val_split,

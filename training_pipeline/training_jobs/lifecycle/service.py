@@ -11,6 +11,7 @@ from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.infra.database import Database
@@ -65,14 +66,20 @@ class JobService:
         )
 
     def create(
-        self, request: JobRequest | Mapping[str, Any], *, created_by: str, also: Also | None = None
+        self,
+        request: JobRequest | Mapping[str, Any],
+        *,
+        created_by: str,
+        also: Also | None = None,
+        pinned: BaseModelRecord | None = None,
     ) -> TrainingJob:
         """Validate everything at once, resolve every "auto", store the job as `pending` with its event.
 
-        What `also` writes is stored together with the job. Raises `InvalidRequest` with every problem, `NotFound` for
+        What `also` writes is stored together with the job, which is trained on the base model as it was `pinned` or
+        not at all. Raises `InvalidRequest` with every problem, `NotFound` for
         an unknown training sheet and `SheetUnreadable`.
         """
-        return self._new.create(validated(request), created_by=created_by, also=also)
+        return self._new.create(validated(request), created_by=created_by, also=also, pinned=pinned)
 
     def plan(self, request: JobRequest | Mapping[str, Any]) -> DryRun:
         """The dry run of `create` and the launch after it; stores nothing.

@@ -66,6 +66,8 @@ training_jobs = Table(
     Column("model_name", Text, nullable=False),
     Column("base_model", Text, nullable=False),
     Column("base_model_revision", Text),
+    # What the folder of its base model must be; null where it may be any.
+    Column("base_model_digest", Text),
     Column("requested_config", JSONB, nullable=False),
     Column("training_config", JSONB, nullable=False),
     Column("train_val_split", Double, nullable=False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training_pipeline.domain.study import IntSearch, Search, WordSearch
+from training_pipeline.domain.search import IntSearch, Search, WordSearch
 from training_pipeline.schemas.study import StudyPage
 from training_pipeline.web import formats
 from training_pipeline.web.elements import Tag, panel, small_table, text_fact
@@ -32,11 +32,32 @@ def asked_for(study: StudyPage) -> None:
             text_fact("Trials at the same time", f"{asked.most_at_once} at most")
             text_fact("A trial is estimated to take", interval(study.estimate.time, formats.seconds) or "not known")
             text_fact("Dataset of all trials", (study.dataset_digest or "")[:12] or "not known yet")
+    _base_models(study)
     stated = {**asked.job.model_dump(exclude_unset=True, exclude={"training_config"})}
     stated |= asked.job.training_config.model_dump(exclude_unset=True)
     with panel("What all trials are like", name="like"), Tag("dl", classes="facts wide"):
         for name, found in stated.items():
             text_fact(formats.words(name), formats.value(found))
+
+
+def _base_models(study: StudyPage) -> None:
+    """What each base model was when the study was created, and how long a trial on it takes."""
+    if not study.base_models:
+        return
+    columns = ["Base model", "Commit or digest", "Licence", "A trial takes, by estimate"]
+    with panel("Base models", name="base-models"):
+        Tag(
+            "p",
+            "As they were when the study was created. All trials on one start from the same weights.",
+            classes="muted",
+        )
+        with small_table("Base models", columns):
+            for each in study.base_models:
+                with Tag("tr"):
+                    Tag("td", each.base_model, classes="strong")
+                    Tag("td", (each.revision or each.digest or "")[:12] or "not known", classes="mono")
+                    Tag("td", each.licence or "not known")
+                    Tag("td", interval(each.estimate.time, formats.seconds) or "not known")
 
 
 def in_words(search: Search) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 
 from nicegui.element import Element
 
-from training_pipeline.domain.study import Search, WordSearch
+from training_pipeline.domain.search import Search, WordSearch
 from training_pipeline.schemas.study import StudyPage, StudyTrial
 from training_pipeline.web import formats
 from training_pipeline.web.charts.metric_chart import ECHARTS

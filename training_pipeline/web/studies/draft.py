@@ -8,7 +8,8 @@ from functools import cache
 from typing import Any, Final, Literal, NamedTuple, Self
 from urllib.parse import urlencode
 
-from training_pipeline.domain.study import Pruner, Search, SearchSpace, StudyRequest, WordSearch
+from training_pipeline.domain.search import BASE_MODEL, Search, SearchSpace, WordSearch
+from training_pipeline.domain.study import Pruner, StudyRequest
 from training_pipeline.domain.validation import as_number
 from training_pipeline.web import formats, urls
 from training_pipeline.web.form.draft import Draft
@@ -110,7 +111,7 @@ class StudyDraft:
         return {
             **stated,
             **({"pruner": pruner} if pruner else {}),
-            "job": self.job.request(without=without),
+            "job": self.job.request(without={*without, *([BASE_MODEL] if self.kind(BASE_MODEL) else [])}),
             "space": space,
         }
 

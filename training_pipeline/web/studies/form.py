@@ -10,6 +10,7 @@ from typing import Final
 from nicegui import Client, background_tasks, ui
 
 from training_pipeline.domain.errors import FieldProblem, PipelineError
+from training_pipeline.domain.search import BASE_MODEL
 from training_pipeline.domain.study import Pruner
 from training_pipeline.schemas.base_model import BaseModels
 from training_pipeline.schemas.training_sheet import DryRun, TrainingSheets
@@ -51,10 +52,12 @@ class StudyForm:
                             self._widget(name)
                 self._sheet = SheetPanel(client, sheets, self._draft.job.sheet, self._sheet_chosen)
                 with panel("Model", name="model"):
-                    asked = self._draft.job.values.get("base_model", "")
-                    self._fields["base_model"] = BaseModelChoice(models, asked, self._changed)
+                    asked = self._draft.job.values.get(BASE_MODEL, "")
+                    with Tag("div") as self._base_model:
+                        self._fields[BASE_MODEL] = BaseModelChoice(models, asked, self._changed)
+                    self._base_model.set_visibility(not self._draft.kind(BASE_MODEL))
                     self._widget("model_name")
-                self._space = SpacePanel(self._draft, self._changed)
+                self._space = SpacePanel(self._draft, self._changed, [offer.id for offer in models.models])
                 self._panel("Budget", "budget", _BUDGET)
                 self._panel("How it is searched", "how", _HOW)
                 self._split = SplitPanel(self._draft.job.values, self._changed)
@@ -106,6 +109,7 @@ class StudyForm:
     def _changed(self, name: str, value: str) -> None:
         self._draft = self._draft.with_(name, value)
         self._touched.add(name)
+        self._base_model.set_visibility(not self._draft.kind(BASE_MODEL))
         if name == "train_val_split":
             self._split.show(value)
         self._write_address()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.domain.search import BASE_MODEL
 from training_pipeline.web.elements import VALUE, Tag, icon, panel
 from training_pipeline.web.form.model import Complaint
 from training_pipeline.web.studies.draft import KINDS, PARTS, Parameter, StudyDraft, parameters, place
@@ -18,12 +19,16 @@ _TITLES: Final = {"low": "From", "high": "To", "step": "In steps of", "choices":
 class SpacePanel:
     """Calls `changed` with the name of what was typed, and its text."""
 
-    def __init__(self, draft: StudyDraft, changed: Changed) -> None:
+    def __init__(self, draft: StudyDraft, changed: Changed, base_models: Sequence[str]) -> None:
         with panel("What is searched", name="space"):
-            words = "Choose one parameter at least. The others are as in Training below, the same for all trials."
+            words = "Choose one parameter at least. The others are as in Model and Training, the same for all trials."
             Tag("p", words, classes="muted")
             self._complaint = Complaint()
-            self._rows = {each.name: _Row(each, draft, changed) for each in parameters()}
+            offered = {BASE_MODEL: f" On offer: {', '.join(base_models)}."}
+            self._rows = {
+                each.name: _Row(each._replace(help=each.help + offered.get(each.name, "")), draft, changed)
+                for each in parameters()
+            }
 
     def complain(self, problems: Sequence[FieldProblem]) -> None:
         """Show each of these problems of the space at its place."""

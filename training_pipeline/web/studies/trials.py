@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from training_pipeline.domain.search import BASE_MODEL
 from training_pipeline.domain.study import StudyStatus
 from training_pipeline.schemas.study import StudyPage, StudyTrial
 from training_pipeline.web import formats, urls
@@ -26,6 +27,8 @@ class TrialTable:
         numbers = [*titles, measure.capitalize(), *_FIGURES]
         self._rows: dict[int, Redrawn] = {}
         with panel("Trials", name="trials"):
+            if BASE_MODEL in self._keys and study.measure != "val_loss":
+                Tag("p", "Losses of trials on different base models cannot be compared.", classes="help")
             self._nothing = Redrawn()
             self._table = Tag("div")
             columns = ["Trial", "Status", *numbers, "Job", "Actions"]

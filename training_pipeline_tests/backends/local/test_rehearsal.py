@@ -26,7 +26,8 @@ def program(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
 
 def finds(monkeypatch: pytest.MonkeyPatch, *findings: dict[str, Any], **told: Any) -> None:
-    said = {"findings": findings, "lengths": {}, "unknown_tokens": None, **told}
+    unknown = dict.fromkeys(("unknown_tokens", "tokenizer_sha256", "chat_template_sha256"))
+    said = {"findings": findings, "lengths": {}, **unknown, **told}
     program(monkeypatch, f"print({json.dumps(said)!r})")
 
 
@@ -66,8 +67,9 @@ def test_every_code_of_the_program_is_passed_on(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_lengths_and_unknown_tokens_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    finds(monkeypatch, lengths={"7": 2, "90": 1}, unknown_tokens=3)
+    finds(monkeypatch, lengths={"7": 2, "90": 1}, unknown_tokens=3, tokenizer_sha256="t", chat_template_sha256="c")
     found = rehearsal.rehearse(submission())
+    assert (found.tokenizer_sha256, found.chat_template_sha256) == ("t", "c")
     assert found.lengths is not None
     assert (found.lengths.examples, found.lengths.quantile(1.0), found.unknown_tokens) == (3, 90, 3)
     finds(monkeypatch)

@@ -45,7 +45,10 @@ def test_tokens_are_counted_as_the_trainer_counts_them(tiny_folder: Path, tmp_pa
     config = config_of(tmp_path, tiny_folder, [pair("a?", "b"), pair("a?", "word " * 30), *[pair("a?", "b")] * 8])
     prepared = prepare(config, _run(config), lambda _: None)
     counts = (prepared.train_counts, prepared.validation_counts)
-    found = rehearse(config).lengths
+    rehearsed = rehearse(config)
+    of_trainer = (prepared.recipe["tokenizer_sha256"], prepared.recipe["chat_template_sha256"])
+    assert (rehearsed.tokenizer_sha256, rehearsed.chat_template_sha256) == of_trainer
+    found = rehearsed.lengths
     assert max(found) == max(one.longest for one in counts)
     assert sum(count for length, count in found.items() if length > 40) == sum(one.truncated for one in counts)
     assert sum(min(length, 40) * count for length, count in found.items()) == sum(one.tokens for one in counts)

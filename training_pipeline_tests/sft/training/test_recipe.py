@@ -5,11 +5,10 @@ import json
 from typing import Any
 
 import pytest
-from tokenizers import AddedToken
 
 from training_pipeline.sft.config import parse
 from training_pipeline.sft.training import recipe as recipe_module
-from training_pipeline.sft.training.recipe import libraries, recipe, tokenizer_sha256
+from training_pipeline.sft.training.recipe import libraries, recipe
 from training_pipeline.testing.trainers.trainer_runs import Run
 
 
@@ -44,15 +43,6 @@ def test_the_size_of_the_built_in_model_belongs_to_the_recipe(run: Run, tiny_tok
         "libraries": {},
     }
     assert recipe(parse(run.config), tiny_tokenizer, **given)["configuration"]["tiny"]["layers"] >= 1
-
-
-def test_the_digest_of_a_tokenizer_is_that_of_its_rules_and_not_of_its_use(tiny_tokenizer: Any) -> None:
-    before = tokenizer_sha256(tiny_tokenizer)
-    tiny_tokenizer(["a", "longer text than that"], padding=True, truncation=True, max_length=3)
-    tiny_tokenizer.chat_template = "{{ other }}"
-    assert tokenizer_sha256(tiny_tokenizer) == before
-    tiny_tokenizer.add_tokens([AddedToken("<|new|>", special=True)])
-    assert tokenizer_sha256(tiny_tokenizer) != before
 
 
 def test_a_resume_with_other_versions_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.domain.study import SearchSpace, StudyRequest
+from training_pipeline.domain.search import SearchSpace
+from training_pipeline.domain.study import StudyRequest
 from training_pipeline.schemas.study import CreateStudy
 from training_pipeline.web.form.draft import ANY_NAME
 from training_pipeline.web.form.fields import config_fields, request_fields, study_fields
@@ -33,6 +34,7 @@ SPACES = st.fixed_dictionaries(
         "warmup_ratio": FLOATS,
         "lora_rank": INTS,
         "epochs": INTS,
+        "base_model": st.fixed_dictionaries({"choices": st.lists(st.sampled_from(["a/b", "/m/c"]), min_size=1)}),
         "lr_scheduler": st.fixed_dictionaries({"choices": st.lists(st.sampled_from(["cosine", "linear"]), min_size=1)}),
     },
 )
@@ -126,3 +128,11 @@ def test_what_is_no_number_is_left_to_the_service_and_what_is_wrong_can_be_left_
     assert rest["job"]["model_name"] == ANY_NAME
     assert CreateStudy.model_validate(rest).name == rest["name"]
     assert (draft.searches, StudyDraft.parse({"name": "s"}).searches) == (True, False)
+
+
+def test_a_base_model_that_is_searched_is_not_that_of_the_job() -> None:
+    draft = StudyDraft.parse({"sheet": "small", "base_model": "/m/c", place("base_model", "choices"): "a/b, /m/c"})
+    assert draft.request()["job"]["base_model"] == "/m/c"
+    searched = draft.with_(place("base_model"), "values").request()
+    assert "base_model" not in searched["job"]
+    assert searched["space"] == {"base_model": {"choices": ["a/b", "/m/c"]}}
