@@ -51,10 +51,10 @@ class Hub:
             answer.put(_asked(model_id, None, self._seconds_at_creation).commit)
 
         # The library's own limit is one for each packet. A thread that is late is left alone and keeps nothing alive.
-        threading.Thread(target=ask, daemon=True, name="hub-commit").start()
         try:
+            threading.Thread(target=ask, daemon=True, name="hub-commit").start()
             return answer.get(timeout=self._seconds_at_creation)
-        except queue.Empty:
+        except (queue.Empty, RuntimeError):  # it is late, or the machine has no more threads
             return None
 
     def copy(self, model_id: str) -> HubCopy | None:

@@ -54,7 +54,15 @@ class BoundedCalls(Generic[S, T]):
             if len(at_work) - hanging >= self._most or len(at_work) >= self._most * (1 + MOST_HANGING):
                 return None
             begun = self._calls[key] = Call[S, T](key, subject)
-        threading.Thread(target=_answer, args=(begun.answer, call), name=f"call-{key}", daemon=True).start()
+        thread = threading.Thread(target=_answer, args=(begun.answer, call), name=f"call-{key}", daemon=True)
+        try:
+            thread.start()
+        except BaseException as error:
+            with self._lock:
+                del self._calls[key]  # or the call would be under way for ever
+            if isinstance(error, RuntimeError):  # "can't start new thread": the machine has no more
+                return None
+            raise
         return begun
 
     def take(self, call: Call[S, T]) -> bool:

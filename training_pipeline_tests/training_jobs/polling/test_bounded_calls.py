@@ -57,3 +57,18 @@ def test_calls_that_hang_give_up_their_turns_until_too_many_do(over: threading.E
     over.set()
     assert given_up.answer.result(5)
     assert calls.left() == [given_up]
+
+
+def test_a_call_for_which_there_is_no_thread_is_none_and_may_begin_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: BoundedCalls[None, str] = BoundedCalls(1, hung_after=60)
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refused)
+        assert calls.begin("a", None, lambda: "done") is None
+    assert not calls.is_under_way("a")
+    call = calls.begin("a", None, lambda: "done")
+    assert call is not None
+    assert call.answer.result(5) == "done"
