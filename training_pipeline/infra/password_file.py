@@ -44,22 +44,30 @@ class PasswordFile:
     def refresh(self, *, rejected: str | None = None) -> None:
         """Make a new password where there is none, it expires soon, or the server has `rejected` it; else only read.
 
-        Safe from several processes at once: one runs the command. Where that fails a password that is still valid
-        stays; without one that is `Unavailable`. What the command prints is never repeated.
+        Safe from several processes at once: one runs the command. Where that fails, or its answer cannot be written, a
+        password that is still valid stays; without one that is `Unavailable`. What the command prints is never
+        repeated.
         """
         if not self._due(rejected):
             return
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with file_lock.hold(self.path.with_suffix(".lock")):
-            if not self._due(rejected):
+        try:
+            self._renew(rejected)
+        except Unavailable:
+            if rejected is None and self._until() > self.now():
                 return
-            try:
-                password, until = self._made()
-            except Unavailable:
-                if rejected is None and self._until() > self.now():
-                    return
-                raise
-            self._write(password, until)
+            raise
+
+    def _renew(self, rejected: str | None) -> None:
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with file_lock.hold(self.path.with_suffix(".lock")):
+                if self._due(rejected):
+                    self._write(*self._made())
+        except OSError as error:
+            raise Unavailable(
+                f"The password of the database cannot be written to {self.path}: {error.strerror}.",
+                hint="See that there is room, and that you may write there. It is tried again at the next connection.",
+            ) from error
 
     def content(self) -> str:
         """What is in the file; empty where there is none. It holds the password: do not print it. Reads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import secrets
 import stat
@@ -58,6 +59,26 @@ def issuer(tmp_path: Path) -> Issuer:
 @pytest.fixture
 def passwords(issuer: Issuer, tmp_path: Path) -> PasswordFile:
     return PasswordFile(tmp_path / "state" / "database.pgpass", issuer.command, lambda: NOW)
+
+
+def test_a_password_that_cannot_be_written_leaves_the_one_that_is_valid(
+    issuer: Issuer, passwords: PasswordFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Path) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    issuer.issues("first", NOW + timedelta(minutes=10))
+    with monkeypatch.context() as patched:
+        patched.setattr("training_pipeline.infra.password_file.new_private_file", full)
+        with pytest.raises(Unavailable, match=r"cannot be written to .*: No space left"):
+            passwords.refresh()
+    passwords.refresh()
+    before = passwords.content()
+    monkeypatch.setattr("training_pipeline.infra.password_file.new_private_file", full)
+    passwords.refresh()  # it expires soon, and is valid
+    with pytest.raises(Unavailable, match="No space left"):
+        passwords.refresh(rejected=before)
+    assert passwords.content() == before
 
 
 def test_a_password_is_made_once_and_anew_before_it_expires(issuer: Issuer, passwords: PasswordFile) -> None:

@@ -35,3 +35,5 @@ class PasswordWatch:
                 self._passwords.refresh()
             except Unavailable as error:
                 self._said = [error.message]
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next look may succeed
+                self._said = [f"The password of the database was not looked at ({type(error).__name__}: {error})."]

@@ -32,6 +32,9 @@ class PostgresWatch:
         self._due = 0.0
         #: Since when it has been asked and has said nothing; None while it answers.
         self._silent_since: float | None = None
+        #: Why it could not be asked when it was last; said once.
+        self._trouble = ""
+        self._said: list[str] = []
         self._over = threading.Event()
         threading.Thread(target=self._ask, name="postgres-watch", daemon=True).start()
 
@@ -44,6 +47,10 @@ class PostgresWatch:
 
         One that cannot be started, as on a full disk, is tried again after pauses that grow, for as long as it takes.
         """
+        said, self._said = self._said, []
+        return said + self._tend()
+
+    def _tend(self) -> list[str]:
         if time.monotonic() < self._due:
             return []
         silent = self._silent()
@@ -74,5 +81,16 @@ class PostgresWatch:
         while not self._over.wait(self._ask_seconds):
             if self._silent_since is None:
                 self._silent_since = time.monotonic()
-            if self._server.answers():
+            try:
+                answers = self._server.answers()
+            except Exception as error:  # noqa: BLE001 - it could not be asked, which says nothing against it
+                answers = True
+                if not self._trouble:
+                    self._trouble = (
+                        f"PostgreSQL could not be asked whether it answers ({type(error).__name__}: {error})."
+                    )
+                    self._said = [self._trouble]
+            else:
+                self._trouble = ""
+            if answers:
                 self._silent_since = None

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -76,3 +78,29 @@ def test_a_server_that_cannot_be_started_is_tried_again_for_as_long_as_it_takes(
             assert watch.tend() == [said]
             assert watch.tend() == []
         assert watch.tend() == []
+
+
+class Unasked(EmbeddedPostgres):
+    """A server that lives, and cannot be asked."""
+
+    def pid(self) -> int | None:
+        return os.getpid()
+
+    def answers(self) -> bool:
+        raise MemoryError("out of it")
+
+    def kill(self) -> None:
+        raise AssertionError("it lives")
+
+
+def test_a_server_that_cannot_be_asked_is_not_taken_for_a_stuck_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    with closing(PostgresWatch(Unasked(tmp_path), ask_seconds=0.001)) as watch:
+        until(lambda: tend(watch, said))
+        until(lambda: watch._silent_since is None)
+        asked = threading.Event()
+        monkeypatch.setattr(Unasked, "answers", lambda _: asked.set())
+        assert asked.wait(60), "it is asked no more"
+    assert said == ["PostgreSQL could not be asked whether it answers (MemoryError: out of it)."]
