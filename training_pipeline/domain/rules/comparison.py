@@ -108,9 +108,13 @@ class Comparison:
 
     def examples(self, pairs: ir.Table) -> ir.Table:
         """`pair_id` of a table with `messages`, and as `example` the hash of the whole example."""
+        return self.with_examples(pairs).select("pair_id", "example")
+
+    def with_examples(self, pairs: ir.Table) -> ir.Table:
+        """A table with `messages`, and as `example` the hash of the whole example."""
         table = pairs.cross_join(self.forms)
         spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(True))
-        return table.select("pair_id", example=self._hash(self._whole(spoken)))
+        return table.select(*pairs.columns, example=self._hash(self._whole(spoken)))
 
     def _spoken(self, messages: ir.ArrayValue, form: NormalForm, shows: ir.BooleanValue) -> ir.ArrayValue:
         """A text for each message but those of the system; a last answer says nothing unless examples are compared."""

@@ -1,7 +1,7 @@
 """The guard: what of a suite a model, or a model that it comes from, was trained or validated on.
 
-Examples and items are compared by the manifests of the datasets, or by their texts where the hashes there are under a
-key; questions by their texts, all in the normal form of today's rules: hashes of an older one would not meet.
+Items are compared by the manifests of the datasets, questions and examples by their texts, all in the normal form of
+today's rules: hashes of an older one would not meet. Equal lines are found by the manifests as well.
 """
 
 from __future__ import annotations
@@ -123,10 +123,13 @@ def examine(
 
 
 #: A row for each way in which a pair was met, with the first of the jobs. A question that only some turns of a
-#: conversation ask is the same as one that is asked outright.
+#: conversation ask is the same as one that is asked outright. An example is the same in other letters and blanks, too:
+#: where its prompt is an instruction, or it asks nothing, no question would tell.
 _MET: Final = f"""
     SELECT number, finding, min(place) AS place FROM (
         SELECT number, '{SAME_EXAMPLE}' AS finding, place FROM suite JOIN learned USING (row_hash)
+        UNION ALL
+        SELECT number, '{SAME_EXAMPLE}', place FROM suite JOIN learned_examples USING (example)
         UNION ALL
         SELECT number, '{SAME_QUESTION}', place FROM suite_questions AS ours JOIN learned_questions USING (question)
         WHERE (ours.outright OR learned_questions.outright) AND question NOT IN (FROM instructions)
@@ -161,11 +164,13 @@ _SAID: Final = """
 _MESSAGES: Final = (
     "STRUCT(role VARCHAR, content VARCHAR, name VARCHAR, weight DOUBLE, tool_calls VARCHAR, tool_call_id VARCHAR)[]"
 )
-_QUESTIONS: Final = pa.schema([(name, pa.string()) for name in ("training_sheet_id", "pair_id", "asked", "said")])
+_QUESTIONS: Final = pa.schema(
+    [(name, pa.string()) for name in ("training_sheet_id", "pair_id", "example", "asked", "said")]
+)
 
 
 def _learn(engine: duckdb.DuckDBPyConnection, learned: Sequence[Learned], keys: HashKeys) -> None:
-    """Fill the tables `learned`, a row for each included pair, and `learned_questions`."""
+    """Fill the tables `learned`, a row for each included pair, `learned_examples` and `learned_questions`."""
     engine.execute(
         "CREATE TABLE learned (place INTEGER, sheet_id VARCHAR, row_hash VARCHAR, item_ref VARCHAR, asked VARCHAR)"
     )
@@ -187,9 +192,12 @@ def _learn(engine: duckdb.DuckDBPyConnection, learned: Sequence[Learned], keys: 
             " FROM read_parquet($manifest) WHERE split IS NOT NULL",
             {"place": place, "sheet_id": each.sheet_id, "manifest": str(manifest)},
         )
-    engine.register("of_rows", questions)
+    engine.register("texts", questions)
+    engine.execute("CREATE TABLE learned_examples AS SELECT example, min(place) AS place FROM texts GROUP BY example")
+    engine.execute("CREATE TABLE of_rows AS SELECT DISTINCT place, asked, said FROM texts")
     engine.execute(f"CREATE TABLE learned_questions AS {_EACH}")
-    engine.unregister("of_rows")
+    engine.execute("DROP TABLE of_rows")
+    engine.unregister("texts")
 
 
 def _rows_of_texts(learned: Learned, asked: pa.ChunkedArray, keys: HashKeys) -> pa.Table:
@@ -223,7 +231,7 @@ def _marked(stored: str, plain: Mapping[str, str]) -> str:
 
 
 def _questions_of(learned: Sequence[Learned]) -> pa.Table:
-    """The different questions that datasets ask: `place`, the hashes `asked`, and what is `said`."""
+    """The different texts of datasets: `place`, the hash of the `example`, the hashes `asked`, and what is `said`."""
     places = {
         str(file): place
         for place, each in reversed([*enumerate(learned)])  # of a dataset that two jobs have, the first one counts
@@ -246,9 +254,11 @@ def _questions_of(learned: Sequence[Learned]) -> pa.Table:
 
 
 def _asked(pairs: ir.Table) -> ir.Table:
-    """A table of our own DuckDB with `messages`, and in their place the hashes `asked`, and what is `said` at last."""
+    """A table of our own DuckDB with `messages`, and in their place the hash of the `example`, the hashes `asked`, and
+    what is `said` at last.
+    """
     comparison = Comparison(DUCKDB, rendered, normal_form_table(pairs).cache())
-    return comparison.question_texts(comparison.questions(pairs)).rename(said="question")
+    return comparison.question_texts(comparison.questions(comparison.with_examples(pairs))).rename(said="question")
 
 
 def _frozen(
@@ -267,7 +277,7 @@ def _frozen(
     engine.register("frozen", rows.append_column("number", pa.array(np.arange(len(rows)))))
     engine.register("questions", pa.concat_tables(questions))
     engine.execute(
-        "CREATE TABLE suite AS SELECT frozen.*, asked, said FROM frozen"
+        "CREATE TABLE suite AS SELECT frozen.*, example, asked, said FROM frozen"
         " LEFT JOIN questions USING (training_sheet_id, pair_id)"
     )
     return rows

@@ -189,3 +189,22 @@ def test_a_dataset_that_is_damaged_vouches_for_nothing(tmp_path: Path) -> None:
     with pytest.raises(Lost, match="is damaged") as raised:
         checked([held_out(1)], ancestry, tmp_path / "suites")
     assert raised.value.recurs
+
+
+def test_a_disguised_copy_is_found_where_no_question_tells(tmp_path: Path) -> None:
+    """Its prompt is an instruction, or it asks nothing: only an answer, or one after a system message."""
+    many = [pair(number, messages=chat("Summarise it.", f"Answer {number} is long.")) for number in range(30)]
+    bare = pair(40, messages=[{"role": "assistant", "content": "Once upon a time."}])
+    told = [{"role": "system", "content": "Be brief."}, {"role": "assistant", "content": "The end, at last."}]
+    rows = [*many, bare, pair(41, messages=told)]
+    ancestry = Ancestry((Learned("own", "source", prepare(open_sheet(rows), tmp_path / "data")),), is_known=True)
+    suite = [
+        held_out(7, "SUMMARISE  it.", answer="answer 7 is LONG"),
+        held_out(50, "Summarise it.", answer="Answer 50 is long."),
+        held_out(51) | {"messages": [{"role": "assistant", "content": "once upon a  time"}]},
+        held_out(52) | {"messages": [*told[:1], {"role": "assistant", "content": "The end, at last!"}]},
+        held_out(53) | {"messages": [{"role": "assistant", "content": "Twice upon a time."}]},
+    ]
+    found = checked(suite, ancestry, tmp_path / "suites")
+    assert (found.evaluated, found.refused) == (2, {"same_example": 3})
+    assert {pair_id for pair_id, _, _ in met(found)} == {"p-010007", "p-010051", "p-010052"}
