@@ -18,8 +18,10 @@ from training_pipeline.domain.training_config import JobRequest
 NAME: Final = r"^[a-z0-9][a-z0-9_-]{0,55}$"
 MOST_TRIALS: Final = 500
 MOST_AT_ONCE: Final = 32
-#: After so many trials that failed of one cause the study stops.
+#: After so many trials that failed of one cause, or were too dear, the study stops.
 SAME_FAILURES: Final = 3
+#: The cause of a trial that was not started, for the budget would not have held.
+TOO_DEAR: Final = "too_dear"
 
 
 class Pruner(Value):

@@ -21,6 +21,8 @@ from training_pipeline.domain.errors import (
 )
 from training_pipeline.domain.study import (
     LIVE_TRIALS,
+    SAME_FAILURES,
+    TOO_DEAR,
     Study,
     StudyStatus,
     Trial,
@@ -59,13 +61,12 @@ class Ending:
         failed = [trial for trial in trials if trial.status is TrialStatus.FAILED]
         lost = next((trial for trial in failed if trial.cause in OF_THE_SHEET), None)
         again = common_failure(trials)
-        hours = study.request.hours
         if lost is not None:
             self.end(study, StudyStatus.FAILED, f"trial {lost.number} was refused ({lost.cause}): {lost.message}")
         elif again is not None:
             self.end(study, StudyStatus.FAILED, f"three trials failed of one cause ({again.cause}): {again.message}")
-        elif hours is not None and self._clock() >= study.created_at + timedelta(hours=hours):
-            self.end(study, StudyStatus.FINISHED, f"its {hours:g} hours are over", cancels=True)
+        elif self._is_late(study):
+            self.end(study, StudyStatus.FINISHED, f"its {study.request.hours:g} hours are over", cancels=True)
         elif not any(trial.status in LIVE_TRIALS for trial in trials) and (why := self.done(study, trials)):
             self.end(study, StudyStatus.FINISHED, why)
 
@@ -77,6 +78,8 @@ class Ending:
         if request.cost is not None and spent(study, trials) + one_more(study, trials) > request.cost:
             of = f"{spent(study, trials):.2f} of {request.cost:g} {study.estimate.currency or ''}".strip()
             return f"its budget is used up: {of}, by estimate, and one trial more would exceed it"
+        if sum(trial.cause == TOO_DEAR for trial in trials) >= SAME_FAILURES:
+            return f"its budget of {request.cost:g} did not allow {SAME_FAILURES} configurations, by estimate"
         return None
 
     def waits_or_ends(self, study: Study, error: PipelineError) -> None:
@@ -109,6 +112,11 @@ class Ending:
             return
         values = {"status": outcome, "outcome": outcome, "why": why, "message": "", "ended_at": self._clock()}
         records.change(self._store, name, values, status=StudyStatus.ENDING)
+
+    def _is_late(self, study: Study) -> bool:
+        """Whether the hours of a study are over."""
+        hours = study.request.hours
+        return hours is not None and self._clock() >= study.created_at + timedelta(hours=hours)
 
     def _reported(self, study: Study, best: Trial) -> bool:
         """Whether it has been said how good the best trial is, as far as that can be said; else sees to it."""

@@ -128,9 +128,9 @@ def _of_budget(request: StudyRequest, estimate: Estimate) -> list[FieldProblem]:
     if request.hours is not None and seconds is not None and seconds > request.hours * 3600:
         said = f"buys not one trial, which is estimated to take {seconds / 3600:.2g} hours at least"
         found.append(FieldProblem("/hours", "too_little", said))
-    if request.cost is not None and cost.low is None:
+    if request.cost is not None and cost.middle is None:
         found.append(FieldProblem("/cost", "no_estimate", f"cannot be kept: {cost.reason or 'it is not known'}"))
-    elif request.cost is not None and cost.low is not None and cost.low > request.cost:
-        said = f"buys not one trial, which is estimated to cost {cost.low:.2f} {estimate.currency} at least"
+    elif request.cost is not None and cost.middle is not None and cost.middle > request.cost:  # as trials are counted
+        said = f"buys not one trial, which is estimated to cost {cost.middle:.2f} {estimate.currency}"
         found.append(FieldProblem("/cost", "too_little", said))
     return found

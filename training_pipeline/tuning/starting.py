@@ -11,7 +11,16 @@ from sqlalchemy import Connection
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.domain.study import Study, StudyStatus, Trial, TrialStatus, trial_request
+from training_pipeline.domain.study import (
+    TOO_DEAR,
+    Study,
+    StudyStatus,
+    Trial,
+    TrialStatus,
+    one_more,
+    spent,
+    trial_request,
+)
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.service import JobService
@@ -36,7 +45,7 @@ class Starting:
             trials = records.trials_of(self._store, name)
             waiting = next((trial for trial in trials if trial.status is TrialStatus.ASKED), None)
             if waiting is not None:
-                if not self._launch(study, waiting):
+                if not self._launch(study, waiting, trials):
                     return
                 continue
             running = sum(trial.status is TrialStatus.RUNNING for trial in trials)
@@ -67,18 +76,23 @@ class Starting:
         self._ending.end(study, StudyStatus.FAILED, why)
         return False
 
-    def _launch(self, study: Study, trial: Trial) -> bool:
-        """Create the job of a trial, in one transaction with the trial; whether to go on."""
+    def _launch(self, study: Study, trial: Trial, trials: list[Trial]) -> bool:
+        """Create the job of a trial, in one transaction with the trial; whether to go on.
+
+        One whose own configuration the budget does not allow is not started: another one may cost less.
+        """
 
         def also(connection: Connection, job: TrainingJob) -> None:
             given = self._store.within(connection).created_with(job.id).get(ESTIMATE)
             estimate = None if given is None else Estimate.model_validate(given)
             # Amounts in two currencies are never added up.
             fits = estimate is not None and study.estimate.currency in (None, estimate.currency)
+            cost = estimate.cost.middle if estimate is not None and fits else None
+            _require_budget(study, trials, cost)
             values = {
                 "job_id": job.id,
                 "estimated_seconds": None if estimate is None else estimate.time.middle,
-                "estimated_cost": estimate.cost.middle if estimate is not None and fits else None,
+                "estimated_cost": cost,
             }
             if not records.claim(connection, trial, values):
                 raise _Overtaken
@@ -93,6 +107,11 @@ class Starting:
             )
         except _Overtaken:
             return False
+        except _TooDear as error:
+            values = {"status": TrialStatus.CANCELLED, "cause": TOO_DEAR, "message": str(error)}
+            records.change_trial(self._store, trial, values, where={"status": TrialStatus.ASKED})
+            self._ending.end_where_due(study)
+            return True
         except PipelineError as error:
             if not error.recurs:
                 self._ending.waits_or_ends(study, error)
@@ -108,3 +127,20 @@ class Starting:
 
 class _Overtaken(Exception):
     """The trial has a job already, or the study has ended."""
+
+
+class _TooDear(Exception):
+    """The budget does not allow the configuration."""
+
+
+def _require_budget(study: Study, trials: list[Trial], cost: float | None) -> None:
+    """Raise `_TooDear` where a trial that costs this much by estimate would exceed the budget; null: as one more would.
+
+    Pure.
+    """
+    budget, before = study.request.cost, spent(study, trials)
+    added = one_more(study, trials) if cost is None else cost
+    if budget is not None and before + added > budget:
+        currency = study.estimate.currency or ""
+        said = f"It would cost {added:.2f} {currency}".rstrip()
+        raise _TooDear(f"{said} by estimate, and {budget - before:.2f} are left of the budget of {budget:g}.")

@@ -12,8 +12,9 @@ from training_pipeline.backends.plan import Plan
 from training_pipeline.domain.advice.facts import ModelFacts
 from training_pipeline.domain.errors import GateRefused, InvalidRequest, NotFound
 from training_pipeline.domain.estimate.estimate import Estimate, Estimated
-from training_pipeline.domain.study import StudyStatus
-from training_pipeline.domain.training_config import TrainingConfig
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.study import StudyStatus, TrialStatus
+from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.studies.trial_life import TrialBackend, stored_study, study_request
 from training_pipeline.training_jobs.lifecycle.advising import Advisor
@@ -80,9 +81,13 @@ def test_a_budget_that_buys_nothing_or_that_nobody_can_count(
     estimate = Estimate(time=time, cost=Estimated(middle=20.0, low=15.0, high=25.0), currency="EUR")
     monkeypatch.setattr(Estimator, "estimate", lambda *_: estimate)
     assert problems(services, cost=5.0, hours=1.0) == {
-        "/cost": "buys not one trial, which is estimated to cost 15.00 EUR at least",
+        "/cost": "buys not one trial, which is estimated to cost 20.00 EUR",
         "/hours": "buys not one trial, which is estimated to take 1.5 hours at least",
     }
+    assert problems(services, cost=19.0).keys() == {"/cost"}, "a trial counts 20, and would never be started"
+    made(services, name="one", cost=20.0)
+    services.advance_studies.advance("one")
+    assert len(records.trials_of(services.store, "one")) == 1
     stored_study(services, cost=41.0)
     services.advance_studies.advance("s")
     (trial,) = records.trials_of(services.store, "s")
@@ -94,6 +99,47 @@ def test_a_budget_that_buys_nothing_or_that_nobody_can_count(
     (other,) = records.trials_of(services.store, "t")
     assert (other.estimated_cost, other.estimated_seconds) == (None, 7200.0), "the price list has another currency now"
     assert services.studies.page(limit=1)[0][0][1] == [other]
+
+
+def test_a_dear_configuration_is_not_started_and_another_one_is(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The middle of the space is cheap; what a trial costs is told once its own job is to be created."""
+    cost = 2.0
+    time = Estimated(middle=60.0, low=50.0, high=70.0)
+
+    def estimated(*_: object) -> Estimate:
+        return Estimate(time=time, cost=Estimated(middle=cost, low=cost, high=cost), currency="EUR")
+
+    def found() -> list[tuple[TrialStatus, str | None, float | None]]:
+        return [(one.status, one.cause, one.estimated_cost) for one in records.trials_of(services.store, "s")]
+
+    monkeypatch.setattr(Estimator, "estimate", estimated)
+    made(services, cost=10.0, most_trials=9, most_at_once=2)
+    costs = iter([30.0, 2.0, 3.0])
+    whole = services.jobs.create
+
+    def create(request: JobRequest, **also: Any) -> TrainingJob:
+        nonlocal cost
+        cost = next(costs, 30.0)
+        return whole(request, **also)
+
+    monkeypatch.setattr(services.jobs, "create", create)
+    services.advance_studies.advance("s")
+    dear = (TrialStatus.CANCELLED, "too_dear", None)
+    assert found() == [dear, (TrialStatus.RUNNING, None, 2.0), (TrialStatus.RUNNING, None, 3.0)]
+    first = records.trials_of(services.store, "s")[0]
+    assert first.message == "It would cost 30.00 EUR by estimate, and 10.00 are left of the budget of 10."
+    # One that was asked for before a death is looked at alike; after three of them the study ends.
+    for number in (2, 3):
+        trial = records.trials_of(services.store, "s")[number - 1]
+        over = {"status": TrialStatus.SUCCEEDED, "value": 1.0}
+        records.change_trial(services.store, trial, over, where={"number": number})
+    assert records.add_trial(services.store, "s", 4, {"learning_rate": 1e-3, "lora_rank": 8})
+    services.advance_studies.advance("s")
+    assert found()[3:] == [dear, dear]
+    study = services.studies.get("s")
+    assert study.why == "its budget of 10 did not allow 3 configurations, by estimate"
 
 
 @pytest.mark.parametrize(("gigabytes", "refused"), [(64, False), (16, True)])
