@@ -94,6 +94,9 @@ class Ending:
         study = records.get(self._store, name)
         if study.status is not StudyStatus.ENDING:
             return
+        if not study.cancels and self._is_late(study):  # its trials might have gone on: not longer than it may
+            records.change(self._store, name, {"cancels": True}, status=StudyStatus.ENDING)
+            study = records.get(self._store, name)
         for trial in records.trials_of(self._store, name):
             if trial.status is TrialStatus.ASKED:
                 said = {"status": TrialStatus.CANCELLED, "message": "The study ended before it was started."}

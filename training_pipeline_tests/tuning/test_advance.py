@@ -269,6 +269,30 @@ def test_it_ends_at_its_budget(services: Services, backend: TrialBackend, monkey
     assert backend.cancelled == [second.job_id]
 
 
+@pytest.mark.parametrize("how", ["failures", "let_finish"])
+def test_its_hours_hold_while_it_ends(
+    services: Services, backend: TrialBackend, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Trials go on for now where three others failed, or where somebody let them finish."""
+    made(services, hours=2.0, most_at_once=4)
+    advanced(services)
+    *failing, last = running(services, "s")
+    for trial in failing:
+        begin(services, backend, trial.job_id or "")
+        if how == "failures":
+            end(services, trial.job_id or "", JobStatus.FAILED, error_message="x", error_details={"code": "oom"})
+    begin(services, backend, last.job_id or "")
+    if how == "let_finish":
+        services.studies.stop("s", actor="ada", reason="enough", let_finish=True)
+    study = advanced(services)
+    assert (study.status, backend.cancelled) == (StudyStatus.ENDING, [])
+    monkeypatch.setattr(services.advance_studies._ending, "_clock", lambda: datetime.now(UTC) + timedelta(hours=2))
+    advanced(services)
+    assert last.job_id in backend.cancelled
+    study = advanced(services)
+    assert study.status is (StudyStatus.FAILED if how == "failures" else StudyStatus.STOPPED)
+
+
 def test_no_trial_starts_that_its_cost_does_not_allow(services: Services, backend: TrialBackend) -> None:
     study = made(services)
     records.change(
