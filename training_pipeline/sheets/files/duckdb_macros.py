@@ -9,9 +9,10 @@ MESSAGES_TYPE: Final = (
 )
 
 #: JSON to the types of `PAIR_SCHEMA`. A weight that is no number becomes -1, which no gate takes for a weight; JSON's
-#: true is no number. `tool_calls` counts where it is a list with something in it, or the JSON text of one. `json_valid`
-#: allows NaN, Infinity and a comma after the last element, `is_json` does not. JSON text that is nested 1000 deep is no
-#: JSON to `json_of`, as to a warehouse.
+#: true is no number. `tool_calls` is empty, and so invalid, where it is stated and neither a list nor the JSON text of
+#: one. `json_valid` allows NaN, Infinity and a comma after the last element, `is_json` does not. JSON text that is
+#: nested 1000 deep is no JSON to `json_of`, as to a warehouse. `value_of` looks whether a value is JSON only where it
+#: may not be: text, and what DuckDB writes of numbers that JSON does not have.
 MACROS: Final = """
 CREATE TEMP MACRO string_or_number_of(x) AS
     CASE WHEN json_type(x) IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'DOUBLE') THEN x ->> '$' END;
@@ -29,9 +30,14 @@ CREATE TEMP MACRO depth_of(t) AS list_reduce(
     lambda a, b: {'now': a.now + b.now, 'most': greatest(a.most, a.now + b.now)}).most;
 CREATE TEMP MACRO json_of(t) AS CASE WHEN is_json(t) AND (length(t) < 2000
     OR CASE WHEN length(brackets(t)) < 2000 THEN TRUE ELSE depth_of(brackets(t)) < 1000 END) THEN CAST(t AS JSON) END;
-CREATE TEMP MACRO calls_of(x) AS CASE WHEN json_array_length(x) > 0 THEN CASE WHEN len(list_filter(
-        json_extract(x, '$[*].function.arguments'), lambda a: json_type(a) = 'VARCHAR' AND NOT is_json(a ->> '$')
-    )) > 0 THEN '' ELSE regexp_replace(x::VARCHAR, '("(?:\\\\.|[^"\\\\])*")|[ \\t\\n\\r]+', '\\1', 'g') END END;
+CREATE TEMP MACRO value_of(x) AS CASE
+    WHEN json_type(x) = 'VARCHAR' OR contains(x::VARCHAR, 'NaN') OR contains(x::VARCHAR, 'Infinity')
+    THEN json_of(text_of(x)) ELSE x END;
+CREATE TEMP MACRO calls_of(x) AS CASE json_type(x) WHEN 'NULL' THEN NULL WHEN 'ARRAY' THEN CASE
+    WHEN json_array_length(x) = 0 THEN NULL
+    WHEN len(list_filter(json_extract(x, '$[*].function.arguments'),
+        lambda a: json_type(a) = 'VARCHAR' AND NOT is_json(a ->> '$'))) > 0 THEN ''
+    ELSE regexp_replace(x::VARCHAR, '("(?:\\\\.|[^"\\\\])*")|[ \\t\\n\\r]+', '\\1', 'g') END ELSE '' END;
 CREATE TEMP MACRO objects_of(x) AS CASE WHEN json_type(x) = 'NULL' THEN NULL
     WHEN json_type(x) = 'ARRAY' AND len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'OBJECT')) = 0
     THEN CASE WHEN json_array_length(x) > 0 THEN json(x)::VARCHAR END ELSE '' END;
@@ -44,7 +50,7 @@ CREATE TEMP MACRO messages_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]
         lambda m: struct_pack(
             role := string_of(m.role), content := string_of(m.content), name := string_of(m.name),
             weight := weight_of(m.weight),
-            tool_calls := calls_of(CASE WHEN json_type(m.tool_calls) = 'VARCHAR'
-                THEN json_of(m.tool_calls ->> '$') ELSE m.tool_calls END),
+            tool_calls := CASE WHEN json_type(m.tool_calls) <> 'NULL' THEN
+                list_transform([value_of(m.tool_calls)], lambda c: calls_of(c))[1] END,
             tool_call_id := string_of(m.tool_call_id))) END;
 """

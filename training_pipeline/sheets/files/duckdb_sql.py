@@ -73,9 +73,9 @@ class RawFile:
     def tools(self) -> str:
         """See `PairColumns`."""
         if self.is_json("tools"):
-            given = "CASE WHEN json_type(tools) = 'VARCHAR' THEN json_of(tools ->> '$') ELSE tools END"
+            given = "value_of(tools)"
         else:
-            given = "json_of(tools)" if self.types["tools"].id == "varchar" else "to_json(tools)"
+            given = "json_of(tools)" if self.types["tools"].id == "varchar" else "value_of(to_json(tools))"
         return f"CASE WHEN tools IS NOT NULL THEN objects_of({given}) END"
 
     def text_literal(self, text: str | None) -> str:

@@ -6,7 +6,8 @@ import json
 import re
 from typing import Any, Final
 
-from training_pipeline.domain.rules.examples.chat_format import Problem, no_constant
+from training_pipeline.domain.rules.examples.chat_format import Problem
+from training_pipeline.domain.rules.examples.json_text import no_constant
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 
 #: So deep an object may be nested. Where this process would give up depends on who raised its recursion limit.

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.domain.rules.examples.chat_format import Problem, no_constant
+from training_pipeline.domain.rules.examples.chat_format import Problem
+from training_pipeline.domain.rules.examples.json_text import no_constant
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.files.json_objects import JsonObjects
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names

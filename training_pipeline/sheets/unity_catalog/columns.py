@@ -252,7 +252,7 @@ def _struct_calls(fields: Mapping[str, exp.DataType]) -> str:
         given = fragments.from_json("m.tool_calls")
     else:
         given = fragments.parsed("to_json(m.tool_calls)")
-    return f"transform(array({given}), c -> {fragments.calls('c')})[0]"
+    return f"CASE WHEN m.tool_calls IS NOT NULL THEN transform(array({given}), c -> {fragments.calls('c')})[0] END"
 
 
 def _question_answer(columns: Columns) -> str:

@@ -80,7 +80,8 @@ def words(variant: str) -> str:
 
 
 def calls(variant: str) -> str:
-    """Compact JSON text of a list with something in it, else null; empty where a call's arguments are no JSON. Pure.
+    """Compact JSON text of a list; null for an empty one and JSON's null; else, and where a call's arguments are text
+    that is no JSON, an empty text. Pure.
 
     A VARIANT keeps keys in alphabetical order.
     """
@@ -88,8 +89,9 @@ def calls(variant: str) -> str:
     no_json = f"coalesce({_is(given, 'STRING')}, FALSE) AND {from_json(_as(given, 'STRING'))} IS NULL"
     broken = f"size(filter({_items(variant)}, e -> {no_json}))"
     return (
-        f"CASE WHEN {_is_list(variant)} AND size({_items(variant)}) > 0 THEN "
-        f"CASE WHEN {broken} > 0 THEN '' ELSE to_json({variant}) END END"
+        f"CASE WHEN schema_of_variant({variant}) = 'VOID' THEN CAST(NULL AS STRING) "
+        f"WHEN {_is_list(variant)} AND {broken} = 0 THEN "
+        f"CASE WHEN size({_items(variant)}) > 0 THEN to_json({variant}) END ELSE '' END"
     )
 
 
@@ -132,7 +134,7 @@ def messages(variant: str) -> str:
     called = _as("m", "VARIANT", "$.tool_calls")
     # As a list of one, so that what a message calls is spelled out once.
     tools = f"CASE WHEN {_is(called, 'STRING')} THEN {from_json(_as(called, 'STRING'))} ELSE {called} END"
-    tool_calls = f"transform(array({tools}), c -> {calls('c')})[0]"
+    tool_calls = f"CASE WHEN {called} IS NOT NULL THEN transform(array({tools}), c -> {calls('c')})[0] END"
     made = message(
         string(field["role"]),
         string(field["content"]),

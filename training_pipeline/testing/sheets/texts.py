@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Any, Final
 
 from hypothesis import strategies as st
 
@@ -63,3 +63,16 @@ JSON: Final = {
         '[{"role":"user","content":"q","mood":' + "[" * 997 + "]" * 997 + '},{"role":"assistant","content":"a"}]'
     ),
 }
+#: What a message cannot call: neither a list, nor the JSON text of one.
+NO_CALLS: Final[tuple[Any, ...]] = (
+    "",
+    " ",
+    "no json",
+    '[{"id":1}] junk',
+    '[{"id":1},]',
+    '{"id":1}',
+    "7",
+    {"id": 1},
+    {},
+    7,
+)

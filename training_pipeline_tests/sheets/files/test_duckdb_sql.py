@@ -12,7 +12,7 @@ import pytest
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
-from training_pipeline.testing.sheets.texts import JSON, NO_JSON
+from training_pipeline.testing.sheets.texts import JSON, NO_CALLS, NO_JSON
 
 Read = Callable[..., list[dict[str, Any]]]
 
@@ -45,7 +45,12 @@ def _json(value: Any) -> str:
         ([{"role": "assistant", "weight": None}], [{"role": "assistant"}]),
         ([{"role": "assistant", "tool_calls": [{"id": 1}]}], [{"role": "assistant", "tool_calls": '[{"id":1}]'}]),
         ([{"role": "assistant", "tool_calls": '[{"id":1}]'}], [{"role": "assistant", "tool_calls": '[{"id":1}]'}]),
-        ([{"role": "assistant", "tool_calls": "no json"}], [{"role": "assistant"}]),
+        ([{"role": "assistant", "tool_calls": "null"}], [{"role": "assistant"}]),
+        ([{"role": "assistant", "tool_calls": " [ ] "}], [{"role": "assistant"}]),
+        *(
+            ([{"role": "assistant", "tool_calls": calls}], [{"role": "assistant", "tool_calls": ""}])
+            for calls in NO_CALLS
+        ),
         ([{"role": "assistant", "tool_calls": [CALL]}], [{"role": "assistant", "tool_calls": _json([CALL])}]),
         ([{"role": "assistant", "tool_calls": [CALL, BAD]}], [{"role": "assistant", "tool_calls": ""}]),
         ([{"role": "assistant", "tool_calls": _json([BAD])}], [{"role": "assistant", "tool_calls": ""}]),
@@ -182,9 +187,10 @@ def test_tool_definitions_of_parquet_may_be_text_or_structs(put: Put, read: Read
     rows = [ROW | {"pair_id": str(number), "tools": tools} for number, tools in enumerate([TOOLS, None, "x"])]
     put(pa.Table.from_pylist(rows), ".parquet")
     assert [row.get("tools") for row in read()] == [TOOLS, None, ""]
-    rows = [ROW | {"pair_id": str(number), "tools": tools} for number, tools in enumerate([[{"name": "look"}], None])]
+    structs = [[{"name": "look", "most": 1.5}], None, [{"name": "look", "most": float("inf")}]]
+    rows = [ROW | {"pair_id": str(number), "tools": tools} for number, tools in enumerate(structs)]
     put(pa.Table.from_pylist(rows), ".parquet")
-    assert [row.get("tools") for row in read()] == ['[{"name":"look"}]', None]
+    assert [row.get("tools") for row in read()] == ['[{"name":"look","most":1.5}]', None, ""]
 
 
 STRUCTS: dict[str, tuple[Any, Any]] = {
@@ -201,7 +207,15 @@ STRUCTS: dict[str, tuple[Any, Any]] = {
     ),
     "no tool calls": (
         pa.struct({"role": pa.string(), "content": pa.string(), "tool_calls": pa.string()}),
+        {"tool_calls": ""},
+    ),
+    "calls that cannot be read": (
+        pa.struct({"role": pa.string(), "content": pa.string(), "tool_calls": pa.string()}),
         {"tool_calls": "banana"},
+    ),
+    "numbers that JSON does not have": (
+        pa.struct({"role": pa.string(), "content": pa.string(), "tool_calls": pa.list_(pa.float64())}),
+        {"tool_calls": [float("nan")]},
     ),
     "foreign field": (pa.struct({"role": pa.string(), "content": pa.string(), "mood": pa.string()}), {"mood": "x"}),
 }
@@ -217,6 +231,9 @@ def test_structs_of_parquet(put: Put, sheets: FileTrainingSheets, read: Read, ki
         "whole weights": {"weight": 1.0},
         "weights in words": {"weight": -1.0},
         "tool calls": {"tool_calls": "[1]"},
+        "no tool calls": {"tool_calls": ""},
+        "calls that cannot be read": {"tool_calls": ""},
+        "numbers that JSON does not have": {"tool_calls": ""},
     }
     (row,) = read()
     assert row["messages"] == [message | expected.get(kind, {})]
@@ -252,7 +269,7 @@ def test_text_that_is_not_one_json_value_is_none(put: Put, read: Read, wrong: st
     messages = wrong.replace("%s", _json(ROW["messages"]))
     assert in_parquet(put, read, messages=messages)["messages"] is None
     call = [{"role": "assistant", "tool_calls": wrong.replace("%s", _json([CALL]))}]
-    assert in_parquet(put, read, messages=_json(call))["messages"] == [{"role": "assistant"}]
+    assert in_parquet(put, read, messages=_json(call))["messages"] == [{"role": "assistant", "tool_calls": ""}]
     assert in_parquet(put, read, tools=wrong.replace("%s", _json([CALL])))["tools"] == ""
 
 

@@ -55,6 +55,7 @@ from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.databricks_workspace.tables import tables
 from training_pipeline.testing.oracles import oracle
 from training_pipeline.testing.sheets.pairs import Row, arrow, chat, open_sheet, pair
+from training_pipeline.testing.sheets.texts import NO_CALLS
 from training_pipeline.testing.soak import examples
 
 POLICY = GatePolicy(instruction_prompt_items=3)
@@ -426,6 +427,12 @@ def test_messages_in_json_mean_what_they_mean_in_a_file(workspace: Workspace) ->
             {"role": "assistant", "content": "", "tool_calls": '[{"a":1}]'},
         ],
         "called nothing": [{"role": "user", "content": "Q4"}, {"role": "assistant", "tool_calls": []}],
+        "called nothing, and answered": [{"role": "user", "content": "Q8"}, {**answer, "tool_calls": []}],
+        "called null": [{"role": "user", "content": "Q9"}, {**answer, "tool_calls": None}],
+        **{
+            f"called {calls!r}": [{"role": "user", "content": f"Q{calls}"}, {**answer, "tool_calls": calls}]
+            for calls in NO_CALLS
+        },
         "weighed": [{"role": "user", "content": "Q5"}, {**answer, "weight": 1}],
         "weighed wrong": [{"role": "user", "content": "Q6"}, {**answer, "weight": "1"}],
         "weighed nothing": [{"role": "user", "content": "Q7"}, {**answer, "weight": None}],
@@ -442,7 +449,8 @@ def test_messages_in_json_mean_what_they_mean_in_a_file(workspace: Workspace) ->
     tables(workspace).put(PAIRS, table)
     with source(workspace).open("sheet-1") as opened, verdicts(opened, POLICY) as judged:
         passed = {row["pair_id"] for row in judged.to_pyarrow().to_pylist() if row["reason"] is None}
-    assert passed == {"fine", "called", "called in text", "weighed", "weighed nothing"}
+    nothing = {"called nothing, and answered", "called null"}
+    assert passed == {"fine", "called", "called in text", "weighed", "weighed nothing"} | nothing
 
 
 @pytest.mark.parametrize("variant", [False, True])

@@ -14,8 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import NoneType
-from typing import Final, NoReturn
+from typing import Final
 
+from training_pipeline.domain.rules.examples.json_text import parsed
+from training_pipeline.domain.rules.examples.tool_calls import FAULTS, calls_of, fault_of
 from training_pipeline.domain.rules.text.characters import WHITE_SPACE
 from training_pipeline.domain.training_sheet import ROLES
 from training_pipeline.domain.usage import REVIEW_WORDS, DataClassification, Status, Use
@@ -31,8 +33,6 @@ class Severity(StrEnum):
 #: What a text column may hold; a tuple, for a union is made anew whenever it is looked at.
 _TEXT: Final = (str, NoneType)
 _TEXT_OR_NUMBER: Final = (str, int, NoneType)
-#: What is parsed of a text that is no JSON.
-_NO_JSON: Final = object()
 #: Problems that make a row `invalid`.
 INVALIDATING: Final = frozenset(
     {
@@ -51,6 +51,7 @@ INVALIDATING: Final = frozenset(
         "invalid_weight",
         "nothing_to_train",
         "invalid_tools",
+        "invalid_tool_calls",
         "invalid_tool_arguments",
     }
 )
@@ -121,36 +122,6 @@ def word_of(text: str | None) -> str:
     return (text or "").strip(" \t\n\r").lower()
 
 
-def has_tool_calls(message: Mapping[str, object]) -> bool:
-    """Whether a message calls tools: `tool_calls` is a list with something in it, or the JSON text of one. Pure."""
-    calls = message.get("tool_calls")
-    if isinstance(calls, str):
-        calls = _parsed(calls)
-    return isinstance(calls, list) and bool(calls)
-
-
-def _has_broken_arguments(message: Mapping[str, object]) -> bool:
-    """Whether a message calls a function with arguments that are text and no JSON. Pure."""
-    calls = message.get("tool_calls")
-    if isinstance(calls, str):
-        calls = _parsed(calls)
-    functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    arguments = [function.get("arguments") for function in functions if isinstance(function, dict)]
-    return any(isinstance(given, str) and _parsed(given) is _NO_JSON for given in arguments)
-
-
-def _parsed(text: str) -> object:
-    try:
-        return json.loads(text, parse_constant=no_constant)
-    except (ValueError, RecursionError):
-        return _NO_JSON
-
-
-def no_constant(name: str) -> NoReturn:
-    """For `json.loads`: raises `ValueError` for NaN and Infinity, which Python would read and JSON does not have."""
-    raise ValueError(f"{name} is no JSON")
-
-
 def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
     """Every problem of one row but those that need other rows, in the order of the columns. Pure.
 
@@ -174,7 +145,7 @@ def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
 
 def _are_tools(tools: object) -> bool:
     if isinstance(tools, str):
-        tools = _parsed(tools)
+        tools = parsed(tools)
     return tools is None or (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools))
 
 
@@ -237,7 +208,7 @@ def _one_message(path: str, index: int, message: Mapping[str, object]) -> Iterat
     if isinstance(content, str) and not is_blank(content):
         if special := SPECIAL_TOKENS.search(content):
             yield Problem(f"{path}.content", "special_token", f"contains the special token {special.group()}")
-    elif not (role == "assistant" and has_tool_calls(message)):
+    elif not (role == "assistant" and isinstance(calls_of(message.get("tool_calls")), list)):
         if "content" not in message:
             yield Problem(f"{path}.content", "message_missing_key", "is missing")
         else:
@@ -245,9 +216,8 @@ def _one_message(path: str, index: int, message: Mapping[str, object]) -> Iterat
             yield Problem(f"{path}.content", "missing_content", f"{found}; expected text")
     elif content is not None and not isinstance(content, str):
         yield Problem(f"{path}.content", "not_text", "is not text and is ignored")
-    if message.get("tool_calls") and _has_broken_arguments(message):
-        wanted = "a call's arguments are text that is no JSON; expected an object, or the JSON text of one"
-        yield Problem(f"{path}.tool_calls", "invalid_tool_arguments", wanted)
+    if fault := fault_of(message.get("tool_calls")):
+        yield Problem(f"{path}.tool_calls", fault, FAULTS[fault])
     if weight is not None:
         if role != "assistant":
             yield Problem(f"{path}.weight", "invalid_weight", "only assistant messages may have a weight")

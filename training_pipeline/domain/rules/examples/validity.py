@@ -39,7 +39,7 @@ def _is_well_formed(message: ir.StructValue) -> ir.BooleanValue:
     return (
         message["role"].isin(ROLES)
         & (~is_blank(message["content"]) | calls_tools.fill_null(False))
-        & (message["tool_calls"] != "").fill_null(True)  # a call's arguments are no JSON
+        & (message["tool_calls"] != "").fill_null(True)  # what it calls cannot be read
         & (unweighted | (from_assistant & message["weight"].isin([0.0, 1.0])))
     ).fill_null(False)
 

@@ -9,7 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from training_pipeline.domain.rules.examples.chat_format import MESSAGE_KEYS, no_constant
+from training_pipeline.domain.rules.examples.chat_format import MESSAGE_KEYS
+from training_pipeline.domain.rules.examples.json_text import no_constant
 from training_pipeline.sheets.importing.formats.base import Notes
 
 #: Roles by other names. What is not here stays as it is, for the check to tell.
@@ -110,10 +111,14 @@ def _message(
     for key in ("name", "tool_call_id", "weight"):
         if message.get(key) is not None:
             made[key] = message[key]
-    if calls := message.get("tool_calls"):
+    calls, call = message.get("tool_calls"), message.get("function_call")
+    if calls is not None and calls != []:
         made["tool_calls"] = list(calls) if isinstance(calls, list) else calls
-    elif isinstance(call := message.get("function_call"), dict):
+    elif isinstance(call := parsed_json(call) if isinstance(call, str) else call, dict):
         made["tool_calls"] = [{"type": "function", "function": call}]
+    elif call is not None:
+        wanted = f"is {kind_of(call)}; expected an object with name and arguments"
+        notes.problem(f"{place}.function_call", "invalid_tool_calls", wanted)
     used = {role_key, content_key, *MESSAGE_KEYS, "function_call"}
     used |= _weigh(message, made, notes, place)
     for key, value in message.items():

@@ -10,7 +10,6 @@ from training_pipeline.domain.rules.examples.chat_format import (
     INVALIDATING,
     WARNINGS,
     Severity,
-    has_tool_calls,
     message_problems,
     pair_problems,
     text_of,
@@ -68,6 +67,7 @@ def test_accepted_chats(messages: list[Any]) -> None:
         ([USER, {**CALL, "tool_calls": []}], "messages[1].content", "missing_content"),
         ([{**USER, "tool_calls": [1], "content": None}, ANSWER], "messages[0].content", "missing_content"),
         ([USER, {"role": "system", "content": "x"}, ANSWER], "messages[1].role", "system_not_first"),
+        ([USER, {**ANSWER, "tool_calls": {"id": "1"}}], "messages[1].tool_calls", "invalid_tool_calls"),
         ([USER], "messages", "example_missing_assistant_message"),
         ([ANSWER, USER], "messages", "last_message_not_assistant"),
         ([USER, {**ANSWER, "weight": 0.5}], "messages[1].weight", "invalid_weight"),
@@ -154,8 +154,3 @@ def test_no_message_repeats_a_text(secret: str) -> None:
 
 def test_text_of_keeps_text_and_writes_out_the_rest() -> None:
     assert [text_of(value) for value in (None, "a", 5, True, ["x"])] == [None, "a", "5", "true", '["x"]']
-
-
-def test_tool_calls_must_call_something() -> None:
-    values: list[Any] = [None, [], "[]", "no json", {}, [1], "[1]"]
-    assert [has_tool_calls({"tool_calls": value}) for value in values] == [False] * 5 + [True] * 2

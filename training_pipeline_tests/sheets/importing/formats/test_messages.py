@@ -9,11 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import SheetUnreadable
+from training_pipeline.domain.rules.examples.chat_format import Severity
+from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.importing.formats.base import Notes
 from training_pipeline.sheets.importing.formats.messages import messages_of, text_of_content
-from training_pipeline.testing.sheets.imports import import_rows, pairs_of, turns
+from training_pipeline.sheets.importing.importer import Imported, import_sheet
+from training_pipeline.testing.sheets.imports import import_rows, pairs_of, request_for, turns
+from training_pipeline.testing.sheets.texts import NO_CALLS
 
 USER = {"role": "user", "content": "q"}
+SOUND = {"messages": [USER, {"role": "assistant", "content": "a"}]}
 
 
 def chat(tmp_path: Path, *messages: dict[str, Any], **row: Any) -> dict[str, Any]:
@@ -88,6 +93,47 @@ def test_calls_with_their_results_in_every_spelling(tmp_path: Path) -> None:
     assert call["function"] == function
     assert pair["messages"][3]["tool_call_id"] == call["id"]
     assert json.loads(pair["tools"]) == [{"type": "function", "function": {"name": "fly"}}]
+
+
+def again(imported: Imported, directory: Path) -> Imported:
+    """An import of what was imported, by its own columns."""
+    own = {name: name for name in ("status", "allowed_uses", "prohibited_uses", "data_classification")}
+    request = request_for(imported.data, mapping={"columns": own}, allow=(), prohibit=(), classification=None)
+    return import_sheet(request, directory / "again")
+
+
+BROKEN = [{"type": "function", "function": {"name": "f", "arguments": "{m: 1}"}}]
+
+
+@pytest.mark.parametrize("calls", [BROKEN, json.dumps(BROKEN), *NO_CALLS])
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_calls_that_cannot_be_read_make_a_pair_invalid(tmp_path: Path, calls: Any, suffix: str) -> None:
+    """Beside an answer in words, too, and also where what was imported is imported once more."""
+    broken = {"messages": [USER, {"role": "assistant", "content": "done", "tool_calls": calls}]}
+    imported = import_rows(tmp_path, [broken, SOUND], status="labeled")
+    assert imported.conversion.tally.sound == 1
+    if suffix == ".parquet":
+        imported = again(imported, tmp_path)
+    pair, _ = pairs_of(imported)
+    assert pair["messages"][1]["tool_calls"] == ""
+    (problem,) = (one for one in check(imported.data, imported.head).problems if one.severity is Severity.ERROR)
+    assert problem.code == "invalid_tool_calls"
+
+
+@pytest.mark.parametrize(
+    ("call", "is_sound"), [('{"name": "fly", "arguments": "{}"}', True), ("fly", False), ([], False)]
+)
+def test_a_function_call_that_cannot_be_read_makes_a_pair_invalid(tmp_path: Path, call: Any, is_sound: bool) -> None:
+    row = {"messages": [USER, {"role": "assistant", "content": "done", "function_call": call}]}
+    imported = import_rows(tmp_path, [row, SOUND], status="labeled")
+    assert imported.conversion.tally.sound == 1 + is_sound
+    pair, _ = pairs_of(imported)
+    assert (pair["messages"] is not None) == is_sound
+
+
+def test_tool_definitions_that_cannot_be_read_stay_so_when_imported_again(tmp_path: Path) -> None:
+    imported = import_rows(tmp_path, [SOUND | {"tools": "fly"}, SOUND], status="labeled")
+    assert [pair["tools"] for one in (imported, again(imported, tmp_path)) for pair in pairs_of(one)] == ["", None] * 2
 
 
 def test_what_was_read_is_left_as_it_is() -> None:
