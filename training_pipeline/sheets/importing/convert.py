@@ -18,8 +18,8 @@ from training_pipeline.sheets.importing.duplicates import Seen
 from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Gathering, Notes
 from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
 from training_pipeline.sheets.importing.gathering import gathered, shared_tasks
-from training_pipeline.sheets.importing.mapping import ColumnMapping
-from training_pipeline.sheets.importing.pairs import Plan, judged, pair_of, plan_of
+from training_pipeline.sheets.importing.mapping import ColumnMapping, spelled
+from training_pipeline.sheets.importing.pairs import CARRIED, Plan, judged, pair_of, plan_of
 from training_pipeline.sheets.importing.reading.file_kind import Source
 from training_pipeline.sheets.importing.request import ImportRequest, flag_of
 from training_pipeline.sheets.importing.stored import stored
@@ -29,19 +29,24 @@ from training_pipeline.sheets.importing.tally import MOST_COLUMNS, Tally
 _FIRST: Final = 200
 #: Names of columns that belong to a question. One that is full and unused refuses the import.
 _QUESTION_PARTS: Final = frozenset(
-    {
+    spelled(name)
+    for name in (
         *("question", "query", "prompt", "instruction", "instructions", "input", "inputs", "messages", "conversations"),
         *("context", "contexts", "passage", "document", "documents", "background", "history", "system"),
         *("system_prompt", "system_message", "tools", "functions", "image", "images", "audio", "audios", "video"),
         *("videos", "user_input", "chat", "dialog", "dialogue", "turns"),
-    }
+    )
 )
 #: Names of columns that say whether an answer is good. To leave one aside could train on what was turned down.
 _JUDGEMENTS: Final = frozenset(
-    {"label", "chosen", "rejected", "accepted", "approved", "is_correct", "non_preferred_output"}
+    spelled(name)
+    for name in ("label", "chosen", "rejected", "accepted", "approved", "is_correct", "non_preferred_output")
 )
-#: Columns that state what no option speaks of.
-_STATEMENTS: Final = ("status", "allowed_uses", "prohibited_uses", "data_classification")
+#: Columns that state what an option speaks of, or what is taken over, to the column of a sheet that they would be.
+_STATEMENTS: Final = {
+    spelled(name): "status" if name == "review_status" else name
+    for name in ("status", "review_status", "allowed_uses", "prohibited_uses", "data_classification", *CARRIED)
+}
 
 
 @dataclass(slots=True)
@@ -155,17 +160,20 @@ class Conversion:
             if self._nested is not None and tally.rows == 1 and knows_none:
                 text = f"is one object; if the list in '{_short(self._nested)}' has the rows, make a file of that list"
                 yield FieldProblem("FILE", "rows_inside", text)
-        for name in _STATEMENTS:
-            if name in tally.columns and name not in self.plan.used:
-                flag = flag_of(name)
-                text = f"the file has a column '{name}' of its own; use it ({flag} {name}) or take it out of the file"
+        for name in tally.columns:
+            target = _STATEMENTS.get(spelled(name))
+            is_replaced = target in CARRIED and target in mapping.columns
+            if target and name not in self.plan.used and not is_replaced:
+                flag = flag_of(target)
+                use = f"call it {target}" if target in CARRIED else f"{flag} '{name}'"
+                text = f"the file has a column '{name}' of its own; use it ({use}) or take it out of the file"
                 yield FieldProblem(flag, "ignored_statement", text)
         if tally.has_too_many_columns:
             text = f"has more than {MOST_COLUMNS:,} different columns or keys; is each row an object of its own kind?"
             yield FieldProblem("FILE", "too_many_columns", text)
         missing = any(name not in tally.columns for names in mapping.columns.values() for name in names)
         for name, count in () if missing else tally.unused.items():
-            last = name.rpartition(".")[2].rpartition("]")[2].casefold()
+            last = spelled(name.rpartition(".")[2].rpartition("]")[2])
             if last in _QUESTION_PARTS and name not in mapping.ignore:
                 text = f"'{_short(name)}' ({count:,} rows) belongs to the question by its name and is not used"
                 advice = "add it (--question-column may be repeated), or leave it out with --ignore"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -23,6 +25,11 @@ WORDS = {
     "label_data_classification": frozenset(DataClassification),
     **dict.fromkeys((n for n in PAIR_SCHEMA if n.endswith(("allowed_uses", "prohibited_uses"))), frozenset(Use)),
 }
+
+
+def spelled(name: str) -> str:
+    """The name of a column without regard to capitals, and to what stands between its words. Pure."""
+    return re.sub(r"[\W_]+", "", name.casefold())
 
 
 class ColumnMapping(BaseModel):

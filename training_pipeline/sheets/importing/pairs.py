@@ -14,12 +14,12 @@ from training_pipeline.domain.rules.examples.chat_format import INVALIDATING, Pr
 from training_pipeline.sheets.columns import LIST_COLUMNS, QUESTION_ANSWER
 from training_pipeline.sheets.importing.formats.base import Flat, Format, Notes
 from training_pipeline.sheets.importing.formats.messages import kind_of, tools_of
-from training_pipeline.sheets.importing.mapping import ColumnMapping
+from training_pipeline.sheets.importing.mapping import ColumnMapping, spelled
 from training_pipeline.sheets.importing.tally import Tally
 from training_pipeline.sheets.importing.value_mapping import Meanings, as_text, meanings_of, uses_meant, word_meant
 
-#: Columns of a sheet that are taken over under their own name. They narrow, explain or belong to the example, and never
-#: allow.
+#: Columns of a sheet that are taken over under their own name, however it is spelled. They narrow, explain or belong to
+#: the example, and never allow.
 CARRIED: Final = tuple(
     name
     for name in PAIR_SCHEMA
@@ -67,7 +67,10 @@ def plan_of(
 ) -> Plan:
     """The plan for a file that begins with these rows."""
     gives_messages = any("messages" in flat.given for flat in first)
-    sources: dict[str, tuple[str, ...]] = {name: (name,) for name in CARRIED}
+    there: dict[str, str] = {}
+    for column in (column for flat in first for column in flat.columns):
+        there[spelled(column)] = column if column in CARRIED else there.get(spelled(column), column)
+    sources: dict[str, tuple[str, ...]] = {name: (there.get(spelled(name), name),) for name in CARRIED}
     if not gives_messages:
         for name, pools in (("question", [f.questions for f in first]), ("answer", [f.answers for f in first])):
             pool = list(dict.fromkeys(column for columns in pools for column in columns))

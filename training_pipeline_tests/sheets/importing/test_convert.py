@@ -166,3 +166,36 @@ def test_an_id_that_stands_twice_is_told_at_its_row(tmp_path: Path) -> None:
 def test_rows_inside_of_one_object_are_pointed_at(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="FILE: is one object; if the list in 'data' has the rows"):
         import_rows(tmp_path, [{"version": 1, "data": [{"question": "q", "answer": "a"}]}], status="labeled")
+
+
+@pytest.mark.parametrize("spelling", ["Status", "STATUS", " status ", "review_status", "Review Status", "reviewStatus"])
+def test_a_review_in_the_file_is_not_overruled_however_it_is_spelled(tmp_path: Path, spelling: str) -> None:
+    content = f"question,answer,{spelling}\nq,a,rejected\n"
+    with pytest.raises(InvalidRequest) as caught:
+        imported(tmp_path, content)
+    (problem,) = caught.value.problems
+    assert (problem.pointer, problem.code) == ("--status-column", "ignored_statement")
+    found = imported(tmp_path, content, status=None, mapping={"columns": {"status": spelling.strip()}})
+    assert [pair["status"] for pair in pairs_of(found)] == ["rejected"]
+
+
+@pytest.mark.parametrize("spelling", ["Prohibited_Uses", "prohibited uses", "PROHIBITED-USES"])
+def test_a_prohibition_in_the_file_is_not_overruled_however_it_is_spelled(tmp_path: Path, spelling: str) -> None:
+    with pytest.raises(InvalidRequest, match="--prohibited-uses-column"):
+        imported(tmp_path, f"question,answer,{spelling}\nq,a,training\n")
+
+
+def test_a_label_narrows_however_its_columns_are_spelled(tmp_path: Path) -> None:
+    content = "question,answer,Label_Prohibited_Uses,Label Usage Reason,Reviewed-By\nq,a,training,PHI,ann\n"
+    (pair,) = pairs_of(imported(tmp_path, content))
+    narrowed = (pair["label_prohibited_uses"], pair["label_usage_reason"], pair["reviewed_by"])
+    assert narrowed == (["training"], "PHI", "ann")
+
+
+def test_a_column_that_is_there_in_two_spellings_is_not_passed_over(tmp_path: Path) -> None:
+    content = "question,answer,Label_Prohibited_Uses,label_prohibited_uses\nq,a,training,\n"
+    with pytest.raises(InvalidRequest, match="'Label_Prohibited_Uses' of its own"):
+        imported(tmp_path, content)
+    named = {"columns": {"label_prohibited_uses": "Label_Prohibited_Uses"}}
+    (pair,) = pairs_of(imported(tmp_path, content, mapping=named))
+    assert pair["label_prohibited_uses"] == ["training"]
