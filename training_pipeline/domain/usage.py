@@ -6,6 +6,7 @@ classification wins.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
@@ -81,9 +82,17 @@ class TagConstraints(BaseModel):
     reason: str = ""
 
 
+def ruling_words(text: str) -> list[str]:
+    """The words in a text that have a rule as tags, whatever stands between them. Pure."""
+    return [word for word in re.findall(r"\w+", text) if word.upper() in TAG_RULES]
+
+
 def constraints_from_tags(tags: Iterable[str]) -> TagConstraints:
-    """Unite the rules of `tags` (case-insensitive; tags without a rule restrict nothing). Pure."""
-    rules = {tag.upper(): TAG_RULES[tag.upper()] for tag in tags if tag.upper() in TAG_RULES}
+    """Unite the rules of `tags`, compared without regard to case and surrounding white space. Pure.
+
+    Tags without a rule restrict nothing.
+    """
+    rules = {word: TAG_RULES[word] for tag in tags if (word := tag.strip().upper()) in TAG_RULES}
     if not rules:
         return TagConstraints()
     return TagConstraints(

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.domain.usage import STRICTNESS, TAG_RULES, DataClassification, Use, constraints_from_tags
+from training_pipeline.domain.usage import (
+    STRICTNESS,
+    TAG_RULES,
+    DataClassification,
+    Use,
+    constraints_from_tags,
+    ruling_words,
+)
 
 TAGS = st.lists(st.sampled_from([*TAG_RULES, "FINANCE", "team"]), max_size=5)
 
@@ -18,6 +26,16 @@ def test_case_makes_no_difference_and_the_reason_names_the_tags_once() -> None:
     assert found.prohibits == {Use.TRAINING, Use.VALIDATION, Use.FEW_SHOT, Use.EVALUATION}
     assert found.classification is DataClassification.RESTRICTED
     assert found.reason == "source table is tagged CONFIDENTIAL, PHI"
+
+
+@pytest.mark.parametrize("tag", ["PHI ", " phi", "\tPHI\n", "\u00a0PHI\u3000"])
+def test_white_space_around_a_tag_takes_no_rule_away(tag: str) -> None:
+    assert constraints_from_tags([tag]) == constraints_from_tags(["PHI"])
+
+
+@pytest.mark.parametrize("text", ["PHI;pii", "PHI, pii", "PHI/pii", "[PHI] (pii)", "internal|PHI|pii\n"])
+def test_words_with_a_rule_are_found_whatever_stands_between_them(text: str) -> None:
+    assert ruling_words(text) == ["PHI", "pii"]
 
 
 @given(TAGS, TAGS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from training_pipeline.databricks.retry import call_with_retries
 from training_pipeline.databricks.workspace import Connection
-from training_pipeline.domain.usage import TAG_RULES
+from training_pipeline.domain.usage import ruling_words
 
 if TYPE_CHECKING:
     from databricks.sdk.service.catalog import EntityTagAssignment
@@ -48,5 +48,5 @@ def _words(assigned: Iterable[EntityTagAssignment]) -> list[str]:
     words: list[str] = []
     for tag in assigned:
         words.append(tag.tag_key)
-        words += [word for word in (tag.tag_value or "").replace(",", " ").split() if word.upper() in TAG_RULES]
+        words += ruling_words(tag.tag_value or "")
     return words

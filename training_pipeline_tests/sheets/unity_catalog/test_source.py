@@ -269,7 +269,7 @@ def test_tags_of_the_source_table_narrow_and_page_by_page(workspace: Workspace) 
     put_heads(workspace, [head(source_table=SOURCE)])
     put_pairs(workspace, mixed())
     tables(workspace).put(SOURCE, pa.table({"x": [1]}))
-    tags(workspace).assign(SOURCE, team="billing", cost_center="7", note="x", sensitivity="PHI, internal")
+    tags(workspace).assign(SOURCE, team="billing", cost_center="7", note="x", sensitivity="internal;PHI")
     with source(workspace).open("sheet-1") as opened:
         assert {"team", "PHI", "sensitivity"} <= set(opened.sheet.tags)
         summary = export_summary(opened, POLICY)
