@@ -21,6 +21,7 @@ from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.infra.json_file import read_json
 from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
 from training_pipeline.sft.integrity import folder_sha256
+from training_pipeline.sft.model.positions import positions
 
 _TINY_OFFER: Final = BaseModelOffer(
     id=BUILTIN_TINY,
@@ -130,7 +131,7 @@ class ModelCatalogue:
 
     def _of_hub(self, base_model: str) -> ChosenModel:
         copy = self._hub.copy(base_model)
-        return ChosenModel(base_model, context_length=None if copy is None else _context_length(_config(copy.folder)))
+        return ChosenModel(base_model, context_length=None if copy is None else positions(_config(copy.folder)))
 
     def _allows(self, name: str) -> bool:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self._allowed)
@@ -183,7 +184,7 @@ class ModelCatalogue:
             id=str(directory),
             description=description,
             parameters=parameters,
-            context_length=_context_length(config),
+            context_length=positions(config),
             licence=licence_of_folder(directory),
             fits=None if parameters is None else fits(parameters, self._machine or this_machine()),
         )
@@ -195,7 +196,7 @@ def fits(parameters: int, machine: Machine) -> bool:
 
 
 def _at(directory: Path) -> ChosenModel:
-    return ChosenModel(os.fspath(directory.absolute()), context_length=_context_length(_config(directory)))
+    return ChosenModel(os.fspath(directory.absolute()), context_length=positions(_config(directory)))
 
 
 def _config(directory: Path) -> dict[str, Any]:
@@ -203,9 +204,3 @@ def _config(directory: Path) -> dict[str, Any]:
         return read_json(directory / "config.json") or {}
     except (OSError, ValueError):
         return {}  # the directory is still shown; choosing it says what is wrong
-
-
-def _context_length(config: dict[str, Any]) -> int | None:
-    text = config.get("text_config")
-    length = config.get("max_position_embeddings") or (text.get("max_position_embeddings") if text else None)
-    return length if isinstance(length, int) else None

@@ -13,6 +13,7 @@ from training_pipeline.domain.advice.facts import ModelFacts, family_of
 from training_pipeline.domain.advice.widths import width_of
 from training_pipeline.infra.json_file import read_json
 from training_pipeline.sft.config import BUILTIN_TINY, TinySize
+from training_pipeline.sft.model.positions import positions
 
 #: A header of safetensors is JSON of at most so many bytes: the format's own limit.
 _MOST_HEADER: Final = 100_000_000
@@ -42,16 +43,17 @@ def model_facts(base_model: str, machine: Machine, copy: Path | None = None) -> 
     known = _json(folder / "config.json")
     text = known.get("text_config") if isinstance(known.get("text_config"), dict) else {}
 
-    def count(name: str) -> int | None:
-        value = known.get(name, (text or {}).get(name))
+    def count(*names: str) -> int | None:
+        values = [said[name] for said in (known, text or {}) for name in names if name in said]
+        value = values[0] if values else None
         return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
     return ModelFacts(
         family=family_of(str(known.get("model_type") or "")),
-        hidden_size=count("hidden_size"),
-        layers=count("num_hidden_layers"),
+        hidden_size=count("hidden_size", "n_embd", "d_model"),
+        layers=count("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
         vocabulary=count("vocab_size"),
-        context_length=count("max_position_embeddings"),
+        context_length=positions(known),
         parameters=parameters_of(folder),
         chat=_has_template(folder),
         **of_machine,

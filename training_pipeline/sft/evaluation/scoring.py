@@ -17,6 +17,7 @@ from ..integrity import folder_sha256
 from ..memory import halved
 from ..model import tiny
 from ..model.base_model import is_folder, is_local, unloadable
+from ..model.positions import positions
 from ..stop import Stopped, StopRequest
 from . import evaluate, scorers
 from .choices import Choices
@@ -88,7 +89,7 @@ def load(subject: Subject, work: Path) -> Loaded:
     known = model.generation_config.eos_token_id
     before = known if isinstance(known, list) else [] if known is None else [known]
     ends = [*before, *sorted(chat.ends - {*before})]
-    return Loaded(model.to(device).eval(), chat, ends, getattr(model.config, "max_position_embeddings", None))
+    return Loaded(model.to(device).eval(), chat, ends, positions(model.config.to_dict()))
 
 
 def score(

@@ -14,6 +14,7 @@ from ..errors import TrainingFailed
 from ..run_dir import RunDir
 from . import tiny
 from .generation import try_generation
+from .positions import refuse_too_long
 
 #: Files of which a tokenizer has at least one.
 _VOCABULARIES: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
@@ -121,7 +122,7 @@ def load(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks 
         raise unloadable(name, error) from error
     if ranks.count > 1:
         sharding.require_sharded(model, ranks.count)
-    _refuse_too_long(config, model_config)
+    refuse_too_long(name, model_config.to_dict(), config.max_length)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     parameters = sum(weight.numel() for weight in model.parameters())
@@ -169,15 +170,6 @@ def _cpu_computes_bf16() -> bool:
     import torch
 
     return any(torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16"))
-
-
-def _refuse_too_long(config: Config, model_config: Any) -> None:
-    positions = getattr(model_config, "max_position_embeddings", None)
-    if isinstance(positions, int) and config.max_length > positions:
-        raise TrainingFailed(
-            f"max_length {config.max_length} is more than the {positions} positions that base_model "
-            f"{config.base_model} knows: lower max_length."
-        )
 
 
 def unloadable(name: str, error: Exception) -> TrainingFailed:

@@ -23,6 +23,7 @@ from ..encoding.token_file import BATCH, batches, encoded_with_ends
 from ..errors import BAD_CONFIG, SUCCEEDED, TrainingFailed
 from ..model.base_model import folder_here, is_folder
 from ..model.generation import try_generation
+from ..model.positions import refuse_too_long_for
 from .findings import CONTROL_TOKENS, CUT, CUT_OFF, REFUSED, Finding
 
 
@@ -60,6 +61,7 @@ def rehearse(config: Config) -> Rehearsal:
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         chat = chat_format(tokenizer, config.base_model)
         try_generation(folder, config.base_model)
+        refuse_too_long_for(config.base_model, folder, config.max_length)
     except TrainingFailed as refusal:
         return Rehearsal([Finding(REFUSED, str(refusal), 1)])
     except Exception as error:  # noqa: BLE001 - tokenizers raise classes of their own

@@ -18,6 +18,7 @@ from ..evaluation.evaluate import Answer, Question
 from ..evaluation.in_room import answer_in_room
 from ..memory import give_back
 from ..model import base_model
+from ..model.positions import positions
 from ..output import say
 from ..run_dir import Progress, RunDir, Status, read_json, write_json
 from ..stop import SharedStop, Stopped, StopRequest
@@ -150,7 +151,7 @@ def _answers(
         prepared.base.tokenizer,
         questions,
         ends=prepared.ends,
-        positions=getattr(prepared.base.model.config, "max_position_embeddings", None),
+        positions=positions(prepared.base.model.config.to_dict()),
         longest=config.max_length,
         together=ranks.count > 1,
         told=lambda done: status.tell(

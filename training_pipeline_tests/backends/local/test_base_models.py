@@ -48,6 +48,8 @@ def test_a_local_model_goes_by_name_or_path(models: Path, tmp_path: Path) -> Non
     assert catalogue.choose("owner/big") == ChosenModel(str(models / "owner" / "big"))
     elsewhere = model(tmp_path / "elsewhere")
     assert catalogue.choose(str(elsewhere)) == ChosenModel(str(elsewhere))
+    gpt_2 = model(tmp_path / "gpt-2", n_positions=1024)
+    assert catalogue.choose(str(gpt_2)) == ChosenModel(str(gpt_2), context_length=1024)
 
 
 def test_a_hugging_face_id_is_taken_as_it_is() -> None:

@@ -47,6 +47,11 @@ def test_sizes_may_stand_under_the_text_model(tmp_path: Path) -> None:
     assert model_facts(str(model), MACHINE).chat is True
 
 
+def test_families_that_name_their_sizes_otherwise(tmp_path: Path) -> None:
+    found = model_facts(str(folder(tmp_path / "m", {"n_embd": 64, "n_layer": 2, "n_positions": 128})), MACHINE)
+    assert (found.hidden_size, found.layers, found.context_length) == (64, 2, 128)
+
+
 @pytest.mark.parametrize("config", [[], {"hidden_size": "64", "vocab_size": True}, {"hidden_size": -1}])
 def test_what_makes_no_sense_is_not_known(tmp_path: Path, config: Any) -> None:
     found = model_facts(str(folder(tmp_path / "m", config)), MACHINE)

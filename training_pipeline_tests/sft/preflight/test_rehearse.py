@@ -128,6 +128,15 @@ def test_pairs_that_the_template_cannot_write_are_all_found(tiny_folder: Path, t
         prepare(config, _run(config), lambda _: None)
 
 
+def test_more_tokens_than_the_model_has_positions(tiny_folder: Path, tmp_path: Path) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(tiny_folder, base)
+    (base / "config.json").write_text(json.dumps({"n_positions": 39}))
+    (finding,) = rehearse(config_of(tmp_path, base, [pair("a?", "b")] * 10)).findings
+    assert finding.code == REFUSED
+    assert "max_length 40 is more than the 39 positions" in finding.message
+
+
 def test_validation_pairs_that_could_not_be_asked_are_found(tiny_folder: Path, tmp_path: Path) -> None:
     """As many as the training asks: of others it does not find out."""
     base = tmp_path / "base"
