@@ -198,6 +198,6 @@ def test_a_budget_buys_a_trial_on_each_base_model(services: Services, monkeypatc
 
     monkeypatch.setattr(Estimator, "estimate", estimate)
     assert problems(services, "one", "two", cost=5.0) == {
-        "/cost": ["with two: buys not one trial, which is estimated to cost 20.00 EUR at least"]
+        "/cost": ["with two: buys not one trial, which is estimated to cost 20.00 EUR"]
     }
     assert [each.estimate.cost.middle for each in made(services, "one", "two", cost=50.0).base_models] == [2.0, 20.0]

@@ -135,10 +135,10 @@ def test_losses_are_not_compared_between_base_models_where_a_suite_chooses() -> 
     of_suite = study_request(space=space, objective="suite", suite="s", pruner={"startup_trials": 1})
     told = [Told(trial(1, TrialStatus.SUCCEEDED, 0.9, base_model="a", lora_rank=1), (1.0, 1.0, 1.0))]
     worse = [Told(trial(2, TrialStatus.RUNNING, base_model=name, lora_rank=2), (9.0, 9.0)) for name in ("a", "b")]
-    assert stop_after(of_suite, told, worse) == [1, None]
+    assert stop_after(of_suite, told, worse) == [2, None]
     assert peers(of_suite, told, worse[1]) == []
     by_loss = of_suite.model_copy(update={"objective": "val_loss"})
-    assert stop_after(by_loss, told, worse) == [1, 1]
+    assert stop_after(by_loss, told, worse) == [2, 2]
     # Nor by what is tried next: it is the same whatever the losses of pruned trials were.
     pruned = [Told(trial(2, TrialStatus.PRUNED, base_model="b", lora_rank=2), (loss,)) for loss in (1.0, 9.0)]
     first, second = (ask(of_suite, [*told, one], 3) for one in pruned)
