@@ -13,7 +13,7 @@ from training_pipeline.cli.system.up_record import Child, Record
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.infra.files import tail
 from training_pipeline.infra.fork_server import Forked, ForkServer
-from training_pipeline.infra.processes import ProcessIdentity
+from training_pipeline.infra.processes import ProcessIdentity, end
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.settings import Settings
 
@@ -21,6 +21,8 @@ from training_pipeline.settings import Settings
 RESTARTS: Final = RetryPolicy(first=1.0, longest=60.0, attempts=10)
 #: A process that has lived for so many seconds has not died "in a row".
 STEADY_SECONDS: Final = 300.0
+#: For one that could not be put on record to end by itself.
+END_SECONDS: Final = 5.0
 FORK_SERVER: Final = "fork_server"
 #: What the others import: each of them, for itself, would take two to four seconds of processor time for it.
 IMPORTED: Final = (
@@ -116,7 +118,10 @@ class Children:
         return self._fork_server.is_ready() or FORK_SERVER not in self._running
 
     def start(self, name: str, command: list[str]) -> None:
-        """Start a process, and put it on record in the place of one of its name that has died with all its own."""
+        """Start a process, and put it on record in the place of one of its name that has died with all its own.
+
+        Raises `OSError` where it cannot be started or put on record, as on a full disk; then it does not run.
+        """
         log = self._settings.logs / f"{name}.log"
         process: subprocess.Popen[bytes] | Forked
         if name == FORK_SERVER:
@@ -124,11 +129,16 @@ class Children:
         else:
             process = self._fork_server.start(command, environment=self.environment, log=log)
         identity = process.identity if isinstance(process, Forked) else ProcessIdentity.of(process.pid)
-        before = self._running.get(name)
-        self._running[name] = _Running(process, command, before.restarts if before else Restarts(self._policy))
         child = Child(name=name, process=identity, log=log)
         others = tuple(one for one in self.record.children if one.name != name or one.process.group())
-        self.record = self.record.model_copy(update={"children": (*others, child)}).stored(self._settings)
+        try:
+            self.record = self.record.model_copy(update={"children": (*others, child)}).stored(self._settings)
+        except BaseException:
+            end(identity, grace=END_SECONDS)
+            process.poll()
+            raise
+        before = self._running.get(name)
+        self._running[name] = _Running(process, command, before.restarts if before else Restarts(self._policy))
 
     def tend(self) -> list[str]:
         """Start again those that have died, each after its pause; what happened, in words.
@@ -139,8 +149,13 @@ class Children:
         said, now = [], time.monotonic()
         for name, child in list(self._running.items()):
             if child.due is not None and now >= child.due:
-                self.start(name, child.command)
-                said.append(f"{NAMES[name]} was started again.")
+                try:
+                    self.start(name, child.command)
+                    said.append(f"{NAMES[name]} was started again.")
+                except OSError as error:
+                    again = child.restarts.pause_of_another()
+                    child.due = time.monotonic() + again
+                    said.append(f"{NAMES[name]} cannot be started: {error}. It is tried again in {again:.0f} s.")
             elif child.due is None and child.process.poll() is not None:
                 is_away = not self._database_answers()
                 pause = child.restarts.pause_of_another() if is_away else child.restarts.pause(lived=now - child.since)

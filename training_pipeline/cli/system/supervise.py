@@ -110,9 +110,18 @@ def _prepared(settings: Settings, say: Callable[[str], None]) -> dict[str, str]:
 
 
 def down(settings: Settings) -> list[str]:
-    """End a running `up` and everything it started, then our own PostgreSQL; what was stopped, in order. Idempotent."""
+    """End a running `up` and everything it started, then our own PostgreSQL; what was stopped, in order. Idempotent.
+
+    Raises `Conflict` for an `up` of which there is no record, or a broken one: nothing tells which process it is.
+    """
     stopped = []
     record = read_record(settings)
+    if record is None and is_up(settings):
+        raise Conflict(
+            "Another `training-pipeline up` is starting, or its record is broken.",
+            hint=f"Try again; or end it with Ctrl-C where it runs, or by the process that `fuser {_lock(settings)}` "
+            "shows.",
+        )
     if is_up(settings) and record is not None:
         seconds = 5 * GRACE_SECONDS  # it has up to six children to end
         for sign in (signal.SIGTERM, signal.SIGKILL):

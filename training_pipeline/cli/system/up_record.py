@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from training_pipeline.infra.files import replace_file
 from training_pipeline.infra.processes import ProcessIdentity
 from training_pipeline.settings import Settings
+
+_log = logging.getLogger(__name__)
 
 
 class Child(BaseModel):
@@ -38,10 +42,8 @@ class Record(BaseModel):
         return tuple({child.name: child for child in self.children}.values())
 
     def stored(self, settings: Settings) -> Record:
-        """This record, after it was written atomically."""
-        fresh = record_file(settings).with_suffix(".new")
-        fresh.write_text(self.model_dump_json(indent=2))
-        fresh.replace(record_file(settings))
+        """This record, after it was written atomically and is on disk; raises `OSError`."""
+        replace_file(record_file(settings), self.model_dump_json(indent=2).encode())
         return self
 
 
@@ -51,8 +53,16 @@ def record_file(settings: Settings) -> Path:
 
 
 def read_record(settings: Settings) -> Record | None:
-    """The record of the system that runs or last ran, else None. Reads only."""
+    """The record of the system that runs or last ran, else None. Reads only. A broken one is none, and is warned of."""
+    file = record_file(settings)
     try:
-        return Record.model_validate_json(record_file(settings).read_bytes())
+        return Record.model_validate_json(file.read_bytes())
     except FileNotFoundError:
+        return None
+    except ValidationError:
+        _log.warning(
+            "%s is broken, so it is not known what `training-pipeline up` started last: look whether something of it "
+            "still runs",
+            file,
+        )
         return None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import psutil
 import pytest
 
 from training_pipeline.cli.system import children as module
@@ -103,6 +105,31 @@ def test_deaths_while_the_database_is_away_do_not_count(settings: Settings) -> N
     away = "Dagster's daemon ended (exit code 1), while the database does not answer, and is started again in 0 s."
     assert said.count(away) == 6
     assert said.count("Dagster's daemon ended (exit code 1) and is started again in 0 s.") == 1
+
+
+def test_one_that_cannot_be_put_on_record_is_ended_and_started_later(
+    children: Children, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children.start("daemon", WAITS)
+    dead = pids(children)["daemon"]
+    started: list[int] = []
+
+    def full(record: Record, _: Settings) -> Record:
+        started.append(record.latest()[-1].process.pid)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    said: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(Record, "stored", full)
+        os.kill(dead, signal.SIGKILL)
+        until(lambda: len(tend(children, said)) == 3)
+    assert "Dagster's daemon cannot be started: [Errno 28] No space left on device. It is tried again" in said[1]
+    assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in started)
+    assert pids(children)["daemon"] == dead
+    until(lambda: "Dagster's daemon was started again." in tend(children, said))
+    record = read_record(settings)
+    assert record is not None
+    assert record.latest()[0].process.is_alive()
 
 
 def test_pauses_grow_and_a_long_life_is_a_new_beginning() -> None:

@@ -18,8 +18,10 @@ from pydantic import SecretStr
 
 from training_pipeline.cli.system import supervise, up_record
 from training_pipeline.cli.system.children import NAMES
-from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.domain.errors import Conflict, InvalidRequest
+from training_pipeline.infra import file_lock
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
+from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
 from training_pipeline.testing.polling import until
 
@@ -235,3 +237,13 @@ def test_whether_the_database_answers_is_asked_without_starting_it(settings: Set
     assert not supervise.database_answers(away)
     assert not supervise.database_answers(Settings(state_dir=tmp_path / "none"))
     assert not (tmp_path / "none").exists()
+
+
+def test_a_broken_record_stops_neither_a_look_nor_an_end(settings: Settings) -> None:
+    ensure_state_directory(settings)
+    up_record.record_file(settings).write_text("")
+    assert supervise.end_children(settings) == []
+    assert not up_record.record_file(settings).exists()
+    up_record.record_file(settings).write_text("")
+    with file_lock.hold(supervise._lock(settings)), pytest.raises(Conflict, match="its record is broken"):
+        supervise.down(settings)
