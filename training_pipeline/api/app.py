@@ -22,7 +22,7 @@ from training_pipeline.api.middleware.access import Access
 from training_pipeline.api.middleware.limits import BODY_SECONDS, Bodies, TimeLimit
 from training_pipeline.api.middleware.methods import Methods
 from training_pipeline.api.middleware.page_sockets import PageSockets
-from training_pipeline.api.middleware.request_log import HEADER, Requests
+from training_pipeline.api.middleware.request_log import HEADER, Requests, Unforeseen
 from training_pipeline.api.routes import (
     advice,
     audit,
@@ -150,14 +150,15 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
     app.add_middleware(Bodies, max_bytes=settings.api_max_body_bytes, seconds=BODY_SECONDS, uploads=UPLOADS)
     app.add_middleware(Access, api=app, settings=settings)
     app.add_middleware(PageSockets, api=app, settings=settings)
-    if settings.cors_origins:
+    app.add_middleware(TimeLimit, seconds=settings.api_request_seconds, uploads=UPLOADS)
+    app.add_middleware(Unforeseen)
+    if settings.cors_origins:  # around whatever answers, so that a page can read what went wrong
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", HEADER],
             expose_headers=["Idempotent-Replayed", "Location", "Retry-After", HEADER],
         )
-    app.add_middleware(TimeLimit, seconds=settings.api_request_seconds, uploads=UPLOADS)
     app.add_middleware(Requests)
     return app

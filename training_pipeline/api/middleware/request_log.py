@@ -49,13 +49,6 @@ class Requests:
 
         try:
             await self._app(scope, receive, named)
-        except Exception:
-            # Nothing that a client sends should lead here. The log has everything, the client only where to look.
-            _log.exception("unforeseen")
-            if status:
-                raise
-            detail = "An unexpected error occurred. Find details in the service's log under the id of this request."
-            await problem(scope["path"], 500, "internal", detail)(scope, receive, named)
         finally:
             _log.info(
                 "request",
@@ -68,3 +61,32 @@ class Requests:
                 },
             )
             request_id.reset(token)
+
+
+class Unforeseen:
+    """ASGI middleware: answers 500 to a request that something nobody foresaw ended before its answer began."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = False
+
+        async def noted(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        except Exception:
+            # Nothing that a client sends should lead here. The log has everything, the client only where to look.
+            _log.exception("unforeseen")
+            if begun:
+                raise
+            detail = "An unexpected error occurred. Find details in the service's log under the id of this request."
+            await problem(scope["path"], 500, "internal", detail)(scope, receive, send)

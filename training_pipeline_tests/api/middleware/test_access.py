@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -12,6 +13,8 @@ from fastapi.testclient import TestClient
 from training_pipeline.api.app import create_app
 from training_pipeline.api.middleware import access
 from training_pipeline.app.container import Services
+from training_pipeline.client.local import LocalClient
+from training_pipeline.client.roles import needs
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import API, JOBS
@@ -190,6 +193,36 @@ class TestCors:
             assert client.post(JOBS, json=REQUEST, headers=headers).status_code == 201
             foreign = client.options(JOBS, headers={**ASK, "Origin": "https://evil.example"})
             assert "Access-Control-Allow-Origin" not in foreign.headers
+
+    def test_every_method_of_the_api_may_be_asked_for(self, settings: Settings, services: Services) -> None:
+        with asking_client(settings, services, api_cors_origins=ASK["Origin"]) as client:
+            described = client.get("/openapi.json", headers=bearer(services, "ada", Role.VIEWER)).json()["paths"]
+            methods = {method.upper() for path in described.values() for method in path if method != "parameters"}
+            assert {"PATCH", "DELETE"} <= methods
+            for method in sorted(methods):
+                asked = client.options(JOBS, headers={**ASK, "Access-Control-Request-Method": method})
+                assert (asked.status_code, asked.text) == (200, "OK"), method
+
+    @pytest.mark.parametrize("fault", ["late", "unforeseen"])
+    def test_a_page_can_read_what_went_wrong(
+        self, settings: Settings, services: Services, fault: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        over = threading.Event()
+
+        def goes_wrong() -> None:
+            if fault == "unforeseen":
+                raise ValueError
+            over.wait(60)
+
+        monkeypatch.setattr(LocalClient, "training_sheets", needs(Role.VIEWER)(lambda _: goes_wrong()))
+        headers = {"Origin": ASK["Origin"], **bearer(services, "ada", Role.VIEWER)}
+        limits = {"api_cors_origins": ASK["Origin"], "api_request_seconds": 0.05 if fault == "late" else 60.0}
+        with asking_client(settings, services, **limits) as client:
+            answer = client.get(f"{API}/training-sheets", headers=headers)
+            over.set()
+        assert answer.status_code == (503 if fault == "late" else 500)
+        assert answer.headers["Access-Control-Allow-Origin"] == ASK["Origin"]
+        assert "X-Request-ID" in answer.headers["Access-Control-Expose-Headers"]
 
     @pytest.mark.parametrize("origins", ["*", "https://*", "portal.example.org", "https://a/b", "https://a,", "null"])
     def test_only_origins_can_be_named(self, origins: str) -> None:
