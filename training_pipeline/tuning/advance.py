@@ -109,7 +109,7 @@ class Advance:
         if study.request.objective == "val_loss" or job.status is not JobStatus.SUCCEEDED:
             return outcome_of(trial, job)
         try:
-            values = self._scoring.outcome(study, trial)
+            values = self._scoring.outcome(study, trial, records.trials_of(self._store, study.name))
         except PipelineError as error:
             if error.recurs:
                 return {"status": TrialStatus.FAILED, "cause": error.code, "message": in_words(error)}

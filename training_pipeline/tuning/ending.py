@@ -39,7 +39,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import records
 from training_pipeline.tuning.objective import sign_of
 from training_pipeline.tuning.outcome import in_words
-from training_pipeline.tuning.scoring import Scoring
+from training_pipeline.tuning.scoring import OTHER_QUESTIONS, Scoring
 
 #: What ends a study at once, for its next trial would be told the same, or be trained on other pairs.
 OF_THE_SHEET: Final = frozenset(
@@ -59,7 +59,7 @@ class Ending:
         """End a study whose time is over, whose trials fail, or whose sheet may not be trained on any more."""
         trials = records.trials_of(self._store, study.name)
         failed = [trial for trial in trials if trial.status is TrialStatus.FAILED]
-        lost = next((trial for trial in failed if trial.cause in OF_THE_SHEET), None)
+        lost = next((trial for trial in failed if trial.cause in OF_THE_SHEET | {OTHER_QUESTIONS}), None)
         again = common_failure(trials)
         if lost is not None:
             self.end(study, StudyStatus.FAILED, f"trial {lost.number} was refused ({lost.cause}): {lost.message}")

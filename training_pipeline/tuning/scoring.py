@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.study import Study, StudyRequest, StudyStatus, Trial, TrialStatus
@@ -12,6 +13,9 @@ from training_pipeline.models.evaluation.metrics import METRICS
 from training_pipeline.models.evaluation.records import ACTIVE, Evaluation, EvaluationStatus, StoredFigure
 from training_pipeline.tuning.objective import choosing, reporting
 
+#: The cause of a trial that was asked other pairs than the trials before it.
+OTHER_QUESTIONS: Final = "suite_changed"
+
 
 class Scoring:
     """Evaluates trials. Each trial is evaluated once, whoever asks, and however often."""
@@ -19,10 +23,11 @@ class Scoring:
     def __init__(self, kept: KeptModels, evaluations: Evaluations) -> None:
         self._kept, self._evaluations = kept, evaluations
 
-    def outcome(self, study: Study, trial: Trial) -> dict[str, Any] | None:
+    def outcome(self, study: Study, trial: Trial, trials: Iterable[Trial]) -> dict[str, Any] | None:
         """What a trial came to whose job has succeeded, where a suite chooses; None while it is being evaluated.
 
-        Starts the evaluation, unless the study ends and cancels what runs. Raises what starting one raises.
+        It has failed where it was asked other pairs than those of the `trials` that have succeeded. Starts the
+        evaluation, unless the study ends and cancels what runs. Raises what starting one raises.
         """
         request, job_id = study.request, trial.job_id or ""
         found = self._kept.find(job_id, choosing(request))
@@ -30,7 +35,17 @@ class Scoring:
             return {"status": TrialStatus.CANCELLED, "message": "The study ended before it was evaluated."}
         if found is None:
             found = self._kept.start(job_id, request.suite or "", choosing(request), actor=study.created_by)
-        return None if found.status in ACTIVE else _outcome(request, found)
+        if found.status in ACTIVE:
+            return None
+        first = next((each for each in trials if each.status is TrialStatus.SUCCEEDED), None)
+        other = None if first is None else self._kept.find(first.job_id or "", choosing(request))
+        if first is not None and other is not None and _asked_otherwise(found, other):
+            said = (
+                f"It was asked other pairs of the suite {request.suite} than trial {first.number}, for some aged or "
+                "may be asked again: their scores cannot be compared."
+            )
+            return {"status": TrialStatus.FAILED, "cause": OTHER_QUESTIONS, "message": said}
+        return _outcome(request, found)
 
     def report(self, study: Study, best: Trial) -> Evaluation:
         """The evaluation that says how good the best trial is, which chose nothing. Starts it.
@@ -63,6 +78,12 @@ def figure_of(request: StudyRequest, evaluation: Evaluation) -> StoredFigure | N
     """The figure of the study's metric over all pairs that were asked; None where no pair has it. Pure."""
     means = [each for each in evaluation.figures or () if each.over is None and each.of is None]
     return next((each for each in means if (each.model, each.metric) == ("tuned", request.metric)), None)
+
+
+def _asked_otherwise(one: Evaluation, other: Evaluation) -> bool:
+    """Whether it is on record that two evaluations asked other pairs. Pure."""
+    digests = [stored.pairs_digest for each in (one, other) if (stored := (each.scores or {}).get("tuned"))]
+    return len({digest for digest in digests if digest is not None}) > 1
 
 
 def unscored(request: StudyRequest, evaluation: Evaluation) -> str | None:

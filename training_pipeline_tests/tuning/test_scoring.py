@@ -268,3 +268,23 @@ def test_a_trial_without_a_score_on_its_hard_pairs_is_not_the_best(services: Ser
     assert (broken.status, broken.cause, broken.value) == (TrialStatus.FAILED, "no_score", None)
     assert broken.message.startswith("On 3 of ")
     assert (whole.status, whole.value) == (TrialStatus.SUCCEEDED, 1.0)
+
+
+@pytest.mark.usefixtures("_unseen")
+def test_trials_that_were_asked_other_pairs_are_not_compared(services: Services, backend: ScoringBackend) -> None:
+    made(services, most_trials=3)
+    for _ in range(4):
+        step(services, backend, [0.5, 0.9, 0.9])
+        if trials(services)[0].status is TrialStatus.SUCCEEDED:
+            break
+    pairs = unseen(40)
+    aged = next(pair for pair in pairs if half_of("held-out", pair["pair_id"]) is Half.CHOOSING)
+    write_sheet(services.settings.sheets, "held-out", [pair for pair in pairs if pair is not aged])
+    for _ in range(6):
+        study = step(services, backend, [0.5, 0.9, 0.9])
+    first, second = trials(services)
+    assert (first.status, second.status) == (TrialStatus.SUCCEEDED, TrialStatus.FAILED)
+    assert second.cause == "suite_changed"
+    assert second.message.startswith(f"It was asked other pairs of the suite {SUITE} than trial 1")
+    assert study.status is StudyStatus.FAILED
+    assert study.why == f"trial 2 was refused (suite_changed): {second.message}"

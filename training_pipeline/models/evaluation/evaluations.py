@@ -26,6 +26,7 @@ from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.questions import question_lines
 from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus, require_some
 from training_pipeline.models.evaluation.results import figures_of
+from training_pipeline.models.evaluation.scores import pairs_digest, read_scores
 from training_pipeline.models.evaluation.staged import Staged
 from training_pipeline.models.evaluation.subjects import (
     asked_base,
@@ -256,7 +257,8 @@ class Evaluations:
 
     def _finish(self, evaluation: Evaluation) -> None:
         found = evaluating(self._backend).scores(evaluation.id)
-        stored = {role: file.model_dump(mode="json", exclude={"judge"}) for role, file in found.items()}
+        asked = {role: {"pairs_digest": pairs_digest(read_scores(file.path))} for role, file in found.items()}
+        stored = {role: file.model_dump(mode="json", exclude={"judge"}) | asked[role] for role, file in found.items()}
         figures = [figure.model_dump(mode="json") for figure in figures_of(found)]
         values: dict[str, Any] = {"scores": stored, "figures": figures, "message": "", "error": None}
         if evaluation.judge is not None:

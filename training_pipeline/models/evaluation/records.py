@@ -84,6 +84,8 @@ class StoredScores(BaseModel):
     path: Path
     sha256: str
     pairs: int
+    #: Of the ids of these pairs, which tells whether two evaluations asked the same; null where that was not noted yet.
+    pairs_digest: str | None = None
 
 
 class Evaluation(BaseModel):

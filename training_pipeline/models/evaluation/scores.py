@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,6 +48,12 @@ _KNOWN: Final = {PAIR_ID, *SLICES, *METRICS}
 def keys_of(scores: pa.Table) -> list[str]:
     """The columns that a pair is known by. Pure."""
     return [name for name in (SHEET, PAIR_ID) if name in scores.column_names]
+
+
+def pairs_digest(scores: pa.Table) -> str:
+    """SHA-256 over the pairs that these scores are of, whatever their order. Pure."""
+    pairs = zip(*(scores[key].to_pylist() for key in keys_of(scores)), strict=True)
+    return hashlib.sha256(json.dumps(sorted(pairs)).encode()).hexdigest()
 
 
 def metrics_in(scores: pa.Table) -> dict[str, Metric]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.models.evaluation.scores import keys_of, metrics_in, read_scores, values_of
+from training_pipeline.models.evaluation.scores import keys_of, metrics_in, pairs_digest, read_scores, values_of
 from training_pipeline.testing.models.score_files import scores, written
 
 
@@ -84,3 +84,11 @@ def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
 def test_a_metric_that_applies_to_no_pair_is_sound(tmp_path: Path) -> None:
     found = read_scores(written(tmp_path / "scores.parquet", scores(2, json_f1=[None, None], exact_match=[1, 0])))
     assert found["json_f1"].null_count == 2
+
+
+def test_scores_of_the_same_pairs_have_one_digest() -> None:
+    table = scores(5, exact_match=[1.0] * 5, training_sheet_id=["s"] * 5)
+    same = table.take(pa.array([3, 1, 0, 4, 2])).drop_columns("exact_match")
+    assert pairs_digest(table) == pairs_digest(same)
+    others = (table.slice(1), table.drop_columns("training_sheet_id"))
+    assert len({pairs_digest(one) for one in (table, *others)}) == 3
