@@ -146,6 +146,7 @@ def watch(services: Services, cursor: str | None) -> dg.SensorResult:
     """One tick. The cursor is what was asked to be shown: so nothing is shown twice, or left out, by a restart."""
     started = services.automatic_evaluations.start_due()
     looked = services.evaluations.settle_all()
+    services.promotions.note_moves()
     services.approval_tags.write_due()
     due, told = to_show(news.ended(services.store), cursor)
     if not due:

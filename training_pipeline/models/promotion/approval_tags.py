@@ -1,7 +1,8 @@
 """Says in the registry that a promoted version is approved, for what deploys it: a tag of the version.
 
 A deployment job of Databricks waits at its approval task until the version has a tag of the task's name with the value
-`Approved`, in Unity Catalog. The move of the alias is on record first; the tag follows until it is set.
+`Approved`, in Unity Catalog. The move of the alias is on record first; the tag follows until it is set. A move that
+nobody lived to note is noted by `Promotions.note_moves`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,9 @@ from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.store.jobs import JobStore
 
+#: For so long a move is looked for that is not on record.
+_NOTED: Final = timedelta(days=7)
+_log = logging.getLogger(__name__)
 #: What an alias may be called; MLflow keeps `latest` and `v1` for itself.
 ALIAS: Final = r"^(?!latest$)(?!v\d+$)[A-Za-z0-9][A-Za-z0-9_-]{0,62}$"
 
@@ -137,6 +141,25 @@ class Promotions:
     def of_model(self, name: str, alias: str | None = None) -> list[Promotion]:
         """Every decision about the aliases of a model, the newest first. Reads only."""
         return records.of_model(self._store, name, alias, approval=self._approval)
+
+    def note_moves(self) -> int:
+        """Note the moves that a process did not live to note, of a week; how many. What depends on them follows then.
+
+        Raises nothing of the registry's: what it cannot say now is looked at again. May be repeated by several at once.
+        """
+        noted = 0
+        for name, alias in records.open_aliases(self._store, since=_NOTED):
+            newest = self.of_model(name, alias)[0]
+            if not newest.is_open:
+                continue
+            try:
+                with self._alone(name, alias):
+                    self._holder(name, alias)
+            except Exception as error:  # noqa: BLE001 - of the registry, in any class, or somebody decides just now
+                _log.warning("whether %s of %s was moved is not known: %s", alias, name, backoff.describe(error))
+                continue
+            noted += next(one for one in self.of_model(name, alias) if one.number == newest.number).moved_at is not None
+        return noted
 
     @contextmanager
     def _alone(self, name: str, alias: str) -> Iterator[None]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import exists, func, insert, select, update
 
 from training_pipeline.models.promotion.gate import Decision, Gate, Verdict
 from training_pipeline.models.promotion.tables import promotions
@@ -71,6 +71,19 @@ def moved(store: JobStore, number: int) -> Promotion:
     )
     with store.begin() as connection:
         return Promotion.model_validate(dict(connection.execute(statement).mappings().one()))
+
+
+def open_aliases(store: JobStore, *, since: timedelta) -> list[tuple[str, str]]:
+    """The models and aliases whose newest decision, not older than this, is not on record as moved. Reads only."""
+    table, later = promotions.c, promotions.alias("later").c
+    newer = exists().where(
+        later.model_name == table.model_name, later.alias == table.alias, later.number > table.number
+    )
+    query = select(table.model_name, table.alias).where(
+        table.moved_at.is_(None), table.decided_at > func.clock_timestamp() - since, ~newer
+    )
+    with store.begin() as connection:
+        return [(name, alias) for name, alias in connection.execute(query.order_by(table.number))]
 
 
 def of_model(

@@ -11,7 +11,9 @@ from sqlalchemy import text
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.model_version import Check, Outcome, Standing, VersionState
+from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
+from training_pipeline.models.promotion import records
 from training_pipeline.models.promotion.approval_tags import ApprovalTags
 from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.versions.versions import ModelVersions
@@ -94,6 +96,28 @@ def test_what_an_outage_kept_back_follows(
             text("UPDATE promotions SET approval_tagged_at = NULL, moved_at = moved_at - interval '8 days'")
         )
     assert services.approval_tags.write_due() == 0
+
+
+@pytest.mark.parametrize("is_moved", [True, False])
+def test_a_move_that_nobody_lived_to_note_is_approved(
+    services: Services, promotions: Promotions, monkeypatch: pytest.MonkeyPatch, is_moved: bool
+) -> None:
+    def die(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "moved", die)
+        if not is_moved:
+            patch.setattr(type(services.versions._aliases), "move", die)
+        with pytest.raises(KeyboardInterrupt):
+            promotions.promote("triage", "1", "champion", gate=GATE, actor="ada")
+    assert services.approval_tags.write_due() == 0
+    with advisory_lock.hold(services.database, "alias triage champion"):
+        assert promotions.note_moves() == 0  # whoever decides may be about to note it
+    assert [promotions.note_moves() for _ in range(2)] == [int(is_moved), 0]
+    assert services.approval_tags.write_due() == int(is_moved)
+    assert approved(services)["1"] == ("Approved" if is_moved else None)
+    assert (promotions.of_model("triage")[0].moved_at is not None) is is_moved
 
 
 @pytest.mark.parametrize("meanwhile", ["tainted", "rolled back", "replaced", "moved behind us"])
