@@ -85,6 +85,12 @@ class Comparison:
             shown=ibis.cases((said.shows, self._shown(said.spoken))),
         )
 
+    def copies(self, pairs: ir.Table) -> ir.Table:
+        """`pair_id` of a table with `messages` and `tools`, and the `copy_hash` that `of` gives it."""
+        table = pairs.cross_join(self.forms)
+        settled = ibis.coalesce(_settled(table.messages, NormalForm(self.words, table)), table.messages)
+        return table.select("pair_id", copy_hash=row_hash(with_tools(self.rendered(settled), table.tools)))
+
     def questions(self, pairs: ir.Table) -> ir.Table:
         """A table with `messages`, and `asked`."""
         table = pairs.cross_join(self.forms)

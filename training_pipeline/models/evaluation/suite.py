@@ -8,16 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import ibis
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from training_pipeline.datasets.rows_file import write_rows
-from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.datasets.verdicts import texts, verdicts
 from training_pipeline.domain.errors import GateRefused, Lost
 from training_pipeline.domain.manifest import RowsDigest
+from training_pipeline.domain.rules.comparison import Comparison
+from training_pipeline.domain.rules.examples.rendering import rendered
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.domain.rules.text.dialects import DUCKDB
+from training_pipeline.domain.rules.text.normal_form import normal_form_table
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, TrainingSheet
 from training_pipeline.domain.usage import Use
 from training_pipeline.infra.files import new_private_file
@@ -92,10 +96,10 @@ def freeze(source: TrainingSheetSource, policy: GatePolicy, sheet_ids: Sequence[
     """
     sheets: list[SuiteSheet] = []
     tables: list[pa.Table] = []
+    seen: set[str] | None = set() if len(set(sheet_ids)) > 1 else None
     for sheet_id in dict.fromkeys(sheet_ids):
         with source.open(sheet_id) as opened:
             require_evaluable(opened.sheet)
-            seen = pa.concat_tables(tables)["row_hash"] if tables else pa.chunked_array([], pa.string())
             rows, sheet = _judged(opened, policy, seen)
         tables.append(rows)
         sheets.append(sheet)
@@ -136,13 +140,20 @@ def rows_of(suite: Suite) -> pa.Table:
     return table.filter(pa.array([half_of(*each) is suite.half for each in ids], pa.bool_()))
 
 
-def _judged(opened: OpenSheet, policy: GatePolicy, seen: pa.ChunkedArray) -> tuple[pa.Table, SuiteSheet]:
-    """The pairs of a sheet that may be evaluated on, those that were `seen` aside, and what became of the others."""
+def _judged(opened: OpenSheet, policy: GatePolicy, seen: set[str] | None) -> tuple[pa.Table, SuiteSheet]:
+    """The pairs of a sheet that may be evaluated on, and what became of the others.
+
+    Of copies in other sheets, told as within one sheet, none is kept: they are `seen`, to which this sheet's are added.
+    Null where there is no other sheet.
+    """
     with verdicts(opened, policy, use=Use.EVALUATION) as judged:
         counts = judged.group_by("reason").agg(pairs=lambda group: group.count()).to_pyarrow().to_pylist()
         passed = judged.filter(judged.reason.isnull()).select(*SUITE_SCHEMA.names[1:]).order_by("pair_id").to_pyarrow()
-    repeated = pc.is_in(passed["row_hash"], seen)
-    rows = passed.filter(pc.invert(repeated))
+    rows = passed
+    if seen is not None:
+        copies = _copies(opened, policy, passed)
+        rows = passed.filter(pa.array([copies[one] not in seen for one in passed["pair_id"].to_pylist()], pa.bool_()))
+        seen.update(copies.values())
     excluded = {each["reason"]: each["pairs"] for each in counts if each["reason"] is not None}
     if again := len(passed) - len(rows):
         excluded[str(Reason.DUPLICATE)] = excluded.get(str(Reason.DUPLICATE), 0) + again
@@ -157,6 +168,16 @@ def _judged(opened: OpenSheet, policy: GatePolicy, seen: pa.ChunkedArray) -> tup
         excluded=dict(sorted(excluded.items())),
     )
     return named.cast(SUITE_SCHEMA), sheet
+
+
+def _copies(opened: OpenSheet, policy: GatePolicy, passed: pa.Table) -> dict[str, str]:
+    """What the copies of each of these pairs have alike, by its id. Reads their texts."""
+    with texts(opened, policy, use=Use.EVALUATION) as read:
+        wanted = ibis.memtable(pa.table({"kept_id": passed["pair_id"]}))
+        pairs = read.semi_join(wanted, read.pair_id == wanted.kept_id)
+        comparison = Comparison(DUCKDB, rendered, normal_form_table(pairs).cache())
+        found = comparison.copies(pairs).to_pyarrow()
+    return dict(zip(found["pair_id"].to_pylist(), found["copy_hash"].to_pylist(), strict=True))
 
 
 def _in_words(sheet: SuiteSheet) -> str:

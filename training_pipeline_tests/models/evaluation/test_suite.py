@@ -84,6 +84,19 @@ def test_several_sheets_have_one_suite_and_an_example_once(sheets: SheetsInMemor
     assert len(set(rows_of(suite)["row_hash"].to_pylist())) == suite.pairs == 8
 
 
+def test_a_copy_in_another_sheet_is_told_as_within_one(sheets: SheetsInMemory, tmp_path: Path) -> None:
+    """White space and a name make no other example; a sign does."""
+    named = chat("Question 1?", "Answer 1.")
+    named[0] |= {"name": "ada"}
+    sheets.put("one", [evaluable(number) for number in range(3)])
+    copies = [evaluable(10, messages=chat(" Question 0? \n", "Answer 0. ")), evaluable(11, messages=named)]
+    sheets.put("two", [*copies, evaluable(12, messages=chat("Question 2?", "-Answer 2."))])
+    assert [(sheet.pairs, sheet.excluded) for sheet in frozen(sheets, tmp_path, "one", "two").sheets] == [
+        (3, {}),
+        (1, {"duplicate": 2}),
+    ]
+
+
 def test_the_same_pairs_are_the_same_suite_and_no_text_is_stored(sheets: SheetsInMemory, tmp_path: Path) -> None:
     rows = [evaluable(number, messages=chat(f"Whose secret is {number}?", "Mine.")) for number in range(9)]
     sheets.put("sheet-1", rows)
