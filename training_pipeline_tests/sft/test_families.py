@@ -108,6 +108,16 @@ def test_answers_before_are_asked_as_they_were_trained(family: Family, first: st
     assert PlainText(tokenizer, tokenizer.chat_template).prompt(said[:-1]) == prompt, "where it is served"
 
 
+@pytest.mark.parametrize("first", ["end", "d", "im", "<", "|", "assistant", "think", "<think>so</think>end"])
+def test_an_answer_that_is_a_part_of_what_the_template_writes_is_found(first: str) -> None:
+    chat = chat_of(QWEN_3)
+    encoded = encode(chat, messages("What now?", first, "And then?", first))
+    written = [chat.tokenizer.decode(encoded.labels[slice(*span)]) for span in encoded.spans]
+    last = "<think>\nso\n</think>\n\n" if "so" in first else QWEN_3.lead
+    said = first.removeprefix("<think>so</think>")
+    assert written == [f"{said}<|im_end|>", f"{last}{said}<|im_end|>"]
+
+
 @pytest.mark.parametrize("family", TRAINED, ids=named)
 def test_control_tokens_in_a_text_are_letters(family: Family) -> None:
     chat = chat_of(family)

@@ -22,6 +22,8 @@ _TURNS: Final = [
     {"role": "user", "content": "Question two"},
     {"role": "assistant", "content": "Answer beta"},
 ]
+#: Stands for an answer, to see what a template writes behind one: a word, as templates take blanks away.
+_MARKER: Final = "answer1x"
 #: Chats that are tried before any time is spent: of one turn and of two.
 _PROBES: Final = (_TURNS[:2], _TURNS)
 
@@ -103,7 +105,11 @@ def prefixed(tokenizer: Any, template: str) -> Renderer:
             if not whole.startswith(prompt):  # what is served then is found out later
                 prompt = written(tokenizer, template, messages[:index], tools)
             through = written(tokenizer, template, messages[: index + 1], tools)
-            end = _end_of_answer(whole, len(prompt), through, message["content"])
+            end: int | None = len(through)
+            if not whole.startswith(through) or len(through) <= len(prompt):
+                said, marked = _said(message)
+                last = written(tokenizer, template, [*messages[:index], marked], tools)
+                end = _end_of_earlier(whole, len(prompt), said, last)
             if not whole.startswith(prompt) or end is None:
                 raise TrainingFailed(
                     "The chat template of the base model has no {% generation %} markers and writes earlier messages "
@@ -116,19 +122,22 @@ def prefixed(tokenizer: Any, template: str) -> Renderer:
     return render
 
 
-def _end_of_answer(whole: str, start: int, through: str, content: str) -> int | None:
-    """Where in `whole` the answer ends that begins at `start`; `through` is the text where it is the last message.
+def _said(message: Message) -> tuple[str, Message]:
+    """What an answer says behind its reasoning, without blanks around it, and the answer with a marker in its place."""
+    *reasoning, said = message["content"].rpartition("</think>")
+    bare = said.strip()
+    marked = said.replace(bare, _MARKER, 1) if bare else _MARKER
+    return bare, {**message, "content": "".join(reasoning) + marked}
 
-    Templates for reasoning write the last answer in another way than earlier ones: then what follows the content tells.
+
+def _end_of_earlier(whole: str, start: int, said: str, last: str) -> int | None:
+    """Where in `whole` the answer ends that begins at `start` and says `said`; in `last` the marker says it, last.
+
+    Templates for reasoning write the last answer in another way than earlier ones; what follows it they do not.
     """
-    if whole.startswith(through) and len(through) > start:
-        return len(through)
-    said = content.rpartition("</think>")[2].strip()
-    last, here = through.rfind(said), whole.find(said, start)
-    if not said or last < 0 or here < 0:
-        return None
-    tail = through[last + len(said) :]
-    return here + len(said) + len(tail) if whole.startswith(tail, here + len(said)) else None
+    _, marker, ending = last.rpartition(_MARKER)
+    here = whole.find(said + ending, start)
+    return here + len(said + ending) if marker and said + ending and here >= 0 else None
 
 
 def _default(template: Any) -> str | None:
