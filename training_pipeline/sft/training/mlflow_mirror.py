@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from ..config import MlflowTarget
 from ..output import say
+from ..run_dir import read_json, write_json
 
 #: Seconds between two calls to the server.
 INTERVAL: Final = 5.0
@@ -42,21 +43,25 @@ class MlflowMirror:
         if not final and time.monotonic() - self._called_at < INTERVAL:
             return
         self._called_at = time.monotonic()
-        try:
-            while self._send_batch():
-                pass
-            self._tell_status()
-        except Exception as error:  # noqa: BLE001  # whatever the client raises, the points are kept and sent later
-            say(f"MLflow does not take the metrics now ({type(error).__name__}); they are sent later.")
+        # Each on its own: where the training is told also while the server takes no metrics.
+        for what, send in (("metrics", self._send_points), ("status", self._tell_status)):
+            try:
+                send()
+            except Exception as error:  # noqa: BLE001  # whatever the client raises, it is kept and sent later
+                say(f"MLflow does not take the {what} now ({type(error).__name__}): sent later.")
+
+    def _send_points(self) -> None:
+        while self._send_batch():
+            pass
 
     def _send_batch(self) -> bool:
-        """Send the next points, with the epoch and tokens of each new step; whether there were any.
+        """Send the next points, with the epoch and tokens of each new step; whether there were any lines.
 
         A value that is no finite number is told by a point of another name, as MLflow could not send it back in JSON.
         """
         from mlflow.entities import Metric
 
-        offset = int(self._offset_file.read_text()) if self._offset_file.exists() else 0
+        began = offset = self._offset()
         metrics: list[Metric] = []
         points: list[dict[str, Any]] = []
         with self._progress.open("rb") as file:
@@ -65,7 +70,7 @@ class MlflowMirror:
                 if len(points) == BATCH or not line.endswith(b"\n"):
                     break
                 offset += len(line)
-                points.append(json.loads(line))
+                points += _points(line)
         steps: set[int] = set()
         for point in points:
             name, value, at, step = point["name"], point["value"], int(point["time"] * 1000), point["step"]
@@ -73,16 +78,38 @@ class MlflowMirror:
             beside = {} if step in steps else {key: point[key] for key in ("epoch", "tokens")}
             metrics += [Metric(key, float(held), at, step) for key, held in beside.items() if held is not None]
             steps.add(step)
-        if not metrics:
+        if offset == began:
             return False
-        self._client.log_batch(self._run_id, metrics=metrics, synchronous=True)
-        self._offset_file.write_text(str(offset))
+        if metrics:
+            self._client.log_batch(self._run_id, metrics=metrics, synchronous=True)
+        write_json(self._offset_file, offset)
         return True
+
+    def _offset(self) -> int:
+        """Up to where the points are sent: what cannot be read, or cannot be, is the beginning, and they come again."""
+        try:
+            offset = read_json(self._offset_file)
+        except ValueError:
+            return 0
+        known = isinstance(offset, int) and 0 <= offset <= self._progress.stat().st_size
+        return offset if known else 0
 
     def _tell_status(self) -> None:
         status = self._progress.with_name("status.json")
         if status.exists():
             self._client.set_tag(self._run_id, STATUS_TAG, status.read_text(encoding="utf-8"))
+
+
+def _points(line: bytes) -> list[dict[str, Any]]:
+    """The point in a line; none in one that is damaged, as a power failure may leave it. Pure."""
+    try:
+        point = json.loads(line)
+        name, step, value = point["name"], point["step"], point["value"]
+        numbers = [point["time"], *(held for held in (value, point["epoch"], point["tokens"]) if held is not None)]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return []
+    sound = isinstance(name, str) and isinstance(step, int) and all(isinstance(held, int | float) for held in numbers)
+    return [point] if sound else []
 
 
 def _not_finite(name: str, at: int, step: int) -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,27 @@ class Server:
         self.status = value
 
 
-def test_every_point_is_sent_in_order_and_none_is_lost_while_the_server_is_down(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def server() -> Server:
+    return Server()
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[[], MlflowMirror]:
+    """A mirror as each start of the training makes one."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    server = Server()
 
-    def mirror() -> MlflowMirror:
-        made = MlflowMirror(MlflowTarget("http://localhost:1", "e", "r1"), tmp_path / "progress.jsonl")
-        made._client = server  # type: ignore[assignment]
-        return made
+    def made() -> MlflowMirror:
+        found = MlflowMirror(MlflowTarget("http://localhost:1", "e", "r1"), tmp_path / "progress.jsonl")
+        found._client = server  # type: ignore[assignment]
+        return found
 
+    return made
+
+
+def test_every_point_is_sent_in_order_and_none_is_lost_while_the_server_is_down(
+    tmp_path: Path, server: Server, mirror: Callable[[], MlflowMirror], capfd: pytest.CaptureFixture[str]
+) -> None:
     progress = Progress(tmp_path / "progress.jsonl")
     first = mirror()
     for step in range(1500):
@@ -60,3 +71,45 @@ def test_every_point_is_sent_in_order_and_none_is_lost_while_the_server_is_down(
     assert server.got == [*expected, ("val_loss", 1500, 2.0), ("epoch", 1500, 1.5), ("tokens", 1500, 9.0)]
     assert server.status == '{"step": 7}'
     progress.close()
+
+
+@pytest.mark.parametrize("offset", ["", "12x", "-3", "1" * 9, '"a"'])
+def test_an_offset_that_cannot_be_is_the_beginning(
+    tmp_path: Path, server: Server, mirror: Callable[[], MlflowMirror], offset: str
+) -> None:
+    progress = Progress(tmp_path / "progress.jsonl")
+    progress.add("train_loss", 1, 2.0, epoch=None, tokens=None)
+    progress.close()
+    (tmp_path / "mlflow.offset").write_text(offset)  # a full disk left it
+    mirror().catch_up()
+    mirror().catch_up()
+    assert server.got == [("train_loss", 1, 2.0)]
+
+
+def test_damaged_lines_are_passed_over_however_many(
+    tmp_path: Path, server: Server, mirror: Callable[[], MlflowMirror]
+) -> None:
+    path = tmp_path / "progress.jsonl"
+    path.write_bytes(
+        b"\x00\xff\n{\n[]\n" * 200
+        + b'{"name": "a", "step": "1", "value": 1, "epoch": null, "tokens": null, "time": 1}\n{"name": "a"}\n'
+    )
+    mirror().catch_up()
+    assert server.got == []
+    progress = Progress(path)
+    progress.add("train_loss", 1, 2.0, epoch=None, tokens=None)
+    progress.close()
+    mirror().catch_up()
+    assert server.got == [("train_loss", 1, 2.0)]
+
+
+def test_where_the_training_is_is_told_also_where_no_points_are_taken(
+    tmp_path: Path, server: Server, mirror: Callable[[], MlflowMirror]
+) -> None:
+    progress = Progress(tmp_path / "progress.jsonl")
+    progress.add("train_loss", 1, 2.0, epoch=None, tokens=None)
+    progress.close()
+    (tmp_path / "status.json").write_text('{"step": 1}')
+    server.down = True
+    mirror().catch_up()
+    assert server.status == '{"step": 1}'
