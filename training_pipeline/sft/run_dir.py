@@ -70,12 +70,11 @@ class RunDir:
         (self.path / ".reserve").unlink(missing_ok=True)
 
     def discard_half_done(self) -> None:
-        """Delete what was to replace a file or a folder and was not finished. Idempotent."""
-        for path in self.path.glob("*.tmp"):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        """Delete weights and models that were not finished. Idempotent."""
+        # By their names: whoever watches the run writes into its directory, too.
+        (self.path / f".{self.best.name}.tmp").unlink(missing_ok=True)
+        for folder in (f".{self.model.name}.tmp", f"{self.base.name}.tmp"):
+            shutil.rmtree(self.path / folder, ignore_errors=True)
 
     @property
     def status(self) -> Path:

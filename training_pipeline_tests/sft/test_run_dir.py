@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.sft.run_dir import Progress, Status, finite, read_json, write_json
+from training_pipeline.sft.run_dir import Progress, RunDir, Status, finite, read_json, write_json
 
 
 def lines(path: Path) -> list[dict[str, object]]:
@@ -129,3 +129,15 @@ def test_threads_write_whole_lines(tmp_path: Path) -> None:
     assert sorted((point["name"], point["step"]) for point in lines(path)) == [
         (name, step) for name in ("a", "b") for step in range(300)
     ]
+
+
+def test_only_what_the_training_had_not_finished_is_deleted(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    run.discard_half_done()
+    for folder in (".model.tmp", "base.tmp", "model"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "config.json").touch()
+    for file in (".best.safetensors.tmp", ".outcome.json.tmp", "best.safetensors"):  # the second is its supervisor's
+        (tmp_path / file).touch()
+    run.discard_half_done()
+    assert {path.name for path in tmp_path.iterdir()} == {"model", ".outcome.json.tmp", "best.safetensors"}
