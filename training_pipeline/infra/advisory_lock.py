@@ -14,12 +14,15 @@ from sqlalchemy.exc import DBAPIError
 from training_pipeline.domain.errors import Conflict
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from training_pipeline.infra.database import Database
 
 NAMESPACE: Final = "training_pipeline:"
 RETRY_SECONDS: Final = 0.05
 
 _TRY = text("SELECT pg_try_advisory_lock(:number)")
+_TAKE = text("SELECT pg_advisory_xact_lock(:number)")
 _RELEASE = text("SELECT pg_advisory_unlock(:number)")
 # A holder on another machine that lost its power must not hold its locks for the two hours that Linux waits by default.
 _NOTICE_LOST_HOLDER = text(
@@ -60,6 +63,11 @@ def hold(database: Database, key: str, *, wait: float = 0.0) -> Iterator[None]:
                 connection.execute(_RELEASE, {"number": number(key)})
             except DBAPIError:  # the server went away and took the lock with it
                 connection.invalidate()
+
+
+def take(connection: Connection, key: str) -> None:
+    """Wait for the lock `key` and hold it until the caller's transaction ends."""
+    connection.execute(_TAKE, {"number": number(key)})
 
 
 def is_held(database: Database, key: str) -> bool:

@@ -32,6 +32,7 @@ from training_pipeline.infra.database import Database
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.new_jobs import WithdrawnRows
 from training_pipeline.training_jobs.lifecycle.service import JobService
+from training_pipeline.training_jobs.store import retrain_turn
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.idempotency import Answer, Remember, body_hash, once
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -119,7 +120,10 @@ def _check(
         decision = _decision(retrainer, sheet, rule, models, changed, now)
         created = None
         if decision.due and create and rule is not None:
-            created = _create(retrainer, sheet, rule, decision, tick, requested_by)
+            try:
+                created = _create(retrainer, sheet, rule, decision, models, tick, requested_by)
+            except _Overtaken as overtaken:
+                decision = Decision(due=False, why=overtaken.why)
         return SheetCheck(
             training_sheet_id=sheet_id, due=decision.due, why=decision.why, created=created, warnings=warnings
         )
@@ -192,12 +196,19 @@ def _model(job: TrainingJob) -> str:
 
 
 def _create(
-    retrainer: Retrainer, sheet: TrainingSheet, rule: Retraining, decision: Decision, tick: str, requested_by: str
+    retrainer: Retrainer,
+    sheet: TrainingSheet,
+    rule: Retraining,
+    decision: Decision,
+    models: _Models,
+    tick: str,
+    requested_by: str,
 ) -> str:
-    """The id of the job that is created for this tick, or was."""
+    """The id of the job that is created for this tick, or was. Raises `_Overtaken`."""
 
     def create(remember: Remember) -> TrainingJob:
         def also(connection: Connection, job: TrainingJob) -> None:
+            _require_still_due(retrainer.store.within(connection), job, models)
             remember(connection, job)
             record_event(connection, job.id, EventType.INFO, f"Retraining: {decision.why}.", SYSTEM)
 
@@ -215,18 +226,44 @@ def _create(
     return answer.body
 
 
-def _jobs(store: JobStore) -> dict[str, _Models]:
-    """The latest, the active and the last succeeded job of each model of each training sheet. Reads only."""
+class _Overtaken(Exception):
+    """Since the jobs were read, which may be minutes ago, another one was created or has succeeded."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def _require_still_due(within: JobStore, job: TrainingJob, models: _Models) -> None:
+    """Look again, in the transaction that stores the job and when it is its turn, at the jobs that were decided by.
+
+    Raises `_Overtaken` where they are others now: the next tick decides anew.
+    """
+    wanted = job.request
+    with within.begin() as connection:
+        retrain_turn.take(connection, wanted.training_sheet_id, wanted.model_name)
+    now = _jobs(within, beside=job).get(wanted.training_sheet_id) or _Models({}, {}, {})
+    for known, found in ((models.latest, now.latest), (models.succeeded, now.succeeded)):
+        before, other = known.get(wanted.model_name), found.get(wanted.model_name)
+        if other is not None and (before is None or before.id != other.id):
+            raise _Overtaken(f"training job {other.id} is {other.status} meanwhile")
+
+
+def _jobs(store: JobStore, *, beside: TrainingJob | None = None) -> dict[str, _Models]:
+    """The latest, the active and the last succeeded job of each model of each training sheet. Reads only.
+
+    Or only those for the same model as one job, without that job itself.
+    """
     found: dict[str, _Models] = {}
 
     def models(sheet_id: str) -> _Models:
         return found.setdefault(sheet_id, _Models({}, {}, {}))
 
-    for job in _latest(store, list(JobStatus)):
+    for job in _latest(store, list(JobStatus), beside):
         models(job.request.training_sheet_id).latest[job.request.model_name] = job
-    for job in _latest(store, ACTIVE):
+    for job in _latest(store, ACTIVE, beside):
         models(job.request.training_sheet_id).active[job.request.model_name] = job
-    for job in _latest(store, [JobStatus.SUCCEEDED]):
+    for job in _latest(store, [JobStatus.SUCCEEDED], beside):
         models(job.request.training_sheet_id).succeeded[job.request.model_name] = job
     return found
 
@@ -235,7 +272,7 @@ def _trials() -> Any:
     return select(study_trials.c.job_id).where(study_trials.c.job_id.is_not(None))
 
 
-def _latest(store: JobStore, statuses: Collection[JobStatus]) -> Iterable[TrainingJob]:
+def _latest(store: JobStore, statuses: Collection[JobStatus], beside: TrainingJob | None) -> Iterable[TrainingJob]:
     table = training_jobs.c
     each: list[Any] = [table.training_sheet_id, table.model_name]
     query = (
@@ -245,5 +282,11 @@ def _latest(store: JobStore, statuses: Collection[JobStatus]) -> Iterable[Traini
         .where(table.status.in_(sorted(statuses)), table.id.not_in(_trials()))
         .order_by(*each, table.created_at.desc())
     )
+    if beside is not None:
+        same = (
+            (table.training_sheet_id, beside.request.training_sheet_id),
+            (table.model_name, beside.request.model_name),
+        )
+        query = query.where(table.id != beside.id, *(column == value for column, value in same))
     with store.begin() as connection:
         return [job_from_row(row) for row in connection.execute(query).mappings()]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import dagster as dg
 import pytest
@@ -16,6 +19,7 @@ from training_pipeline.retraining.retrain import SheetCheck
 from training_pipeline.settings import Settings
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.dagster_runs import create, finish, launch
+from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.store.tables import alerts
 
 RULE = {"model_name": "triage", "training_config": {"epochs": 1}, "min_changed_pairs": 3, "min_days": 7}
@@ -65,6 +69,45 @@ def test_a_changed_sheet_is_retrained_once_a_tick_with_its_numbers(services: Ser
     assert look(services).created == job.id, "the same tick has its job already"
     assert look(services, "t2").created not in {None, job.id}
     assert services.jobs.list()[1] == 3
+
+
+def test_two_looks_at_the_same_time_create_one_job(services: Services) -> None:
+    sheet(services, rows(40))
+    decided = threading.Barrier(2, timeout=60)
+
+    class Both:
+        """Lets nobody create a job before both have decided."""
+
+        def create(self, *given: Any, **named: Any) -> TrainingJob:
+            decided.wait()
+            return services.jobs.create(*given, **named)
+
+    retrainer = replace(services.retrainer, jobs=cast("JobService", Both()))
+    with ThreadPoolExecutor(2) as threads:
+        looks = list(threads.map(lambda tick: retrainer.check_sheets(tick=tick, requested_by="clock"), ("t1", "t2")))
+    found = [one for look in looks for one in look if one.training_sheet_id == "small"]
+    (made,) = [one.created for one in found if one.created is not None]
+    (other,) = [one for one in found if one.created is None]
+    assert (other.due, other.failed, other.why) == (False, False, f"training job {made} is pending meanwhile")
+    assert services.jobs.list()[1] == 1
+
+
+def test_a_job_that_was_created_while_a_sheet_was_judged_is_the_only_one(services: Services) -> None:
+    sheet(services, rows(40))
+    overtaking: list[TrainingJob] = []
+
+    class Slow:
+        def create(self, *given: Any, **named: Any) -> TrainingJob:
+            overtaking.append(create(services))
+            return services.jobs.create(*given, **named)
+
+    retrainer = replace(services.retrainer, jobs=cast("JobService", Slow()))
+    looked = retrainer.check_sheets(tick="t1", requested_by="clock")
+    (found,) = [one for one in looked if one.training_sheet_id == "small"]
+    assert (found.created, found.why) == (None, f"training job {overtaking[0].id} is pending meanwhile")
+    assert services.jobs.list()[1] == 1
+    services.jobs.cancel(overtaking[0].id, actor="ada", reason="test")
+    assert look(services).created is not None, "the tick has not been used up"
 
 
 def test_an_unchanged_sheet_is_not_and_one_that_is_too_young_waits(services: Services, trained: TrainingJob) -> None:

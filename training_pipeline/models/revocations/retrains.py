@@ -14,6 +14,7 @@ from training_pipeline.domain.retrain_proposal import still_answers
 from training_pipeline.models.revocations import proposals
 from training_pipeline.models.revocations.decisions import job_of
 from training_pipeline.models.revocations.tables import retrain_proposals
+from training_pipeline.training_jobs.store import retrain_turn
 from training_pipeline.training_jobs.store.events import EventType, record_event
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class _Overtaken(Exception):
 
 
 def _launched(connection: Connection, proposal: RetrainProposal, job: TrainingJob, actor: str) -> None:
+    retrain_turn.take(connection, job.request.training_sheet_id, job.request.model_name)
     table = retrain_proposals.c
     before = table.launched_job_id.is_not_distinct_from(proposal.launched_job_id)
     taken = (

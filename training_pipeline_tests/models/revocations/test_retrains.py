@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from sqlalchemy import text
 
 from training_pipeline.app.container import Services, assemble
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
@@ -20,8 +21,10 @@ from training_pipeline.models.revocations.retrains import Retrains
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import succeeded
 from training_pipeline.testing.jobs.jobs import ScriptedBackend
+from training_pipeline.testing.polling import until
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.training_jobs.lifecycle.service import JobService
+from training_pipeline.training_jobs.store import retrain_turn
 
 
 @pytest.fixture
@@ -63,6 +66,24 @@ def test_one_job_however_often_it_is_asked_for(services: Services) -> None:
     again = launch(services)
     assert again.id != retrain.id
     assert again.data.eligible_pairs == 38
+
+
+def test_a_person_and_the_schedule_take_turns(services: Services) -> None:
+    succeeded(services)
+    services.revocations.revoke(Revoked(kind="item", value="item-0007"), reason="r", actor="grace")
+    waiting = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+
+    def waits() -> bool:
+        with services.store.begin() as connection:
+            return bool(connection.execute(waiting).scalar_one())
+
+    with ThreadPoolExecutor(1) as threads:
+        with services.store.begin() as schedule:
+            retrain_turn.take(schedule, "small", "triage")
+            launched = threads.submit(launch, services)
+            until(waits, what="the launch to wait for its turn")
+            assert services.store.list()[1] == 1
+        assert launched.result(60).request.model_name == "triage"
 
 
 def test_what_it_takes_is_told_before_it_is_launched(services: Services) -> None:
