@@ -33,7 +33,7 @@ from training_pipeline.databricks.run_states import meaning
 from training_pipeline.databricks.runs import Key, Known, Runs
 from training_pipeline.databricks.upload import Uploads
 from training_pipeline.databricks.urls import is_page
-from training_pipeline.databricks.workspace import Connection
+from training_pipeline.databricks.workspace import Connection, Gone
 from training_pipeline.domain.advice.facts import ModelFacts, family_of
 from training_pipeline.domain.errors import BackendFailed, FieldProblem
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
@@ -222,7 +222,7 @@ class DatabricksBackend:
         return states
 
     def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:
-        """Points logged since `offset`; see `databricks_curves` for what it means. Reads."""
+        """Points since `offset`; see `databricks.metrics` for what it means. None once its MLflow run is gone."""
         key = (job_id, attempt)
         known = self.runs.require(key)
         if known.mlflow_run_id is None:
@@ -230,7 +230,10 @@ class DatabricksBackend:
         tracked = self.runs.tracked(known)
         if tracked is None or known.mlflow_run_id is None:
             return [], offset
-        return new_points(self.connection, tracked, known.mlflow_run_id, offset)
+        try:
+            return new_points(self.connection, tracked, known.mlflow_run_id, offset)
+        except Gone:  # somebody deleted it meanwhile
+            return [], offset
 
     def cancel(self, job_id: str, attempt: int) -> None:
         """Ask Databricks to stop the run; `status` says when it has. Idempotent."""

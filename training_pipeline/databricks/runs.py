@@ -17,7 +17,7 @@ from training_pipeline.backends.handles import StoredHandles
 from training_pipeline.databricks import program
 from training_pipeline.databricks.run_states import meaning
 from training_pipeline.databricks.workspace import Connection, Gone
-from training_pipeline.domain.errors import NotFound
+from training_pipeline.domain.errors import BackendFailed, NotFound
 from training_pipeline.domain.job import ACTIVE, JobStatus
 
 if TYPE_CHECKING:
@@ -175,15 +175,18 @@ class Runs:
 
     def with_ids(self, key: Key, run: jobs.Run) -> tuple[Known, jobs.RunOutput | None]:
         """The run with its MLflow ids as soon as there are any. Its task's output is asked for until then, and where
-        the run ended badly: it holds the cause.
+        the run ended badly: it holds the cause. Null where Databricks keeps none, as of a run that ended long ago.
         """
         known = self.require(key)
         task = run.tasks[-1].run_id if run.tasks else None
         ended_badly = meaning(run).status not in {*ACTIVE, JobStatus.SUCCEEDED}
         if task is None or (known.mlflow_run_id is not None and not ended_badly):
             return known, None
-        with self._connection.calling(f"read the output of run {task}", grant=_OURS):
-            output = self._connection.client().jobs.get_run_output(task)
+        try:
+            with self._connection.calling(f"read the output of run {task}", grant=_OURS):
+                output = self._connection.client().jobs.get_run_output(task)
+        except BackendFailed:
+            return known, None
         ids = output.ai_runtime_task_output
         if ids is not None and ids.mlflow_run_id:
             known = replace(known, experiment_id=ids.mlflow_experiment_id, mlflow_run_id=ids.mlflow_run_id)
@@ -191,11 +194,14 @@ class Runs:
         return known, output
 
     def tracked(self, known: Known) -> ml.Run | None:
-        """The MLflow run; null before there is one."""
+        """The MLflow run; null before there is one, and where somebody deleted it."""
         if known.mlflow_run_id is None:
             return None
-        with self._connection.calling(f"look at MLflow run {known.mlflow_run_id}"):
-            return self._connection.client().experiments.get_run(known.mlflow_run_id).run
+        try:
+            with self._connection.calling(f"look at MLflow run {known.mlflow_run_id}"):
+                return self._connection.client().experiments.get_run(known.mlflow_run_id).run
+        except Gone:
+            return None
 
     def tracked_all(self, keys: Collection[Key]) -> Mapping[Key, ml.Run]:
         """The MLflow runs of those whose ids are known, many in one call."""

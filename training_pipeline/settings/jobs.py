@@ -17,7 +17,8 @@ class JobSettings(BaseModel):
     backend_patience_hours: float = Field(
         24.0,
         gt=0,
-        description="How long a job waits for a backend that does not answer or rejects the credentials.",
+        description="How long a job waits for a backend that does not answer, rejects the credentials, or cannot be "
+        "polled for another reason.",
     )
     max_attempts: int = Field(
         3, ge=1, description="Maximum number of launch or finalize runs of one job before it fails."

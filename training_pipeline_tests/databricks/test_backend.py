@@ -253,6 +253,28 @@ def test_a_training_that_fails_says_why(backend: DatabricksBackend, workspace: W
         backend.result(JOB, 1)
 
 
+def test_a_run_of_which_neither_output_nor_curves_are_left_ends_all_the_same(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
+) -> None:
+    backend.submit(asked(tmp_path, name="fails"))
+    over(backend)
+    for call in ("jobs/runs/get-output", "mlflow/runs/get", "mlflow/metrics/get-history"):
+        workspace.faults.arm(call, FaultKind.VANISHED, times=None)
+    for looker in (backend, backend_of(workspace)):
+        assert looker.status(JOB, 1).error == "Training ran out of memory: lower batch_size."
+        assert looker.metrics(JOB, 1, 7) == ([], 7)
+
+
+def test_curves_that_were_deleted_are_no_points(
+    backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
+) -> None:
+    backend.submit(asked(tmp_path))
+    assert over(backend).status is JobStatus.SUCCEEDED
+    gone = workspace.faults.arm("mlflow/metrics/get-history", FaultKind.VANISHED, times=None)
+    assert backend.metrics(JOB, 1, 0) == ([], 0)
+    assert gone.happened
+
+
 def test_a_run_that_ends_well_without_a_result_has_failed(
     backend: DatabricksBackend, workspace: Workspace, tmp_path: Path
 ) -> None:

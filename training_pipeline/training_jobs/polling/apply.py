@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 def record(store: JobStore, answers: Sequence[Answer], *, patience_seconds: float = inf) -> list[TrainingJob | None]:
     """Write what was observed, all or nothing; the jobs as they then are, None where an observation was dropped.
 
-    A job whose backend has not answered for `patience_seconds`, or has refused our credentials for so long, is failed.
+    A job of which its backend has told nothing for `patience_seconds`, for whatever reason, is failed.
     Rows are written by job id, as every poller does, so that two of them never wait for each other.
     """
     answers = sorted(answers, key=lambda answer: answer.job.id)
@@ -113,7 +113,7 @@ def record_error(
     values: dict[str, Any] = {"poll_errors": errors, "poll_after": func.clock_timestamp() + pause}
     said = backoff.describe(error)
     retries = replace(backoff.POLLS, deadline=patience_seconds)
-    if began is not None and backoff.is_outage(error) and retries.gives_up(errors):
+    if began is not None and retries.gives_up(errors):
         waited = backoff.duration(patience_seconds)
         message = f"Gave up after {waited} without an answer; the run may continue at its backend. {said}"
         failed = {"backend_status": JobStatus.FAILED, "error_message": message}

@@ -18,7 +18,7 @@ from sqlalchemy import event
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.run_state import BulkStatus, Run, RunState
-from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.domain.errors import BackendFailed, NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job, point
@@ -276,6 +276,21 @@ def test_errors_are_one_event_a_streak_and_never_fail_a_job(
         == ["Could not poll the backend (The backend does not answer.); retrying."] * 2
     )
     assert happened(store, job, EventType.INFO) == ["The backend answers again after 20 failed poll(s)."] * 2
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("It does not answer."), BackendFailed("It refuses."), KeyError("a bug of ours")]
+)
+def test_no_error_is_waited_for_without_end(
+    error: Exception, store: JobStore, backend: UnevenBackend, make: Callable[..., Poller]
+) -> None:
+    poller, job = make(backend, patience_seconds=20.0), stored(store)
+    backend.state = error
+    polled = [poller.poll(job.id).status for _ in range(4)]
+    assert polled == [JobStatus.QUEUED] * 3 + [JobStatus.FAILED]
+    now = store.get(job.id)
+    assert (now.error_message or "").startswith("Gave up after 20 s without an answer")
+    assert now.polling.backend_status is JobStatus.FAILED
 
 
 def test_what_a_library_says_is_not_repeated(store: JobStore, backend: UnevenBackend, poller: Poller) -> None:
