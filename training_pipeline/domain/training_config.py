@@ -100,6 +100,10 @@ class TrainingConfig(BaseModel):
     )
 
 
+#: A part of the full name of a model: what Unity Catalog allows in one, and an address or a filter can hold.
+CATALOG_NAME: Final = r"^[^./:'\s\x00-\x1f\x7f]+$"
+
+
 class JobRequest(BaseModel):
     """A user's request for a training job."""
 
@@ -150,10 +154,20 @@ class JobRequest(BaseModel):
         True, description="Register a model version; otherwise the model is kept as an artifact.", examples=[True]
     )
     uc_catalog: str | None = Field(
-        None, min_length=1, max_length=255, description="Unity Catalog: catalog for the model.", examples=["ml"]
+        None,
+        min_length=1,
+        max_length=255,
+        pattern=CATALOG_NAME,
+        description="Unity Catalog: catalog for the model, a name without . / : ' and blanks.",
+        examples=["ml"],
     )
     uc_schema: str | None = Field(
-        None, min_length=1, max_length=255, description="Unity Catalog: schema for the model.", examples=["models"]
+        None,
+        min_length=1,
+        max_length=255,
+        pattern=CATALOG_NAME,
+        description="Unity Catalog: schema for the model, a name without . / : ' and blanks.",
+        examples=["models"],
     )
     note: Note = ""
     tags: Tags = Field(default_factory=list)

@@ -30,6 +30,12 @@ _NOT_FOUND: Final = "RESOURCE_DOES_NOT_EXIST"
 _EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
 
 
+def _named(model_name: str) -> str:
+    """The filter of MLflow for one registered model; jobs of earlier versions may have a ' in the name. Pure."""
+    quote = '"' if "'" in model_name else "'"
+    return f"name = {quote}{model_name}{quote}"
+
+
 class RunTracking(Protocol):
     """What a job needs from MLflow, whether it is ours or that of a backend whose runs log to it themselves."""
 
@@ -153,13 +159,13 @@ class Tracking:
 
     def has_version(self, model_name: str, version: str) -> bool:
         """Whether the registry has this version of the model. Reads only."""
-        found = self.client.search_model_versions(f"name = '{model_name}'")
+        found = self.client.search_model_versions(_named(model_name))
         return any(str(known.version) == version for known in found)
 
     def registered_version(self, model_name: str, *, job_id: str, run_id: str) -> str | None:
         """See `RunTracking`; found by the tag that names the job."""
         del run_id
-        for version in self.client.search_model_versions(f"name = '{model_name}'"):
+        for version in self.client.search_model_versions(_named(model_name)):
             if version.tags.get(JOB_TAG) == job_id:
                 return str(version.version)
         return None

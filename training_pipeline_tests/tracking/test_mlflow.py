@@ -44,6 +44,17 @@ def test_a_job_has_one_model_version_however_often_it_is_registered(tracking: Tr
     assert (found.source, found.tags["a"], found.run_id) == (str(tmp_path), "b", run_id)
 
 
+def test_a_model_of_an_earlier_version_may_have_a_quotation_mark_in_its_name(
+    tracking: Tracking, tmp_path: Path
+) -> None:
+    _, run_id = tracking.start_run("tj-1", params={}, tags={})
+    names = ("o'brien.ml.triage", 'the "best".ml.triage')
+    for name in names:
+        tracking.register(name, job_id="tj-1", source=tmp_path, run_id=run_id, tags={}, description="d")
+    assert [tracking.has_version(name, "1") for name in names] == [True, True]
+    assert [tracking.registered_version(name, job_id="tj-1", run_id=run_id) for name in names] == ["1", "1"]
+
+
 def test_a_model_version_is_tagged(tracking: Tracking, tmp_path: Path) -> None:
     _, run_id = tracking.start_run("tj-1", params={}, tags={})
     tracking.register("triage", job_id="tj-1", source=tmp_path, run_id=run_id, tags={"a": "b"}, description="d")
