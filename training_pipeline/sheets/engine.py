@@ -5,7 +5,7 @@ The rules and everything that counts, splits and writes are the same expressions
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any, Final, Protocol
 from uuid import uuid4
@@ -53,7 +53,9 @@ class DuckDB:
 
     @contextmanager
     def work_out(self, plan: Plan, pairs: ir.Table) -> Iterator[ir.Table]:
-        """Kept steps become temporary tables, the others views."""
+        """Kept steps become temporary tables. The others are part of what reads them, and the last one a view: DuckDB
+        looks through all that a view says when it is made, and again wherever it is read.
+        """
         here: Any = pairs.get_backend()
         prefix = f"plan_{uuid4().hex}_"
         source = f"{prefix}pairs"
@@ -65,9 +67,13 @@ class DuckDB:
 
             here.create_view(source, pairs)
             held.callback(here.drop_view, source, force=True)
+            last, parts = plan.steps[-1], dict[str, str]()
             for step in plan.steps:
-                make("TABLE" if step.kept else "VIEW", prefix + step.name, step.sql(source, prefix))
-            last = plan.steps[-1]
+                name, query = prefix + step.name, _with(parts, step.sql(source, prefix))
+                if step.kept or step is last:
+                    make("TABLE" if step.kept else "VIEW", name, query)
+                else:
+                    parts[name] = query
             # Not `here.table`: DuckDB would plan all of it once more to say what columns it has.
             yield ops.DatabaseTable(prefix + last.name, schema=last.schema, source=here).to_expr()
 
@@ -75,3 +81,9 @@ class DuckDB:
     def fetch(self, table: ir.Table) -> Iterator[ir.Table]:
         """The table itself."""
         yield table
+
+
+def _with(parts: Mapping[str, str], query: str) -> str:
+    """The query, with those of the named queries that it reads."""
+    read = [f'"{name}" AS NOT MATERIALIZED ({part})' for name, part in parts.items() if f'"{name}"' in query]
+    return f"WITH {', '.join(read)} ({query})" if read else query
