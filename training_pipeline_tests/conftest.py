@@ -70,6 +70,12 @@ def pytest_report_header() -> str:
     return f"made-up input: SOAK_TIMES={TIMES} SOAK_SEED={SEED}"
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The same where a test has failed, also where nothing is said at the start."""
+    if terminalreporter.stats.keys() & {"failed", "error"}:
+        terminalreporter.write_line(pytest_report_header())
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what makes up its own input, leave Spark to whoever asks for it, and put the long files first."""
     if "spark" not in config.option.markexpr:

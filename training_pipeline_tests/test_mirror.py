@@ -54,6 +54,7 @@ OF_THE_WHOLE: Final = {
     "test_docs.py",
     "test_floors.py",
     "test_fresh_clones.py",
+    "test_gate.py",
     "test_mirror.py",
     "test_wheel.py",
     "training_jobs/test_concurrency.py",

@@ -35,6 +35,7 @@ def sh(*command: str, **environment: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly  # the gate compares the document that the client is generated from with the routes
 @pytest.mark.skipif(
     not all(map(shutil.which, ("make", "node", "npm"))), reason="the TypeScript client needs make, Node and npm"
 )

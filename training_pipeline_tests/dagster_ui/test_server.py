@@ -22,6 +22,7 @@ from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.soak import drawn
 from training_pipeline.testing.ui import browsers
 from training_pipeline_tests.dagster_ui.test_workspace import DEFINITIONS, LAUNCH, SELECTOR, WORKSPACE
 
@@ -142,7 +143,8 @@ def attacked(page: Page, address: str, target: str) -> list[str]:
     return read
 
 
-@pytest.mark.parametrize("auth", ["none", pytest.param("token", marks=pytest.mark.nightly)])
+@pytest.mark.soak
+@pytest.mark.parametrize("auth", drawn(["none", "token"]))
 def test_a_page_elsewhere_can_neither_launch_nor_read(
     settings: Settings, tokens: ApiTokens, tmp_path: Path, auth: str
 ) -> None:

@@ -31,11 +31,11 @@ from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.sql import warehouses
 from training_pipeline.testing.databricks_workspace.state import Workspace
-from training_pipeline.testing.soak import SOAKING, a_quarter
+from training_pipeline.testing.soak import SOAKING, diagonals
 
 PAGE = Path(__file__).parents[2] / "docs" / "unity_catalog.md"
 #: Each call, and each fault. `make soak` walks all cells.
-SLICE = a_quarter(all_cells(), lambda cell: cell.call, lambda cell: (cell.kind, cell.times))
+SLICE = diagonals(all_cells(), 6, lambda cell: cell.call, lambda cell: (cell.kind, cell.times))
 #: What no repetition mends: of credentials and grants the workspace speaks, not the storage behind a link.
 REFUSED = {
     FaultKind.UNAUTHENTICATED: "(401)",

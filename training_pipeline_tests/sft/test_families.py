@@ -24,7 +24,7 @@ from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.run_dir import RunDir, Status
 from training_pipeline.sft.stop import StopRequest
 from training_pipeline.sft.training.train import train
-from training_pipeline.testing.soak import SOAKING, examples
+from training_pipeline.testing.soak import drawn, examples
 from training_pipeline.testing.trainers.triage import triage_pairs, write_jsonl
 from training_pipeline_tests.sft.families import (
     DEEPSEEK,
@@ -43,7 +43,7 @@ TAUGHT: list[dict[str, Any]] = triage_pairs(96)
 ROWS = TAUGHT[:16]
 TRAINED = [family for family in FAMILIES if not family.refused]
 #: Training all of them takes minutes: that is for `make soak`.
-REALLY_TRAINED = TRAINED if SOAKING else [PHI_3]
+REALLY_TRAINED = drawn(TRAINED)
 DAY = date(2026, 3, 1)
 
 

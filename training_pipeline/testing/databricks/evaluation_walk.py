@@ -54,6 +54,8 @@ _HTTP_TIMEOUT: Final = 6
 _RETRY_TIMEOUT: Final = 2
 _SLOW_SECONDS: Final = 6.3
 _LONGEST_SECONDS: Final = 240.0
+#: Between two looks: each asks the database and the workspace, and eight cells look at the same time.
+_PAUSE: Final = 0.1
 #: Looks for which a fault that stays is waited for, before it is mended.
 _LOOKS: Final = 4
 
@@ -140,7 +142,7 @@ def _walked(cell: Cell, services: Services, workspace: Workspace) -> Outcome:
                 found = records.get(services.store, made.id)
                 waited = found.message if found.status in ACTIVE else ""
                 workspace.faults.clear()
-        time.sleep(0.03)
+        time.sleep(_PAUSE)
     found = records.get(services.store, made.id)
     return Outcome(
         cell=cell,

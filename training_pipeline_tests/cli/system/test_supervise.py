@@ -122,6 +122,23 @@ def test_a_day(installation: Installation) -> None:
     until(lambda: server.pid() not in {None, killed} and server.accepts_connections())
     assert up.poll() is None
 
+    os.killpg(up.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
+    assert up.wait(timeout=60) == 0
+    assert living(pids) == []
+    assert "PostgreSQL is still running" in installation.output.read_text()
+    assert installation.status()["database"]["running"]
+    assert not installation.status()["up"]["running"]
+
+    assert "PostgreSQL" in installation.command("down").stdout
+    assert installation.command("down").stdout == "Nothing was running.\n"
+    assert not installation.status()["database"]["running"]
+
+
+@pytest.mark.slow
+@pytest.mark.nightly  # the gate kills what starts faster, in test_children.py
+def test_whatever_is_killed_is_started_again(installation: Installation) -> None:
+    up = installation.up(ours=True)
+    pids = installation.ready(up)
     record = up_record.read_record(installation.settings)
     assert record is not None
     dead = {child.name: child.process.pid for child in record.children}
@@ -147,16 +164,9 @@ def test_a_day(installation: Installation) -> None:
     assert not any(process.is_alive() for process in before.values())
     pids = [*pids, *(one["pid"] for one in processes)]
 
-    os.killpg(up.pid, signal.SIGINT)  # what a terminal does on Ctrl-C
+    os.killpg(up.pid, signal.SIGINT)
     assert up.wait(timeout=60) == 0
     assert living(pids) == []
-    assert "PostgreSQL is still running" in installation.output.read_text()
-    assert installation.status()["database"]["running"]
-    assert not installation.status()["up"]["running"]
-
-    assert "PostgreSQL" in installation.command("down").stdout
-    assert installation.command("down").stdout == "Nothing was running.\n"
-    assert not installation.status()["database"]["running"]
 
 
 @pytest.mark.slow

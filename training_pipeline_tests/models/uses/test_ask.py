@@ -24,7 +24,7 @@ from training_pipeline.models.uses.check import check
 from training_pipeline.models.uses.index import TABLES, UseIndex
 from training_pipeline.testing.models.used_rows import dataset_of, hashed, job_with, row
 from training_pipeline.testing.sheets.manifests import read_manifest
-from training_pipeline.testing.soak import examples
+from training_pipeline.testing.soak import SEED, drawn, examples
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: What a key is compared with in a manifest.
@@ -99,10 +99,12 @@ def told(answer: Uses) -> dict[tuple[str, str], Counter[str]]:
 
 
 @pytest.mark.parametrize(
-    "digits",
-    [pytest.param(16, id="64 bits", marks=pytest.mark.nightly), pytest.param(1, id="4 bits, so that all collide")],
+    "digits", drawn([pytest.param(16, id="64 bits"), pytest.param(1, id="4 bits, so that all collide")])
 )
-@hypothesis.settings(max_examples=examples(10), suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@hypothesis.seed(SEED)
+@hypothesis.settings(
+    max_examples=examples(10, gate=4), suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+)
 @given(drawn=DATASETS)
 def test_the_answers_are_those_of_reading_all_manifests(
     drawn: list[tuple[str, list[dict[str, Any]]]],

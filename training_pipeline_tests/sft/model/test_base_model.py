@@ -16,6 +16,7 @@ from training_pipeline.sft.config import parse
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.model import base_model
 from training_pipeline.sft.run_dir import RunDir
+from training_pipeline.testing.soak import drawn
 from training_pipeline.testing.trainers.trainer_runs import Run
 
 
@@ -53,11 +54,18 @@ def at_the_hub(cache: Path, folder: Path, commits: list[str]) -> None:
     (refs / "main").write_text(commits[-1])
 
 
+OLD, NEW = "a" * 40, "b" * 40
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("revision", "loaded"),
+    drawn([pytest.param(OLD, (OLD, "0.0"), id="recorded"), pytest.param(None, (NEW, "1.0"), id="newest")]),
+)
 def test_a_model_of_the_hub_is_loaded_at_the_commit_of_the_record_and_says_so(
-    run: Run, tiny_folder: Path, tmp_path: Path
+    run: Run, tiny_folder: Path, tmp_path: Path, revision: str | None, loaded: tuple[str, str]
 ) -> None:
-    commits = ["a" * 40, "b" * 40]
-    at_the_hub(tmp_path / "hub", tiny_folder, commits)
+    at_the_hub(tmp_path / "hub", tiny_folder, [OLD, NEW])
     # In a process of its own: the library reads its cache's place when it is imported.
     program = (
         "import json, sys; from pathlib import Path; from training_pipeline.sft.model import base_model;"
@@ -66,17 +74,16 @@ def test_a_model_of_the_hub_is_loaded_at_the_commit_of_the_record_and_says_so(
         "base = base_model.load(config, RunDir(config.run_dir), config.base_model_revision);"
         "print(base.revision, base.model.model.norm.weight[0].item())"
     )
-    for revision, loaded in [(commits[0], (commits[0], "0.0")), (None, (commits[1], "1.0"))]:
-        config = json.dumps(run.config | {"base_model": "owner/model", "base_model_revision": revision})
-        done = subprocess.run(
-            [sys.executable, "-c", program, config],
-            env={**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        assert tuple(done.stdout.split()) == loaded, done.stderr
+    config = json.dumps(run.config | {"base_model": "owner/model", "base_model_revision": revision})
+    done = subprocess.run(
+        [sys.executable, "-c", program, config],
+        env={**os.environ, "HF_HUB_CACHE": str(tmp_path / "hub"), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert tuple(done.stdout.split()) == loaded, done.stderr
 
 
 def test_a_folder_that_is_no_model(run: Run, tmp_path: Path) -> None:

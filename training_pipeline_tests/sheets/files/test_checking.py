@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given, seed, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.rules.examples.chat_format import INVALIDATING, Severity
@@ -19,7 +19,7 @@ from training_pipeline.sheets.files.checking import CheckReport, check
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
 from training_pipeline.testing.sheets.texts import NO_CALLS
-from training_pipeline.testing.soak import examples
+from training_pipeline.testing.soak import SEED, examples
 
 
 def report(path: Path, limit: int = 100) -> CheckReport:
@@ -205,7 +205,10 @@ ROWS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@seed(SEED)
+@settings(
+    max_examples=examples(30, gate=10), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     rows=st.lists(ROWS.map(lambda fields: ROW | fields), min_size=1, max_size=12),
     left_out=st.lists(

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from training_pipeline.datasets.compare import recheck
@@ -56,7 +56,7 @@ from training_pipeline.testing.databricks_workspace.tables import tables
 from training_pipeline.testing.oracles import oracle
 from training_pipeline.testing.sheets.pairs import Row, arrow, chat, open_sheet, pair
 from training_pipeline.testing.sheets.texts import NO_CALLS
-from training_pipeline.testing.soak import examples
+from training_pipeline.testing.soak import SEED, drawn, examples
 
 POLICY = GatePolicy(instruction_prompt_items=3)
 
@@ -87,6 +87,7 @@ def mixed() -> list[Row]:
     return rows
 
 
+@seed(SEED)
 @settings(deadline=None, max_examples=examples(2), suppress_health_check=list(HealthCheck))
 @given(
     sheets=st.lists(st.lists(spiced_pairs, min_size=5, max_size=25), min_size=2, max_size=2),
@@ -120,10 +121,8 @@ def test_a_table_is_judged_like_a_file(workspace: Workspace, sheets: list[list[R
                 assert Counter(left.to_pyarrow()["pair_id"].to_pylist()) == passed
 
 
-@pytest.mark.parametrize(
-    "messages",
-    ["json", *(pytest.param(kind, marks=pytest.mark.nightly) for kind in ("array", "variant"))],
-)
+@pytest.mark.soak
+@pytest.mark.parametrize("messages", drawn(["json", "array", "variant"]))
 def test_a_table_makes_the_same_dataset_as_a_file(workspace: Workspace, tmp_path: Path, messages: str) -> None:
     put_pairs(workspace, mixed(), messages=messages)
     digests = []
