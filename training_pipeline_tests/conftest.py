@@ -43,18 +43,33 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("ours")
 
-#: The files that take longest, in that order, with nothing of them left to a worker when the others are done.
+#: The files that take longest, in that order: a worker that took one of them last would be waited for by the others.
+#: What waits for processes comes before what only computes, so that both go on at once. A test asks that all are there.
 LONGEST = (
+    "web/test_pages.py",
+    "test_databricks_system.py",
+    "test_databricks_evaluation_walk.py",
+    "cli/system/test_supervise.py",
     "crashes/test_killed.py",
     "test_dagster_system.py",
-    "web/test_pages.py",
-    "crashes/test_interrupted.py",
-    "test_databricks_system.py",
-    "test_dagster_tour.py",
     "api/test_life.py",
-    "cli/system/test_supervise.py",
+    "sft/training/test_train.py",
+    "sheets/unity_catalog/test_source.py",
+    "client/test_base.py",
+    "crashes/test_interrupted.py",
+    "test_dagster_tour.py",
+    "test_databricks_walk.py",
+    "training_jobs/lifecycle/test_permission_watch.py",
+    "cli/commands/test_jobs.py",
+    "datasets/test_prepare.py",
+    "defs/test_assets.py",
+    "datasets/test_split.py",
     "api/test_schemathesis.py",
     "sft/test_program.py",
+    "sft/evaluation/test_scoring.py",
+    "models/promotion/test_promote.py",
+    "training_jobs/lifecycle/test_predecessor.py",
+    "models/evaluation/test_evaluations.py",
 )
 
 

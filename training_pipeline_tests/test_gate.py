@@ -1,18 +1,26 @@
-"""What of the suite the gate runs."""
+"""What of the suite the gate runs, and in which order."""
 
 from __future__ import annotations
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 
 from training_pipeline.testing.soak import diagonals, drawn
+from training_pipeline_tests.conftest import LONGEST
 
 TABLE = list(product(range(13), range(15)))
 
 
 def parts(seed: int) -> list[tuple[int, int]]:
     return diagonals(TABLE, 8, lambda cell: cell[0], lambda cell: cell[1], seed)
+
+
+def test_the_files_that_begin_are_there_and_named_once() -> None:
+    here = Path(__file__).parent
+    assert [file for file in LONGEST if not (here / file).is_file()] == []
+    assert len(set(LONGEST)) == len(LONGEST)
 
 
 @pytest.mark.parametrize("seed", range(8))
