@@ -72,11 +72,17 @@ def with_sheet(dataset: DatasetRef, keys: HashKeys) -> Space | None:
 def rows_in(dataset: DatasetRef, space: Space | None, keys: HashKeys, columns: Sequence[str]) -> pa.Table:
     """The rows that were trained or validated on, with these columns of the manifest and `comparable_hash`.
 
-    That is null in every row where there is no space. Raises `OSError` or `ArrowException` where the manifest cannot be
-    read, and `Unavailable` where the text is not what is on record.
+    That is null in every row where there is no space. Raises `Unavailable` where the manifest cannot be read, and where
+    the text is not what is on record.
     """
-    with pq.ParquetFile(dataset.manifest_file) as file:
-        rows = file.read(columns=list(dict.fromkeys([*columns, "row_hash", "split"])))
+    wanted = list(dict.fromkeys([*columns, "row_hash", "split"]))
+    try:
+        with pq.ParquetFile(dataset.manifest_file) as file:
+            rows = file.read(columns=wanted).select(wanted)
+    except FileNotFoundError as error:
+        raise lost_manifest(dataset.manifest_file, "it is gone") from error
+    except (OSError, KeyError, pa.ArrowException) as error:
+        raise lost_manifest(dataset.manifest_file, error) from error
     rows = rows.filter(pc.is_valid(rows["split"]))
     hashes: pa.Array | pa.ChunkedArray
     if space is None:
@@ -88,6 +94,14 @@ def rows_in(dataset: DatasetRef, space: Space | None, keys: HashKeys, columns: S
         if space.key_id is not None and stored.key_id != space.key_id:
             hashes = under(hashes, space.key)
     return rows.select(list(columns)).append_column("comparable_hash", hashes)
+
+
+def lost_manifest(manifest: Path, reason: object) -> Unavailable:
+    """What is raised about a manifest that is gone or cannot be read."""
+    return Unavailable(
+        f"The manifest {manifest} cannot be read: {reason}.",
+        hint="Restore it from a backup. `training-pipeline index check` names every manifest that is lost or damaged.",
+    )
 
 
 def under(hashes: pa.Array | pa.ChunkedArray, key: HashKey | None) -> pa.Array:

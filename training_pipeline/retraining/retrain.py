@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, select
 
 from training_pipeline.alerts import alerts
 from training_pipeline.datasets.compare import changes
-from training_pipeline.domain.errors import NotFound, PipelineError
+from training_pipeline.domain.errors import NotFound, PipelineError, SheetChanged, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.refs import required
@@ -43,6 +44,7 @@ from training_pipeline.tuning.tables import study_trials
 
 NAME: Final = "retrain_changed_sheets"
 _STORED: Final = 201
+_log = logging.getLogger(__name__)
 
 
 class SheetCheck(BaseModel):
@@ -114,9 +116,12 @@ def _check(
     warnings: tuple[str, ...] = ()
     try:
         sheet = sheet or retrainer.source.get(sheet_id)
-        changed = _changes(retrainer, sheet, models)
+        changed, unknown = _changes(retrainer, sheet, models)
         warnings = _warn(retrainer, changed, models) if create else _warnings(changed, models)
+        warnings += tuple(f"{_model(models.succeeded[name])}: {error.message}" for name, error in unknown.items())
         rule = retraining_of(sheet)
+        if rule is not None and rule.model_name in unknown:
+            raise unknown[rule.model_name]
         decision = _decision(retrainer, sheet, rule, models, changed, now)
         created = None
         if decision.due and create and rule is not None:
@@ -131,6 +136,10 @@ def _check(
         return SheetCheck(training_sheet_id=sheet_id, due=False, why=f"it is gone: {error.message}", warnings=warnings)
     except PipelineError as error:
         why = "; ".join([error.message, *(f"{p.pointer}: {p.message}" for p in error.problems)])
+        return SheetCheck(training_sheet_id=sheet_id, due=False, why=why, warnings=warnings, failed=True)
+    except Exception as error:  # noqa: BLE001 - a fault in one sheet keeps no other from being checked
+        _log.warning("training sheet %s could not be checked", sheet_id, exc_info=True)
+        why = f"{type(error).__name__}; see the log"
         return SheetCheck(training_sheet_id=sheet_id, due=False, why=why, warnings=warnings, failed=True)
 
 
@@ -158,19 +167,26 @@ def _known(job: TrainingJob | None) -> LastJob | None:
     return None if job is None else LastJob(id=job.id, status=job.status, created_at=job.created_at)
 
 
-def _changes(retrainer: Retrainer, sheet: TrainingSheet, models: _Models) -> dict[str, Changes]:
-    """What changed since each current model of the sheet was trained."""
+def _changes(
+    retrainer: Retrainer, sheet: TrainingSheet, models: _Models
+) -> tuple[dict[str, Changes], dict[str, PipelineError]]:
+    """What changed since each current model of the sheet was trained, and of which models nobody can say so."""
     datasets = {name: job.data.dataset for name, job in models.succeeded.items() if job.data.dataset is not None}
+    changed: dict[str, Changes] = {}
+    unknown: dict[str, PipelineError] = {}
     if not datasets:
-        return {}
+        return changed, unknown
     with retrainer.source.open(sheet.id) as opened:
         withdrawn = retrainer.withdrawn(sheet.id)
-        return {
-            name: changes(
-                opened, required(dataset, "dataset"), retrainer.policy, withdrawn=withdrawn, keys=retrainer.keys
-            )
-            for name, dataset in datasets.items()
-        }
+        for name, stored in datasets.items():
+            try:
+                dataset = required(stored, "dataset")
+                changed[name] = changes(opened, dataset, retrainer.policy, withdrawn=withdrawn, keys=retrainer.keys)
+            except SheetChanged:
+                raise
+            except Unavailable as error:
+                unknown[name] = error
+    return changed, unknown
 
 
 def _warnings(changed: dict[str, Changes], models: _Models) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from training_pipeline.app.container import Services
 from training_pipeline.defs.retraining import make_schedule, retrain_changed_sheets
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.refs import required
 from training_pipeline.retraining.retrain import SheetCheck
 from training_pipeline.settings import Settings
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
@@ -41,10 +42,10 @@ def trained(services: Services, definitions: dg.Definitions, instance: dg.Dagste
     return services.store.get(job.id)
 
 
-def look(services: Services, tick: str = "t1", **arguments: Any) -> SheetCheck:
-    """What came of the sheet `small`, eight days later."""
+def look(services: Services, tick: str = "t1", *, of: str = "small", **arguments: Any) -> SheetCheck:
+    """What came of a sheet, eight days later."""
     known = {"now": datetime.now(UTC) + LATER, "requested_by": "clock", **arguments}
-    return next(one for one in services.retrainer.check_sheets(tick=tick, **known) if one.training_sheet_id == "small")
+    return next(one for one in services.retrainer.check_sheets(tick=tick, **known) if one.training_sheet_id == of)
 
 
 def test_a_changed_sheet_is_retrained_once_a_tick_with_its_numbers(services: Services, trained: TrainingJob) -> None:
@@ -152,6 +153,39 @@ def test_a_sheet_that_cannot_be_looked_at_stops_no_other(services: Services) -> 
     assert looks["zeta"].failed
     assert "text of a pair" not in looks["zeta"].why
     assert "not opted in" in looks["sheet-123"].why
+
+
+@pytest.mark.parametrize("damage", [b"no Parquet", None], ids=["damaged", "lost"])
+def test_a_manifest_that_cannot_be_read_stops_no_other_sheet(
+    services: Services, trained: TrainingJob, damage: bytes | None
+) -> None:
+    manifest = required(trained.data.dataset, "dataset").manifest_file
+    manifest.chmod(0o600)
+    manifest.unlink()
+    if damage is not None:
+        manifest.write_bytes(damage)
+    sheet(services, rows(43))
+    write_sheet(services.settings.sheets, "zebra", rows(40))
+    small, zebra = look(services), look(services, of="zebra")
+    assert (small.failed, small.created, str(manifest) in small.why) == (True, None, True)
+    assert (zebra.failed, "not opted in" in zebra.why) == (False, True)
+    sheet(services, rows(43), {**RULE, "model_name": "another"})
+    other = look(services, "t2")
+    assert other.created is not None, "the manifest is of another model"
+    assert str(manifest) in other.warnings[0]
+
+
+def test_whatever_goes_wrong_in_one_sheet_stops_no_other(
+    services: Services, trained: TrainingJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr("training_pipeline.retraining.retrain.changes", fail)
+    write_sheet(services.settings.sheets, "zebra", rows(40))
+    small, zebra = look(services), look(services, of="zebra")
+    assert (small.failed, small.why) == (True, "RuntimeError; see the log")
+    assert not zebra.failed
 
 
 def test_a_dry_run_creates_and_remembers_nothing(services: Services, trained: TrainingJob) -> None:

@@ -15,7 +15,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from training_pipeline.datasets.comparable_hashes import Space, rows_in, with_sheet
+from training_pipeline.datasets.comparable_hashes import Space, lost_manifest, rows_in, with_sheet
 from training_pipeline.datasets.keyed import keyed_table
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
@@ -23,7 +23,6 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Learned
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.training_sheet import SheetStatus
-from training_pipeline.models.uses.keys import lost as lost_manifest
 from training_pipeline.sheets.base import OpenSheet
 
 #: `source` is a `RevocationSource`; `validation_only` of a row that may still be trained on, and not validated on.
@@ -117,12 +116,7 @@ def counted(datasets: Sequence[DatasetRef], rows: pa.Table) -> Mapping[tuple[str
 
 def _used(dataset: DatasetRef, space: Space | None, keys: HashKeys) -> pa.Table:
     """The rows of a dataset: as it has their hashes, and as they are comparable with those of the sheet."""
-    if not dataset.manifest_file.is_file():
-        raise lost_manifest(dataset.manifest_file, "it is gone")
-    try:
-        rows = rows_in(dataset, space, keys, ["pair_id", "row_hash", "split"])
-    except (OSError, pa.ArrowException) as error:
-        raise lost_manifest(dataset.manifest_file, error) from error
+    rows = rows_in(dataset, space, keys, ["pair_id", "row_hash", "split"])
     return pa.table(
         {
             "used_id": rows["pair_id"],

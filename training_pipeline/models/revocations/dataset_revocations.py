@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
-from training_pipeline.datasets.comparable_hashes import from_text, has_text
+from training_pipeline.datasets.comparable_hashes import from_text, has_text, lost_manifest
 from training_pipeline.datasets.store import read_dataset
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.revocations import Learned, Withdrawn
 from training_pipeline.models.uses.keys import COLUMNS
-from training_pipeline.models.uses.keys import lost as lost_manifest
 
 _NAMED: Final = text(
     "SELECT id, kind, value FROM revocations WHERE kind <> 'rows'"

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
+from training_pipeline.datasets.comparable_hashes import lost_manifest
 from training_pipeline.datasets.snapshot import read_snapshot
 from training_pipeline.datasets.store import read_dataset
 from training_pipeline.domain.errors import Conflict
@@ -28,7 +29,6 @@ from training_pipeline.domain.revocations import Revocation
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.dataset_revocations import rows_of
 from training_pipeline.models.revocations.key_users import key_users
-from training_pipeline.models.uses.keys import lost
 from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.hash_keys import HashKeyStore, KeyRecord
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -182,7 +182,7 @@ def _pairs(manifest: Path, hashes: Sequence[str]) -> list[tuple[str, str]]:
         with pq.ParquetFile(manifest) as file:
             rows = file.read(columns=["pair_id", "row_hash"])
     except (OSError, pa.ArrowException) as error:
-        raise lost(manifest, error) from error
+        raise lost_manifest(manifest, error) from error
     found = rows.filter(pc.is_in(rows["row_hash"], pa.array(hashes, pa.string()))).drop_null()
     return [*zip(found["pair_id"].to_pylist(), found["row_hash"].to_pylist(), strict=True)]
 

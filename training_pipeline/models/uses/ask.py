@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
+from training_pipeline.datasets.comparable_hashes import lost_manifest
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.refs import MANIFEST
@@ -28,7 +29,7 @@ from training_pipeline.domain.uses import (
 )
 from training_pipeline.models.uses import lookup
 from training_pipeline.models.uses.index import TABLES, require_complete
-from training_pipeline.models.uses.keys import key_of, lost
+from training_pipeline.models.uses.keys import key_of
 from training_pipeline.models.uses.learners import Dataset, jobs_of, models_of
 from training_pipeline.models.uses.manifest_rows import nearest
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -129,7 +130,7 @@ def _without_key(connection: Connection, value: str, sheet_no: int | None, keys:
             with pq.ParquetFile(manifest) as file:
                 stored = file.read(columns=["row_hash"])["row_hash"]
         except (OSError, pa.ArrowException) as error:
-            raise lost(manifest, error) from error
+            raise lost_manifest(manifest, error) from error
         known = pc.unique(stored.drop_null()).to_pylist()
         plain |= {one for one, made in zip(known, keys[key_id].of_all(known), strict=True) if made == value}
     return plain

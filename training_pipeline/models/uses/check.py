@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, text
 
+from training_pipeline.datasets.comparable_hashes import lost_manifest
 from training_pipeline.datasets.store import manifest_sha256
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import MANIFEST
 from training_pipeline.models.uses.cells import CHUNK, SLOTS, unpacked, verdicts_of
 from training_pipeline.models.uses.index import TABLES, UseIndex
-from training_pipeline.models.uses.keys import ManifestKeys, lost, manifest_keys
+from training_pipeline.models.uses.keys import ManifestKeys, manifest_keys
 from training_pipeline.models.uses.numbering import known_numbers, stored_blocks, stored_rows
 from training_pipeline.models.uses.tables import KEYS
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -67,7 +68,7 @@ def _problems(
             return
         keys = manifest_keys(manifest)
     except (OSError, ValueError) as error:
-        yield str(lost(manifest, error).message)
+        yield str(lost_manifest(manifest, error).message)
         return
     except Unavailable as error:
         yield error.message

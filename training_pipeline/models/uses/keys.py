@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from training_pipeline.domain.errors import Unavailable
+from training_pipeline.datasets.comparable_hashes import lost_manifest
 from training_pipeline.domain.uses import RowKind
 from training_pipeline.models.uses.cells import OTHER, VERDICTS
 
@@ -111,7 +111,7 @@ def manifest_keys(manifest: Path) -> ManifestKeys:
             engine.register("numbered", numbered)
             further = engine.execute(_further()).to_arrow_table()
     except (OSError, pa.ArrowException, duckdb.Error) as error:
-        raise lost(manifest, error) from error
+        raise lost_manifest(manifest, error) from error
     return ManifestKeys(_signed(numbered.drop_columns(["place", "questions"])), _signed(further), has_questions)
 
 
@@ -121,12 +121,4 @@ def _signed(table: pa.Table) -> pa.Table:
     return pa.table(
         [column.view(pa.int64()) if column.type == pa.uint64() else column for column in columns],
         names=table.column_names,
-    )
-
-
-def lost(manifest: Path, reason: object) -> Unavailable:
-    """What is raised about a manifest that is gone or cannot be read."""
-    return Unavailable(
-        f"The manifest {manifest} cannot be read: {reason}.",
-        hint="Restore it from a backup. `training-pipeline index check` names every manifest that is lost or damaged.",
     )

@@ -11,11 +11,12 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, text
 
+from training_pipeline.datasets.comparable_hashes import lost_manifest
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import MANIFEST
 from training_pipeline.domain.uses import MOST_ROWS, RowKind, UsedRow
 from training_pipeline.models.uses.cells import CHUNK, SLOTS, WIDTH, counts, verdict_name
-from training_pipeline.models.uses.keys import COLUMNS, key_of, lost, questions_of
+from training_pipeline.models.uses.keys import COLUMNS, key_of, questions_of
 from training_pipeline.models.uses.manifest_rows import SHOWN, rows_at, rows_with
 
 #: Rows whose verdicts are fetched at a time.
@@ -125,7 +126,7 @@ def _require_indexed(manifest: Path, kind: RowKind, values: Collection[str], sto
     wanted = {key_of(kind, value) for value in values}
     for found in stored:
         if wanted.isdisjoint({key_of(kind, name) for name in _names(kind, found)}):
-            raise lost(manifest, "its rows are not those that were indexed")
+            raise lost_manifest(manifest, "its rows are not those that were indexed")
 
 
 def _add_elsewhere(

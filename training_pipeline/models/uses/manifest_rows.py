@@ -10,8 +10,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from training_pipeline.datasets.comparable_hashes import lost_manifest
 from training_pipeline.domain.uses import RowKind
-from training_pipeline.models.uses.keys import COLUMNS, lost
+from training_pipeline.models.uses.keys import COLUMNS
 
 #: What an answer says of a row, beside what it was found by.
 SHOWN: Final = ("pair_id", "row_hash", "item_ref", "canonical_label_id")
@@ -36,9 +37,9 @@ def rows_at(manifest: Path, places: Sequence[int], columns: Sequence[str]) -> li
                     found.update(zip(here, chosen, strict=True))
                 start = end
     except (OSError, pa.ArrowException) as error:
-        raise lost(manifest, error) from error
+        raise lost_manifest(manifest, error) from error
     if len(found) < len(ordered):
-        raise lost(manifest, f"it has {start:,} rows, and row {ordered[-1]:,} was indexed")
+        raise lost_manifest(manifest, f"it has {start:,} rows, and row {ordered[-1]:,} was indexed")
     return [found[place] for place in places]
 
 
@@ -57,7 +58,7 @@ def rows_with(manifest: Path, kind: RowKind, values: Collection[str]) -> list[di
             query = f"SELECT {', '.join(SHOWN)} FROM read_parquet($path) WHERE {matches}"  # noqa: S608 - our own names
             return list(engine.execute(query, parameters).to_arrow_table().to_pylist())
     except duckdb.Error as error:
-        raise lost(manifest, error) from error
+        raise lost_manifest(manifest, error) from error
 
 
 def nearest(manifests: Sequence[Path], kind: RowKind, value: str, *, count: int = 3) -> list[str]:

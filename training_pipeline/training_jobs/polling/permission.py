@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -20,6 +21,8 @@ from training_pipeline.domain.errors import (
     NotFound,
     PermissionUnknown,
     PermissionWithdrawn,
+    PipelineError,
+    SheetChanged,
     SheetUnreadable,
 )
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
@@ -27,9 +30,11 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
+from training_pipeline.training_jobs import backoff
 
 #: A job that has not begun to train.
 _BEFORE: Final = frozenset({JobStatus.PENDING, JobStatus.QUEUED})
+_log = logging.getLogger(__name__)
 _HINT: Final = "Create a new job: it trains on the pairs that may be used then."
 
 
@@ -94,11 +99,11 @@ class Permission:
     def ask_all(self, sheet_id: str, jobs: Sequence[TrainingJob]) -> Mapping[str, Answer | PermissionUnknown]:
         """The answers about jobs on one training sheet, by job id; it is opened once. Raises as `ask` does.
 
-        A job whose own dataset cannot be read has an error for an answer, and the others theirs.
+        A job that nobody can answer about has an error for an answer, and the others theirs.
         """
         try:
             with self._source.open(sheet_id) as opened:
-                return {job.id: self._answer(opened, job) for job in jobs}
+                return {job.id: self._own(opened, job) for job in jobs}
         except NotFound:
             return {job.id: _refused_whole(job, f"there is no training sheet {sheet_id!r} any more.") for job in jobs}
         except SheetUnreadable as error:
@@ -107,6 +112,20 @@ class Permission:
                 f"on: {error.message}",
                 hint="Fix the training sheet (`training-pipeline sheets check` lists every problem).",
             ) from error
+
+    def _own(self, opened: OpenSheet, job: TrainingJob) -> Answer | PermissionUnknown:
+        """The answer about one job; what keeps it from one is trouble of its own, unless it is of the sheet itself."""
+        try:
+            return self._answer(opened, job)
+        except (SheetChanged, SheetUnreadable):
+            raise
+        except Exception as error:  # noqa: BLE001 - a fault in one job keeps no other from an answer
+            why = backoff.describe(error)
+            _log.warning("whether training job %s is still permitted is unknown: %s", job.id, why)
+            return PermissionUnknown(
+                f"Whether the pairs of training job {job.id} may still be trained on is unknown: {why}",
+                hint=error.hint if isinstance(error, PipelineError) else "",
+            )
 
     def _answer(self, opened: OpenSheet, job: TrainingJob) -> Answer | PermissionUnknown:
         version = f"{opened.digest}:{self._policy.model_dump_json()}:{self._revoked.version()}"

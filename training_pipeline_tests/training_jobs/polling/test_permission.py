@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from training_pipeline.domain.errors import NotFound, PermissionUnknown, SheetUnreadable, Unavailable
+from training_pipeline.domain.errors import NotFound, PermissionUnknown, SheetChanged, SheetUnreadable, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
@@ -174,3 +174,49 @@ def test_jobs_on_one_sheet_are_asked_about_together_and_one_without_a_dataset_hi
     found = answers[good.id]
     assert isinstance(found, Answer)
     assert found.withdrawn is not None
+
+
+@pytest.mark.parametrize("damage", [b"no Parquet", None], ids=["damaged", "lost"])
+def test_a_manifest_that_cannot_be_read_is_no_answer_about_its_job_and_hinders_no_other(
+    dataset: DatasetRef, source: Source, permission: Permission, tmp_path: Path, damage: bytes | None
+) -> None:
+    damaged = prepare(open_sheet(rows()), tmp_path)
+    good, bad = job(dataset), job(damaged)
+    damaged.manifest_file.chmod(0o600)
+    damaged.manifest_file.unlink()
+    if damage is not None:
+        damaged.manifest_file.write_bytes(damage)
+    changed(source, rows(status="flagged"))
+    answers = permission.ask_all("sheet-1", [bad, good])
+    unknown, found = answers[bad.id], answers[good.id]
+    assert isinstance(unknown, PermissionUnknown)
+    assert bad.id in unknown.message
+    assert isinstance(found, Answer)
+    assert found.withdrawn is not None
+
+
+def test_whatever_keeps_one_job_from_an_answer_hinders_no_other(dataset: DatasetRef, source: Source) -> None:
+    good, bad = job(dataset), job(dataset)
+
+    class Faulty(RevokedAs):
+        def held(self, job: TrainingJob) -> Mapping[str, int]:
+            if job.id == bad.id:
+                raise RuntimeError("a fault")
+            return super().held(job)
+
+    answers = Permission(source, GatePolicy(), Faulty({"rv-1": 1})).ask_all("sheet-1", [bad, good])
+    assert isinstance(answers[bad.id], PermissionUnknown)
+    found = answers[good.id]
+    assert isinstance(found, Answer)
+    assert found.withdrawn is not None
+
+
+def test_a_sheet_that_is_changed_while_it_is_read_is_no_trouble_of_a_job(
+    dataset: DatasetRef, source: Source, permission: Permission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object, **__: object) -> None:
+        raise SheetChanged("It is being written.")
+
+    monkeypatch.setattr("training_pipeline.training_jobs.polling.permission.recheck", read)
+    with pytest.raises(SheetChanged):
+        permission.ask(job(dataset))
