@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,12 +21,12 @@ _TAINTED: Final = text(
     " FROM model_aliases AS a JOIN versions AS v ON v.name = a.model_name AND v.version = a.model_version"
     " WHERE a.until IS NULL AND cardinality(v.revocations) > 0 ORDER BY a.model_name, a.alias"
 )
-#: The version that an alias named before, of those that are not tainted.
+#: The versions that an alias named before and that are not tainted, the last one first.
 _CLEAN: Final = text(
     f"WITH versions AS ({find.TAINTS}) SELECT a.model_version"  # noqa: S608 - our own text
     " FROM model_aliases AS a JOIN versions AS v ON v.name = a.model_name AND v.version = a.model_version"
     " WHERE a.model_name = :name AND a.alias = :alias AND a.until IS NOT NULL AND cardinality(v.revocations) = 0"
-    " ORDER BY a.until DESC, a.id DESC LIMIT 1"
+    " GROUP BY a.model_version ORDER BY max(a.until) DESC, max(a.id) DESC"
 )
 _log = logging.getLogger(__name__)
 
@@ -66,17 +66,32 @@ class AliasWatch:
         demoted = 0
         for one in tainted:
             what = self._on_taint(one.model_name)
-            version = self._clean(one) if what == "demote" else None
-            self._tell(one, what, version)
+            clean: list[str] = []
+            if what == "demote":
+                clean, unknown = self._clean(one)
+                trouble = trouble or unknown
+            self._tell(one, what, clean[0] if clean else None)
             # Without an answer nobody knows whether it still names that version.
             if what != "demote" or trouble is not None:
                 continue
+            moved, trouble = self._demote(one, clean)
+            demoted += moved
+        return Watched(len(tainted), demoted, trouble)
+
+    def _demote(self, one: TaintedAlias, clean: Sequence[str]) -> tuple[bool, str | None]:
+        """Move an alias to the first of these versions that takes it, else take it away; whether it was moved.
+
+        A tainted version that answers is worse than none: one that the registry refuses keeps the alias on it no longer
+        than the next one takes it.
+        """
+        trouble = None
+        for version in (*clean, None):
             try:
-                demoted += self._aliases.move(one.model_name, one.alias, version, expected=one.model_version)
+                return self._aliases.move(one.model_name, one.alias, version, expected=one.model_version), None
             except Exception as error:  # noqa: BLE001 - of MLflow or of the workspace, in any class
                 _log.warning("the alias %s could not be moved: %s", one.alias, backoff.describe(error))
                 trouble = f"The alias {one.alias} of {one.model_name} could not be moved: {backoff.describe(error)}."
-        return Watched(len(tainted), demoted, trouble)
+        return False, trouble
 
     def _ask(self) -> str | None:
         if self._asked is not None and time.monotonic() - self._asked < self._seconds:
@@ -97,8 +112,16 @@ class AliasWatch:
                 for name, alias, version, job_id, revoked in rows
             ]
 
-    def _clean(self, one: TaintedAlias) -> str | None:
+    def _clean(self, one: TaintedAlias) -> tuple[list[str], str | None]:
+        """The versions that the alias may name instead, the last one first; and why the registry did not say which of
+        them it has still.
+        """
         with self._store.begin() as connection:
             asked = {"name": one.model_name, "alias": one.alias}
-            found: str | None = connection.execute(_CLEAN, asked).scalar_one_or_none()
-        return found
+            before = list(connection.execute(_CLEAN, asked).scalars())
+        try:
+            return self._aliases.existing(one.model_name, before), None
+        except Exception as error:  # noqa: BLE001 - as above
+            why = backoff.describe(error)
+            _log.warning("the registry did not say which versions of %s it has: %s", one.model_name, why)
+            return before, f"The registry did not say which versions of {one.model_name} it has: {why}."

@@ -115,6 +115,10 @@ class Aliases:
                 hint="Try again when it answers.",
             ) from error
 
+    def existing(self, name: str, versions: Sequence[str]) -> list[str]:
+        """Those of the versions that the registry has still, in their order. Raises what the registry raises."""
+        return [version for version in versions if self._tracking.has_version(name, version)]
+
     def _see(self, names: Collection[str]) -> None:
         for name in names:
             with self._store.begin() as connection:

@@ -83,6 +83,34 @@ def test_it_is_moved_back_to_the_last_clean_version_or_taken_away(store: JobStor
 
 
 @pytest.mark.usefixtures("tainted")
+@pytest.mark.parametrize(
+    ("deleted", "refused", "named", "said"),
+    [
+        ({"5"}, set(), {"champion": "1"}, "1"),
+        ({"5", "1"}, set(), {}, None),
+        (set(), {"5"}, {"champion": "1"}, "5"),
+        (set(), {"5", "1"}, {}, "5"),
+    ],
+    ids=["the last one is deleted", "both are deleted", "the last one is refused", "both are refused"],
+)
+def test_a_clean_version_that_does_not_take_it_keeps_it_on_no_tainted_one(
+    store: JobStore, told: Told, tmp_path: Path, deleted: set[str], refused: set[str], named: object, said: str | None
+) -> None:
+    job_with(store, UseIndex(store), "letters", dataset_of(tmp_path, "letters", [row("x", "train")]), version="5")
+    registry = Registry()
+    one = watch(store, registry, told, "demote")
+    for version in ("1", "5", "1", "5", "2"):
+        registry.named = {"triage": {"champion": version}}
+        registry.fault = None if version != "2" else RuntimeError("down")
+        one.look_due()
+    registry.fault, registry.deleted, registry.refused = None, deleted, refused
+    assert one.look_due() == Watched(tainted=1, demoted=1)
+    assert told[-1] == ("champion", "2", "demote", said)
+    assert registry.named == {"triage": named}
+    assert one.look_due() == Watched()
+
+
+@pytest.mark.usefixtures("tainted")
 def test_the_registry_is_asked_no_more_often_than_it_is_due(store: JobStore, told: Told) -> None:
     registry = Registry()
     asked: list[str] = []

@@ -32,10 +32,20 @@ class Registry:
         self.may_answer = threading.Event()
         self.may_answer.set()
         self.fault: Exception | None = None
+        #: Versions that were deleted, and those that take no alias.
+        self.deleted: set[str] = set()
+        self.refused: set[str] = set()
+
+    def has_version(self, model_name: str, version: str) -> bool:
+        if self.fault is not None:
+            raise self.fault
+        return version not in self.deleted
 
     def set_alias(self, model_name: str, alias: str, version: str | None) -> None:
         if self.fault is not None:
             raise self.fault
+        if version in self.deleted | self.refused:
+            raise LookupError(f"no version {version}")
         named = self.named.setdefault(model_name, {})
         self.named[model_name] = {**named, alias: version} if version else {k: named[k] for k in named if k != alias}
 
