@@ -13,6 +13,7 @@ from training_pipeline.client.audit.readme import readme
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.infra.zip_stream import File, zip_stream
+from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.versions import chain
 from training_pipeline.schemas.model_version import ModelVersionDetails
@@ -31,6 +32,7 @@ def file_name(of: str) -> str:
 def audit(
     store: JobStore,
     decisions: Decisions,
+    promotions: Promotions,
     job: StoredJob,
     *,
     shown: Callable[[StoredJob], TrainingJob],
@@ -38,12 +40,13 @@ def audit(
     made_by: str,
 ) -> Iterator[bytes]:
     """The archive in pieces, of a job in any state. What cannot be read is named in its README. Reads only."""
-    return zip_stream(_files(store, decisions, job, shown, details, made_by))
+    return zip_stream(_files(store, decisions, promotions, job, shown, details, made_by))
 
 
 def _files(
     store: JobStore,
     decisions: Decisions,
+    promotions: Promotions,
     job: StoredJob,
     shown: Callable[[StoredJob], TrainingJob],
     details: Callable[[str, str], ModelVersionDetails],
@@ -54,7 +57,7 @@ def _files(
     version, ancestors = _record(store, job, gathering)
     name = job.result.uc_model_name or job.request.model_name
     if version is not None:
-        yield from model_files(store, decisions, lambda: details(name, version), name, version, gathering)
+        yield from model_files(store, decisions, promotions, lambda: details(name, version), name, version, gathering)
     else:
         gathering.note(FOLDER, "The job has registered no model version.")
     for ancestor in ancestors:

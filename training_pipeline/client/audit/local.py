@@ -28,6 +28,7 @@ class LocalAudit(OnServices):
         return audit(
             self._services.store,
             self._services.decisions,
+            self._services.promotions,
             job,
             shown=self.shown,
             details=self._details,

@@ -11,7 +11,7 @@ from training_pipeline.infra.files import sha256
 from training_pipeline.infra.zip_stream import File
 from training_pipeline.models.evaluation import records as evaluations
 from training_pipeline.models.evaluation.records import StoredScores
-from training_pipeline.models.promotion import records as promotions
+from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.schemas.decision import Decision
 from training_pipeline.schemas.evaluation import ModelEvaluations
@@ -33,6 +33,7 @@ FOLDER: Final = "model"
 def model_files(
     store: JobStore,
     decisions: Decisions,
+    promotions: Promotions,
     details: Callable[[], ModelVersionDetails],
     name: str,
     version: str,
@@ -49,7 +50,7 @@ def model_files(
     for one in sorted(found, key=lambda each: each.id):
         for role, scores in sorted((one.scores or {}).items()):
             yield from file(f"scores/{one.id}-{role}.parquet", lambda scores=scores: _scores(scores))  # type: ignore[misc]
-    yield from file("promotions.json", lambda: as_json(ModelPromotions.of(promotions.of_model(store, name))))
+    yield from file("promotions.json", lambda: as_json(ModelPromotions.of(promotions.of_model(name))))
     yield from file("decisions.json", lambda: as_json(_decisions(decisions, name, version)))
 
 

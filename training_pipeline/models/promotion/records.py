@@ -86,9 +86,7 @@ def open_aliases(store: JobStore, *, since: timedelta) -> list[tuple[str, str]]:
         return [(name, alias) for name, alias in connection.execute(query.order_by(table.number))]
 
 
-def of_model(
-    store: JobStore, name: str, alias: str | None = None, *, approval: timedelta | None = None
-) -> list[Promotion]:
+def of_model(store: JobStore, name: str, alias: str | None = None, *, approval: timedelta | None) -> list[Promotion]:
     """The decisions about a model, and of an alias where one is given, the newest first. Reads only.
 
     One that waited longer than `approval` is void: it waits no more.

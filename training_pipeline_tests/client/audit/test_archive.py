@@ -8,6 +8,7 @@ import json
 import subprocess
 import zipfile
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.infra.files import sha256
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.records import StoredScores
+from training_pipeline.models.promotion import records as promotions
 from training_pipeline.testing.jobs.job_life import succeeded
 from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.testing.models.evaluated import stored_evaluation
@@ -115,6 +117,20 @@ def test_ancestors_come_with_it(client: LocalClient, services: Services, tmp_pat
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert "`ancestors/*/`" in readme
     assert f"* `ancestors/{lost.job_id}`: " in readme
+
+
+def test_a_promotion_that_nobody_approved_in_time_waits_no_more(
+    client: LocalClient, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = dataset_of(tmp_path, "base", [row("b-1", "train")])
+    job = job_with(services.store, services.uses, "base", learned, version="2", model_name="triage")
+    nothing = dict.fromkeys(("previous_version", "evaluation_id", "gate", "decision", "moved_at"))
+    named = {"kind": "promote", "model_name": "triage", "alias": "champion", "model_version": "2"}
+    promotions.add(services.store, **nothing, **named, reason="r", actor="ada", waits=True)
+    for approval, waits in ((timedelta(days=14), True), (timedelta(microseconds=1), False)):
+        monkeypatch.setattr(services.promotions, "_approval", approval)
+        (found,) = read(unpacked(client, job.id, tmp_path / str(waits)) / "model" / "promotions.json")["promotions"]
+        assert (found["waits"], found["expired"]) == (waits, not waits)
 
 
 def read(path: Path) -> Mapping[str, Any]:
