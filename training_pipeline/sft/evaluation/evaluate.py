@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -82,8 +82,8 @@ def answer(
     fits = [i for i, question in enumerate(asked) if len(question.prompt_ids) + question.answer_tokens + SLACK <= room]
     # Questions of like length share a batch: little padding.
     order = sorted(fits, key=lambda index: len(asked[index].prompt_ids))
-    for start in range(0, len(order), BATCH):
-        batch = order[start : start + BATCH]
+    done = 0
+    for batch in _batches(asked, order, room):
         padded = tokenizer.pad(
             {"input_ids": [asked[index].prompt_ids for index in batch]},
             padding=True,
@@ -109,8 +109,28 @@ def answer(
         texts = tokenizer.batch_decode(cut, skip_special_tokens=True)
         for index, text, ids in zip(batch, texts, cut, strict=True):
             answers[index] = Answer(text.strip(), stopped=bool(ids) and ids[-1] in ends, ids=tuple(ids))
-        told(start + len(batch))
+        done += len(batch)
+        told(done)
     return answers
+
+
+def _batches(asked: Sequence[Question], order: Sequence[int], room: int) -> Iterator[list[int]]:
+    """The questions in batches, the shortest prompts first. Pure.
+
+    A batch is written from the end of its longest prompt for as long as its longest answer: where both together do not
+    fit into `room`, though each question does, it ends before.
+    """
+    batch: list[int] = []
+    most = 0
+    for index in order:
+        longer = max(most, asked[index].answer_tokens + SLACK)
+        if batch and (len(batch) == BATCH or len(asked[index].prompt_ids) + longer > room):
+            yield batch
+            batch, longer = [], asked[index].answer_tokens + SLACK
+        batch.append(index)
+        most = longer
+    if batch:
+        yield batch
 
 
 def _cut(ids: list[int], ends: Sequence[int], most: int) -> list[int]:

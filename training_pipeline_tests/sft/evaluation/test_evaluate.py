@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 from training_pipeline.sft.encoding.data import ChatFormat
 from training_pipeline.sft.evaluation import evaluate
@@ -59,6 +59,34 @@ def test_answers_do_not_depend_on_the_batch(tiny_chat: ChatFormat, tiny_folder: 
         assert given.startswith(tiny_chat.tokenizer.decode(alone, skip_special_tokens=True).strip())
     room = len(asked[1].prompt_ids) + asked[1].answer_tokens + evaluate.SLACK
     assert [given is None for given in answers(asked, room)] == [True, False, False]
+
+
+def test_no_batch_goes_past_the_positions_of_a_model(tiny_chat: ChatFormat) -> None:
+    """A short question with a long answer beside a long one with a short answer: each fits, and both together do not.
+
+    A model with positions of its own for each place, as GPT-2 is, has none further on.
+    """
+    positions = 128
+    torch.manual_seed(0)
+    sizes: dict[str, Any] = {"n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": positions}
+    model: Any = GPT2LMHeadModel(GPT2Config(vocab_size=len(tiny_chat.tokenizer), **sizes))
+    lengths = [(4, positions - 4 - evaluate.SLACK), (positions - 2 - evaluate.SLACK, 2), (40, 30), (41, 2), (5, 2)]
+    asked = [evaluate.Question("?", "!", [7 + place] * prompt, most) for place, (prompt, most) in enumerate(lengths)]
+    heard: list[int] = []
+
+    def answers(questions: list[evaluate.Question]) -> list[tuple[int, ...] | None]:
+        found = evaluate.answer(model, tiny_chat.tokenizer, questions, ends=[], positions=positions, told=heard.append)
+        return [None if one is None else one.ids for one in found]
+
+    together = answers(asked)
+    assert heard == sorted(heard)
+    assert heard[-1] == len(asked)
+    assert len(heard) > 1
+    assert [len(ids or ()) for ids in together] == [most + evaluate.SLACK for _, most in lengths]
+    assert together == [answers([question])[0] for question in asked]
+    heard.clear()
+    answers([asked[3]] * (evaluate.BATCH + 1))
+    assert heard == [evaluate.BATCH, evaluate.BATCH + 1]
 
 
 def test_exact_match_is_letter_by_letter() -> None:
