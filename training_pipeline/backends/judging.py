@@ -24,7 +24,9 @@ class JudgeOrder(BaseModel):
 
 
 class JudgedAnswers(BaseModel):
-    """What came of a judge for the answers of one model: evaluated = judged + not sent + all of `not_judged`."""
+    """What came of a judge for the answers of one model: evaluated = judged + unanswered + not sent + all of
+    `not_judged`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,6 +34,8 @@ class JudgedAnswers(BaseModel):
     #: The models that answered, as the endpoint calls them.
     models: tuple[str, ...]
     judged: int
+    #: Questions without an answer, so that there was nothing to judge: they are wrong.
+    unanswered: int = 0
     #: Pairs whose classification it may not read.
     not_sent: int
     #: Answers that it was to judge and did not, by reason.

@@ -89,7 +89,7 @@ class EvaluationFigure(Answer):
 
 
 class JudgedModel(Answer):
-    """What came of the judge for the answers of one model: evaluated = judged + not_sent + all of not_judged."""
+    """The judge for one model: evaluated = judged + unanswered + not_sent + all of not_judged."""
 
     model: str = Field(description="base, tuned (the version itself) or champion.", examples=["tuned"])
     answered_as: list[str] = Field(
@@ -97,6 +97,7 @@ class JudgedModel(Answer):
     )
     prompt_version: str = Field(description="Version of what the judge is told.", examples=["1"])
     judged: int = Field(description="Answers that have a verdict.", examples=[25])
+    unanswered: int = Field(description="Questions without an answer; they are wrong, and not sent.", examples=[0])
     not_sent: int = Field(description="Pairs whose classification it may not read.", examples=[2])
     not_judged: dict[str, int] = Field(
         description="Answers without a verdict although it was to give one, by reason.", examples=[{"no_verdict": 0}]
@@ -129,6 +130,7 @@ class EvaluationJudge(Answer):
                 answered_as=list(each.models),
                 prompt_version=each.prompt_version,
                 judged=each.judged,
+                unanswered=each.unanswered,
                 not_sent=each.not_sent,
                 not_judged=each.not_judged,
                 agreement=each.agreed / each.judged if each.judged else None,

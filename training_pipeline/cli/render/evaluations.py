@@ -56,7 +56,9 @@ def judged(found: ModelEvaluation) -> list[tuple[str, bool]]:
         reasons = "".join(f", {count:,} not judged: {reason}" for reason, count in each.not_judged.items())
         agrees = "" if each.agreement is None else f"; agrees with exact match in {each.agreement:.1%}"
         who = f" by {', '.join(each.answered_as)} (prompt {each.prompt_version})" if each.answered_as else ""
-        lines.append((f"{mine}: {each.judged:,} judged{who}, {each.not_sent:,} not sent{reasons}{agrees}.", False))
+        empty = f", {each.unanswered:,} without an answer" if each.unanswered else ""
+        counted = f"{each.judged:,} judged{who}{empty}, {each.not_sent:,} not sent{reasons}"
+        lines.append((f"{mine}: {counted}{agrees}.", False))
         if each.missing is not None:
             lines.append((f"{mine}: {each.missing}", True))
     return lines

@@ -20,8 +20,9 @@ from ..stop import Stopped, StopRequest
 from .judge_prompt import prompt, verdict
 from .suite_pairs import Asked
 
-#: Why an answer has no verdict. The first says that it was not sent.
+#: Why an answer has no verdict. The first two say that it was not sent: it may not be, or there is none.
 CLASSIFICATION: Final = "classification"
+UNANSWERED: Final = "unanswered"
 TOO_LONG: Final = "too_long"
 UNREACHABLE: Final = "unreachable"
 SLOW: Final = "slow"
@@ -65,7 +66,10 @@ class JudgeOrder:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """1 for right, 0 for wrong, or the word for why there is neither; and the model as the endpoint calls it."""
+    """1 for right, 0 for wrong, or the word for why there is no verdict; and the model as the endpoint calls it.
+
+    Where there was nothing to judge it is wrong, and the word says that nobody was asked.
+    """
 
     score: float | None
     reason: str | None = None
@@ -82,7 +86,7 @@ class Judge:
     def judge(self, asked: Sequence[Asked], answers: Sequence[str | None], stop: StopRequest) -> list[Judged]:
         """The verdicts, in order; an answer that there is none of is wrong. Raises `Stopped`, and nothing else."""
         found: list[Judged | None] = [
-            Judged(None, CLASSIFICATION) if not each.pair.may_be_judged else None if answer else Judged(0.0)
+            Judged(None, CLASSIFICATION) if not each.pair.may_be_judged else None if answer else Judged(0.0, UNANSWERED)
             for each, answer in zip(asked, answers, strict=True)
         ]
         left = [index for index, judged in enumerate(found) if judged is None]

@@ -66,10 +66,11 @@ def _judge(found: ModelEvaluation) -> None:
             with Tag("div", classes="notice", role="note"):
                 icon("alert")
                 Tag("p", f"{_name(each.model, found)}: {each.missing}", classes="prose")
-    columns = ["Answers of", "Answered as", "Prompt", "Judged", "Not sent", "Not judged", "Like exact match"]
+    counts = ["Judged", "No answer", "Not sent", "Not judged", "Like exact match"]
+    columns = ["Answers of", "Answered as", "Prompt", *counts]
     if not judge.answers:
         return
-    with small_table("The judge", columns, numbers=columns[3:]):
+    with small_table("The judge", columns, numbers=counts):
         for each in judge.answers:
             reasons = ", ".join(f"{formats.count(count)} {reason}" for reason, count in each.not_judged.items())
             with Tag("tr"):
@@ -77,6 +78,7 @@ def _judge(found: ModelEvaluation) -> None:
                 Tag("td", ", ".join(each.answered_as))
                 Tag("td", each.prompt_version)
                 Tag("td", formats.count(each.judged), classes="number")
+                Tag("td", formats.count(each.unanswered), classes="number")
                 Tag("td", formats.count(each.not_sent), classes="number")
                 Tag("td", reasons or "0", classes="number")
                 Tag("td", "" if each.agreement is None else f"{each.agreement:.1%}", classes="number")

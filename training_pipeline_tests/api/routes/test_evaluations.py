@@ -57,6 +57,7 @@ def test_an_evaluation_is_asked_for_listed_and_shown(
                 "answered_as": ["judge-7b-2026"],
                 "prompt_version": "1",
                 "judged": 50,
+                "unanswered": 0,
                 "not_sent": 5,
                 "not_judged": {"no_verdict": 2},
                 "agreement": 0.9,

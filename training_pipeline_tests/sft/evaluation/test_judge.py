@@ -64,8 +64,8 @@ def test_what_may_not_be_read_is_not_sent(server: JudgeServer) -> None:
     found = Judge(order(server)).judge(pairs, ["Graz", None, "", "Graz"], StopRequest())
     assert [(each.score, each.reason) for each in found] == [
         (None, "classification"),
-        (0.0, None),
-        (0.0, None),
+        (0.0, "unanswered"),
+        (0.0, "unanswered"),
         (None, "too_long"),
     ]
     assert not server.asked
@@ -139,7 +139,7 @@ def test_a_key_that_no_header_can_carry_ends_nothing(
 ) -> None:
     monkeypatch.setenv("JUDGE_KEY", key)
     assert one(server) == Judged(None, "key_refused")
-    assert one(server, None) == Judged(0.0)
+    assert one(server, None) == Judged(0.0, "unanswered")
     assert server.asked == []
     assert one(server, key_env=None).score == 1
 

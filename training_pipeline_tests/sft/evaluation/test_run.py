@@ -70,7 +70,8 @@ def test_models_are_asked_one_after_the_other(
     assert done.returncode == SUCCEEDED, done.stderr
     scores = result(run)["scores"]
     for told in scores.values():
-        assert (told["judge"]["judged"], told["judge"]["not_sent"], told["judge"]["missing"]) == (2, 2, None)
+        judge = told["judge"]
+        assert (judge["judged"] + judge["unanswered"], judge["not_sent"], judge["missing"]) == (2, 2, None)
     assert {headers["Authorization"] for headers in server.headers} == {"Bearer sk-nobody-may-see-this"}
     written = b"".join(path.read_bytes() for path in run.rglob("*") if path.is_file())
     assert b"sk-nobody" not in written + (done.stdout + done.stderr).encode()

@@ -87,8 +87,8 @@ def test_a_judge_scores_besides(
         sent = [body["messages"][1]["content"] for body in server.asked]
     told = scores.publish({pair.key for pair in readable}, judge=True)["judge"]
     table = {row["pair_id"]: row for row in pq.read_table(scores.path).to_pylist()}
-    assert (told["judged"], told["not_sent"], told["not_judged"], told["missing"]) == (10, 1, {}, None)
-    assert told["agreed"] == sum(row["judged_right"] == row["exact_match"] for row in table.values())
+    assert (told["judged"], told["unanswered"], told["not_sent"], told["not_judged"]) == (9, 1, 1, {})
+    assert (told["missing"], told["agreed"]) == (None, 9)
     assert table["p4"]["judged_right"] is None
     assert table["p4"]["not_judged"] == "classification"
     assert table["unasked"]["judged_right"] == 0.0
