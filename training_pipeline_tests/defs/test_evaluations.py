@@ -140,6 +140,7 @@ def test_the_sensor_carries_every_evaluation_on(services: Services) -> None:
         store=services.store,
         evaluations=SimpleNamespace(settle_all=lambda: 3),
         automatic_evaluations=SimpleNamespace(start_due=lambda: 2),
+        promotions=services.promotions,
         approval_tags=services.approval_tags,
     )
     sensor = make_sensor(5)
