@@ -1,7 +1,8 @@
 """On which side pairs were in the datasets that a job follows: its predecessor's, the predecessor's of that, and so on.
 
 A pair is known again by its example, whatever its id. Where an example is gone, the pair that now has its id is the
-same pair, edited; and a pair on an item or label that a gone example was trained on is not new to the model.
+same pair, edited; and a pair on an item or label that a gone example was trained on, or one that asks a question which
+was trained on, is not new to the model.
 """
 
 from __future__ import annotations
@@ -18,20 +19,23 @@ from numpy.typing import NDArray
 
 from training_pipeline.datasets.comparable_hashes import Space, rows_in, under, with_sheet
 from training_pipeline.datasets.store import manifest_is_whole
+from training_pipeline.datasets.trained_questions import trained_questions
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
+from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.rules.comparison import LATER
 from training_pipeline.domain.rules.split import Before, SplitPlan
 from training_pipeline.domain.split_report import MOST_NAMED, KeptSides
 
 #: The hashes of the included rows under a key or under none.
 Hashed = Callable[[Space], "pa.Array | pa.ChunkedArray"]
 #: What is asked of the included rows, to know them again.
-COLUMNS: Final = ("pair_id", "row_hash", "item_ref", "canonical_label_id")
+COLUMNS: Final = ("pair_id", "row_hash", "item_ref", "canonical_label_id", "prompt_hash")
 
 #: `old` are the rows of the predecessors, `hashes` those of the included rows, each alike under what is `within`. Of a
-#: row without a hash it is not known which example it is: the pair with its id is taken for it.
-_SIDES: Final = """
+#: row without a hash it is not known which example it is: the pair with its id is taken for it. `learned` has the
+#: questions that were trained on; the hashes of those that tie have no mark of `LATER`.
+_SIDES: Final = f"""
 WITH known AS (SELECT * FROM old WHERE row_hash IS NOT NULL),
 gone AS (
     SELECT * FROM known ANTI JOIN hashes USING (within, row_hash) UNION ALL SELECT * FROM old WHERE row_hash IS NULL
@@ -41,16 +45,25 @@ examples AS (
 ),
 edited AS (SELECT pair_id, bool_or(trained) AS trained FROM gone GROUP BY pair_id),
 items AS (SELECT DISTINCT item_ref AS trained_item FROM gone WHERE trained),
-labels AS (SELECT DISTINCT canonical_label_id AS trained_label FROM gone WHERE trained)
+labels AS (SELECT DISTINCT canonical_label_id AS trained_label FROM gone WHERE trained),
+questions AS (SELECT number, unnest(string_split(prompt_hash, ' ')) AS question FROM included),
+taught AS (SELECT DISTINCT unnest(string_split(asked, ' ')) AS question FROM learned),
+asking AS (
+    SELECT DISTINCT number, true AS asks FROM questions SEMI JOIN taught USING (question)
+    WHERE NOT starts_with(question, '{LATER}')
+)
 SELECT coalesce(examples.trained, edited.trained) AS trained,
-    trained_item IS NOT NULL OR trained_label IS NOT NULL AS beside
+    examples.trained IS NULL AND (
+        asks IS NOT NULL OR (edited.trained IS NULL AND (trained_item IS NOT NULL OR trained_label IS NOT NULL))
+    ) AS beside
 FROM included
 LEFT JOIN examples USING (number)
+LEFT JOIN asking USING (number)
 LEFT JOIN edited ON edited.pair_id = included.pair_id
 LEFT JOIN items ON trained_item = included.item_ref
 LEFT JOIN labels ON trained_label = included.canonical_label_id
 ORDER BY included.number
-"""
+"""  # noqa: S608 - our own mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +84,36 @@ class Known:
 
 
 def sides_before(
-    included: pa.Table, predecessor: Predecessor, keys: HashKeys = NO_KEYS, hashed: Hashed | None = None
+    included: pa.Table,
+    predecessor: Predecessor,
+    keys: HashKeys = NO_KEYS,
+    hashed: Hashed | None = None,
+    key: HashKey | None = None,
 ) -> Known:
     """What was done with the included rows (`COLUMNS`) before. Reads only.
 
-    `hashed` gives the hashes of the included rows under a key or under none; without it `row_hash` has none. Where it
-    is not known whether a predecessor had a row, neither by its example nor by its id, it may have been trained on.
+    Their `prompt_hash` has the questions that tie, under `key` or under none. `hashed` gives the hashes of the examples
+    under a key or under none; without it `row_hash` has none. Where it is not known whether a predecessor had a row,
+    neither by its example nor by its id, or whether it had its question, it may have been trained on.
 
     Raises `Unavailable` if the manifest of a predecessor is missing or damaged, because it says what was trained on.
     """
     if not all(map(manifest_is_whole, predecessor.datasets)):
         raise _unreadable(predecessor)
     spaces = [with_sheet(dataset, keys) for dataset in predecessor.datasets]
+    questions = [trained_questions(dataset, key) for dataset in predecessor.datasets]
     numbers = pa.array(np.arange(len(included)))
     with duckdb.connect() as engine:
         engine.register("included", included.select(list(COLUMNS)).append_column("number", numbers))
         engine.register("old", _old(predecessor, spaces, keys))
+        asked = pa.chunked_array([one for one in questions if one is not None], pa.string())
+        engine.register("learned", pa.table({"asked": asked}))
         engine.register("hashes", _alike(included, numbers, spaces, hashed or _plainly(included)))
         found = engine.execute(_SIDES).to_arrow_table()
     side = found["trained"]
     known = pc.is_valid(side).to_numpy()
-    is_unsure = None in spaces
-    trained = pc.fill_null(side, False).to_numpy() | (~known & (found["beside"].to_numpy() | is_unsure))
+    is_unsure = None in spaces or any(one is None for one in questions)
+    trained = pc.fill_null(side, False).to_numpy() | found["beside"].to_numpy() | (~known & is_unsure)
     return Known(Before(trained=trained, validated=known & ~trained), known)
 
 

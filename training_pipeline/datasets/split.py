@@ -57,15 +57,17 @@ def split_snapshot(
             hint="Review and label more pairs, or have a data steward review the constraints "
             "(TRAINING_PIPELINE_MIN_PAIRS sets the least number).",
         )
-    rows = included_rows(taken, [*COLUMNS, "prompt_hash", "instruction", "may_validate"])
+    rows = included_rows(taken, [*COLUMNS, "instruction", "may_validate"])
     # A prompt that is an instruction ties nothing.
     prompt = pc.if_else(rows["instruction"], pa.scalar(None, pa.string()), rows["prompt_hash"])
     component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"])], [_questions(prompt)])
     asked = read_questions(opened, taken.policy, rows["pair_id"], prompt)
     component, near = _tied_nearly(asked, component, similarity=taken.policy.near_question_similarity)
-    told = text_report(opened, taken, asked, rows["pair_id"], required_key(taken, keys))
+    key = required_key(taken, keys)
+    told = text_report(opened, taken, asked, rows["pair_id"], key)
     hashed = _hashes(opened, taken, rows, keys)
-    known = None if predecessor is None else sides_before(rows, predecessor, keys, hashed)
+    tying = rows.set_column(rows.column_names.index("prompt_hash"), "prompt_hash", prompt)
+    known = None if predecessor is None else sides_before(tying, predecessor, keys, hashed, key)
     plan = plan_split(
         component,
         # By the item, so that another pair on it changes nothing.

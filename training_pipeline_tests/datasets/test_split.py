@@ -272,6 +272,39 @@ def test_a_pair_that_takes_the_place_of_one_that_was_trained_on_is_trained_on(tm
     assert (second.report.kept.new, second.report.kept.gone) == (1, 1)
 
 
+def test_a_trained_question_that_is_asked_anew_is_trained_on(tmp_path: Path) -> None:
+    """Ids and items are numbers: with a row on top each has those of the row before it, and an answer is mended."""
+    rng = random.Random(11)
+    texts = [sentence(rng, 80) for _ in range(60)]
+    first = made([asked(number, text) for number, text in enumerate(texts)], tmp_path, ratio=0.5)
+    trained = {number for number in range(60) if sides(first, "pair_id")[f"p-{number:06d}"] == "train"}
+    for mended in sorted(trained)[:8]:
+        rows = [asked(number + 1, text) for number, text in enumerate(texts)]
+        rows[mended]["messages"] = chat(texts[mended], "Another answer.")
+        second = made([asked(0, sentence(rng, 80)), *rows], tmp_path, after=(first,), ratio=0.1)
+        assert sides(second, "pair_id")[rows[mended]["pair_id"]] == "train"
+
+
+def test_a_copy_that_takes_the_place_of_one_that_was_trained_on_is_trained_on(tmp_path: Path) -> None:
+    rng = random.Random(12)
+    rows = [asked(number, sentence(rng, 80)) for number in range(60)]
+    first = made(rows, tmp_path)
+    one = next(row for row in rows if sides(first, "pair_id")[row["pair_id"]] == "train")
+    spoken = [one["messages"][0], {"role": "assistant", "content": one["messages"][1]["content"] + " "}]
+    copy = {**one, "pair_id": "a", "item_ref": "elsewhere", "messages": spoken}
+    second = made([*rows, copy], tmp_path, after=(first,), ratio=0.1)
+    assert one["pair_id"] not in sides(second, "pair_id"), "the copy is kept"
+    assert sides(second, "pair_id")["a"] == "train"
+
+
+def test_an_instruction_that_was_trained_on_ties_nothing_to_it(tmp_path: Path) -> None:
+    policy = GatePolicy(instruction_prompt_items=3)
+    rows = [asked(number, "Summarise this invoice in one line, please.") for number in range(40)]
+    first = made(rows[:20], tmp_path, policy=policy)
+    second = made(rows, tmp_path, after=(first,), ratio=0.5, policy=policy)
+    assert {sides(second, "pair_id")[row["pair_id"]] for row in rows[20:]} == {"train", "validation"}
+
+
 @pytest.mark.parametrize(("ratio", "seed"), [(0.95, "s"), (0.3, "s"), (0.8, "other")])
 def test_another_ratio_or_seed_moves_only_what_is_new(tmp_path: Path, ratio: float, seed: str) -> None:
     rng = random.Random(8)

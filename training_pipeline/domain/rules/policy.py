@@ -15,6 +15,8 @@ GATE_POLICY_VERSION: Final = "5"
 LEAST_SIMILARITY: Final = 0.8
 #: Versions of the policy that knew no nearly equal questions.
 _WITHOUT_NEAR_QUESTIONS: Final = ("1", "2")
+#: Versions of the policy that compared questions in another form: their hashes meet none of today's.
+OF_OTHER_QUESTIONS: Final = ("1", "2", "3")
 
 
 def reliable_similarity(value: float) -> float:
