@@ -26,8 +26,9 @@ def without_revoked(table: ir.Table, withdrawn: Withdrawn) -> ir.Table:
     """The verdicts of `judge_together`, with the reason `revoked` for pairs that pass the gates and are `withdrawn`.
 
     The hashes of the table are without a key; what is withdrawn by a hash under the sheet's key is found, too. So are
-    pairs with the very same example. One that may only not be validated on stays, and is not validated on. Where
-    nothing is withdrawn this is the table itself. The table must be in our DuckDB.
+    pairs with the very same example, and all copies of one: the pair that is kept for it, and the others. One that may
+    only not be validated on stays, and is not validated on, nor are its copies. Where nothing is withdrawn this is the
+    table itself. The table must be in our DuckDB.
     """
     if not withdrawn:
         return table
@@ -51,13 +52,19 @@ def without_revoked(table: ir.Table, withdrawn: Withdrawn) -> ir.Table:
             hit |= _in(table[column] + table.pair_id, whole)  # a hash has one length, so no two rows have the same key
         if halves := [row_hash + pair_id for pair_id, row_hash, validation_only in rows if validation_only]:
             barred |= _in(table[column] + table.pair_id, halves)
-    examples = table.filter(hit & may_pass & table.row_hash.notnull()).select("row_hash").distinct()
-    revoked = may_pass & (hit | table.row_hash.isin(examples.row_hash).fill_null(False))
+    revoked = may_pass & (hit | _shares(table, hit & may_pass, "row_hash") | _shares(table, hit & may_pass, "kept_id"))
     made = table.mutate(
         reason=ibis.cases((revoked, str(Reason.REVOKED)), else_=table.reason),
-        may_validate=table.may_validate & ~revoked & ~barred,
+        may_validate=table.may_validate & ~revoked & ~barred & ~_shares(table, barred, "kept_id"),
     )
     return made.select(*columns)
+
+
+def _shares(table: ir.Table, chosen: ir.BooleanValue, column: str) -> ir.BooleanValue:
+    """Whether a row has in this column what a chosen one has there."""
+    values = table.filter(chosen & table[column].notnull()).select(column).distinct()
+    found: ir.BooleanValue = table[column].isin(values[column]).fill_null(False)
+    return found
 
 
 def _in(column: ir.Value, values: Sequence[str]) -> ir.BooleanValue:

@@ -25,7 +25,10 @@ from training_pipeline.testing.soak import examples
 POLICY = GatePolicy()
 SCHEMA = pa.schema(
     [
-        *((name, pa.string()) for name in ("pair_id", "row_hash", "item_ref", "canonical_label_id", "reason")),
+        *(
+            (name, pa.string())
+            for name in ("pair_id", "row_hash", "item_ref", "canonical_label_id", "reason", "kept_id")
+        ),
         ("may_validate", pa.bool_()),
     ]
 )
@@ -37,6 +40,7 @@ _verdict = st.fixed_dictionaries(
         "row_hash": _maybe,
         "item_ref": _maybe,
         "canonical_label_id": _maybe,
+        "kept_id": _maybe,
         "reason": st.sampled_from([None, None, None, "duplicate", "rejected"]),
         "may_validate": st.booleans(),
     }
@@ -63,12 +67,19 @@ def expected(rows: list[dict[str, Any]], withdrawn: Withdrawn) -> list[dict[str,
 
     passing = [row for row in rows if row["reason"] in {None, "duplicate"}]
     examples = {row["row_hash"] for row in passing if named(row)} - {None}
+    copies = {row["kept_id"] for row in passing if named(row)} - {None}
+    barred = {row["kept_id"] for row in rows if hit(row, only=True)} - {None}
     made = []
     for row in rows:
-        if row in passing and (named(row) or row["row_hash"] in examples):
+        if row in passing and (named(row) or row["row_hash"] in examples or row["kept_id"] in copies):
             made.append({**row, "reason": "revoked", "may_validate": False})
         else:
-            made.append({**row, "may_validate": row["may_validate"] and not hit(row, only=True)})
+            made.append(
+                {
+                    **row,
+                    "may_validate": row["may_validate"] and not hit(row, only=True) and row["kept_id"] not in barred,
+                }
+            )
     return made
 
 
@@ -112,6 +123,24 @@ def test_summary_and_preview_leave_them_out(withdrawn: Withdrawn, left: list[int
     assert preview(open_sheet(rows), POLICY, 2, withdrawn=withdrawn) == [texts[number] for number in left[:2]]
 
 
+@pytest.mark.parametrize("revoked", [1, 2, 3])
+@pytest.mark.parametrize(
+    "copied",
+    [
+        [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "Caf\u00e9 "}],
+        [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "Cafe\u0301"}],
+        [{"role": "user", "content": "Q", "name": "ann"}, {"role": "assistant", "content": "Caf\u00e9"}],
+        [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "Caf\u00e9", "weight": 1.0}],
+    ],
+)
+def test_no_copy_of_a_revoked_pair_is_left(copied: list[dict[str, Any]], revoked: int) -> None:
+    first = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "Caf\u00e9"}]
+    rows = [pair(1, messages=first), pair(2, messages=copied), pair(3, messages=first), pair(4)]
+    with verdicts(open_sheet(rows), POLICY, withdrawn=Withdrawn(named=(("pair", f"p-00000{revoked}"),))) as table:
+        found = {row["pair_id"]: row["reason"] for row in table.to_pyarrow().to_pylist()}
+    assert found == {"p-000001": "revoked", "p-000002": "revoked", "p-000003": "revoked", "p-000004": None}
+
+
 def test_a_row_that_may_only_not_be_validated_on_is_trained_on() -> None:
     opened = open_sheet([pair(1), pair(2)])
     with verdicts(opened, POLICY) as table:
@@ -125,7 +154,7 @@ def test_a_row_that_may_only_not_be_validated_on_is_trained_on() -> None:
 def test_hashes_of_questions_stay_without_a_key_whatever_is_known_under_one() -> None:
     key = key_number(1)
     verdict = {"pair_id": "p-1", "row_hash": "a" * 64, "prompt_hash": "c" * 32, "item_ref": None}
-    row = {**verdict, "canonical_label_id": None, "reason": None, "may_validate": True}
+    row = {**verdict, "canonical_label_id": None, "reason": None, "may_validate": True, "kept_id": None}
     judged = ibis.memtable(pa.Table.from_pylist([row], SCHEMA.append(pa.field("prompt_hash", pa.string()))))
     keyed = key.of("a" * 64)
     for withdrawn in (
