@@ -11,8 +11,9 @@ MESSAGES_TYPE: Final = (
 #: JSON to the types of `PAIR_SCHEMA`. A weight that is no number becomes -1, which no gate takes for a weight; JSON's
 #: true is no number. `tool_calls` is empty, and so invalid, where it is stated and neither a list nor the JSON text of
 #: one. `json_valid` allows NaN, Infinity and a comma after the last element, `is_json` does not. JSON text that is
-#: nested 1000 deep is no JSON to `json_of`, as to a warehouse. `value_of` looks whether a value is JSON only where it
-#: may not be: text, and what DuckDB writes of numbers that JSON does not have.
+#: nested 1000 deep is no JSON to `json_of`, as to a warehouse. Calls and tools with a key twice in an object are
+#: invalid. `value_of` looks whether a value is JSON only where it may not be: text, and what DuckDB writes of numbers
+#: that JSON does not have.
 MACROS: Final = """
 CREATE TEMP MACRO string_or_number_of(x) AS
     CASE WHEN json_type(x) IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'DOUBLE') THEN x ->> '$' END;
@@ -33,13 +34,17 @@ CREATE TEMP MACRO json_of(t) AS CASE WHEN is_json(t) AND (length(t) < 2000
 CREATE TEMP MACRO value_of(x) AS CASE
     WHEN json_type(x) = 'VARCHAR' OR contains(x::VARCHAR, 'NaN') OR contains(x::VARCHAR, 'Infinity')
     THEN json_of(text_of(x)) ELSE x END;
+CREATE TEMP MACRO is_ambiguous(x) AS
+    len(list_filter(json_keys(x, '$..*'), lambda keys: len(keys) > len(list_distinct(keys)))) > 0;
 CREATE TEMP MACRO calls_of(x) AS CASE json_type(x) WHEN 'NULL' THEN NULL WHEN 'ARRAY' THEN CASE
     WHEN json_array_length(x) = 0 THEN NULL
-    WHEN len(list_filter(json_extract(x, '$[*].function.arguments'),
-        lambda a: json_type(a) = 'VARCHAR' AND NOT is_json(a ->> '$'))) > 0 THEN ''
+    WHEN is_ambiguous(x) OR len(list_filter(json_extract(x, '$[*].function.arguments'),
+        lambda a: json_type(a) = 'VARCHAR'
+        AND CASE WHEN is_json(a ->> '$') THEN is_ambiguous('[' || (a ->> '$') || ']') ELSE TRUE END)) > 0 THEN ''
     ELSE regexp_replace(x::VARCHAR, '("(?:\\\\.|[^"\\\\])*")|[ \\t\\n\\r]+', '\\1', 'g') END ELSE '' END;
 CREATE TEMP MACRO objects_of(x) AS CASE WHEN json_type(x) = 'NULL' THEN NULL
     WHEN json_type(x) = 'ARRAY' AND len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'OBJECT')) = 0
+        AND NOT is_ambiguous(x)
     THEN CASE WHEN json_array_length(x) > 0 THEN json(x)::VARCHAR END ELSE '' END;
 CREATE TEMP MACRO weight_of(x) AS CASE WHEN json_type(x) <> 'NULL' THEN coalesce(
     CASE WHEN json_type(x) IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN TRY_CAST(x AS DOUBLE) END, -1) END;

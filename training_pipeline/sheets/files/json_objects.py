@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
-from training_pipeline.domain.rules.examples.json_text import no_constant
+from training_pipeline.domain.rules.examples.json_text import Ambiguous, first_counts, no_constant
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 
 #: So deep an object may be nested. Where this process would give up depends on who raised its recursion limit.
@@ -76,13 +76,12 @@ class JsonObjects:
         return Row(line, values, problems)
 
     def _first_counts(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        values = dict(pairs)
-        if len(values) == len(pairs):
-            self._repeated = []
-            return values
-        self._repeated = repeated_names(key for key, _ in pairs)
-        self._faulty += 1
-        return dict(reversed(pairs))
+        values = first_counts(pairs)
+        self._repeated = []
+        if isinstance(values, Ambiguous):
+            self._repeated = repeated_names(key for key, _ in pairs)
+            self._faulty += 1
+        return values
 
 
 def is_too_deep(text: str) -> bool:

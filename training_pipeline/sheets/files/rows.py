@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.rules.examples.chat_format import Problem
-from training_pipeline.domain.rules.examples.json_text import no_constant
+from training_pipeline.domain.rules.examples.json_text import first_counts, no_constant
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.files.json_objects import JsonObjects
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
@@ -206,7 +206,7 @@ def _csv_value(column: str, text: str, head: Head) -> object:
 
 def _json_or_text(text: str) -> object:
     try:
-        return json.loads(text, object_pairs_hook=lambda pairs: dict(reversed(pairs)), parse_constant=no_constant)
+        return json.loads(text, object_pairs_hook=first_counts, parse_constant=no_constant)
     except (ValueError, RecursionError):
         return text
 

@@ -63,6 +63,14 @@ JSON: Final = {
         '[{"role":"user","content":"q","mood":' + "[" * 997 + "]" * 997 + '},{"role":"assistant","content":"a"}]'
     ),
 }
+#: Tool calls and definitions in which a key stands twice in an object.
+TWICE: Final = (
+    '[{"name":"look","name":"listen"}]',
+    '[{"name":"look","parameters":{"deep":[{"at":1,"\\u0061t":2}]}}]',
+    '[{"function":{"name":"look","arguments":{"at":"Graz","at":"Wien"}}}]',
+)
+#: The same in arguments that are text.
+TWICE_IN_TEXT: Final = r'[{"function":{"name":"look","arguments":"{\"at\":\"Graz\",\"at\":\"Wien\"}"}}]'
 #: What a message cannot call: neither a list, nor the JSON text of one.
 NO_CALLS: Final[tuple[Any, ...]] = (
     "",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
-from training_pipeline.testing.sheets.texts import JSON, NO_CALLS, NO_JSON
+from training_pipeline.testing.sheets.texts import JSON, NO_CALLS, NO_JSON, TWICE, TWICE_IN_TEXT
 
 Read = Callable[..., list[dict[str, Any]]]
 
@@ -284,3 +288,49 @@ def test_calls_in_text_are_compact_and_otherwise_as_they_were(put: Put, read: Re
     put([ROW | {"messages": messages}])
     (row,) = read()
     assert row["messages"][0]["tool_calls"] == '[{"id":"a  b","n":1.50,"m":0.1234567890123456789}]'
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.parametrize("calls", [*TWICE, TWICE_IN_TEXT])
+@pytest.mark.parametrize("in_text", [False, True])
+def test_a_key_that_stands_twice_in_a_call_makes_a_pair_invalid(
+    put: Put, read: Read, calls: str, suffix: str, in_text: bool
+) -> None:
+    """Whoever reads the last of the two would train on something else than what was judged."""
+    messages = '[{"role":"user","content":"q"},{"role":"assistant","content":"a","tool_calls":%s}]'
+    row = {name: value for name, value in ROW.items() if name != "messages"}
+    path = put_texts(put, row, {"messages": messages % (json.dumps(calls) if in_text else calls)}, suffix)
+    assert read()[0]["messages"][1]["tool_calls"] == ""
+    assert checked(path) & {"invalid_tool_calls", "invalid_tool_arguments"}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.parametrize("tools", TWICE)
+def test_a_key_that_stands_twice_in_tool_definitions_makes_a_pair_invalid(
+    put: Put, read: Read, tools: str, suffix: str
+) -> None:
+    path = put_texts(put, ROW | {"messages": json.dumps(ROW["messages"])}, {"tools": tools}, suffix)
+    assert read()[0]["tools"] == ""
+    assert "invalid_tools" in checked(path)
+
+
+def put_texts(put: Put, row: dict[str, Any], texts: dict[str, str], suffix: str) -> Path:
+    """A file of one row; of `texts`, which are JSON, JSONL has the values."""
+    if suffix == ".jsonl":
+        stated = {name: value for name, value in row.items() if name not in texts} | {"messages": ROW["messages"]}
+        stated = {name: value for name, value in stated.items() if name not in texts}
+        return put(json.dumps(stated)[:-1] + "".join(f',"{name}":{text}' for name, text in texts.items()) + "}\n")
+    whole = row | texts
+    if suffix == ".parquet":
+        return put(pa.Table.from_pylist([whole]), suffix)
+    file = io.StringIO()
+    writer = csv.DictWriter(file, [*whole])
+    writer.writeheader()
+    writer.writerow({name: ";".join(value) if isinstance(value, list) else value for name, value in whole.items()})
+    return put(file.getvalue(), suffix)
+
+
+def checked(path: Path) -> set[str]:
+    """The codes of what `check` says of the sheet."""
+    files = FileTrainingSheets([path.parent]).files("s")
+    return set(check(files.data, files.head).counts)

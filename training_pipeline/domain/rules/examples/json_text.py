@@ -1,20 +1,46 @@
-"""JSON text as sheets take it: one whole value, or none at all. Pure."""
+"""JSON as sheets take it: a text is one whole value or none at all, and no object has a key twice. Pure."""
 
 from __future__ import annotations
 
 import json
-from typing import Final, NoReturn
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
 
 #: What is parsed of a text that is no JSON.
 NO_JSON: Final = object()
 
 
+class Ambiguous(dict[str, Any]):
+    """An object of which a key stands twice. Readers disagree about which of the values counts; here the first does."""
+
+
+def first_counts(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """For `json.loads`: an object, `Ambiguous` where a key stands twice."""
+    values = dict(pairs)
+    return values if len(values) == len(pairs) else Ambiguous(reversed(pairs))
+
+
 def parsed(text: str) -> object:
-    """The value in a text; `NO_JSON` where it is none."""
+    """The value in a text; `NO_JSON` where it is none, or a key stands twice in it."""
     try:
-        return json.loads(text, parse_constant=no_constant)
+        value: object = json.loads(text, object_pairs_hook=first_counts, parse_constant=no_constant)
     except (ValueError, RecursionError):
         return NO_JSON
+    return NO_JSON if is_ambiguous(value) else value
+
+
+def is_ambiguous(value: object) -> bool:
+    """Whether a key stands twice in an object anywhere in a value that was read with `first_counts`."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Ambiguous):
+            return True
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+    return False
 
 
 def no_constant(name: str) -> NoReturn:

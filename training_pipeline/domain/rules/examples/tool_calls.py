@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from training_pipeline.domain.rules.examples.json_text import NO_JSON, parsed
+from training_pipeline.domain.rules.examples.json_text import NO_JSON, is_ambiguous, parsed
 
 #: Codes of faults, in words.
 FAULTS: Final = {
-    "invalid_tool_calls": "is something else; expected a list of tool calls, or the JSON text of one",
+    "invalid_tool_calls": (
+        "is something else, or has a key twice in one object; expected a list of tool calls, or the JSON text of one"
+    ),
     "invalid_tool_arguments": (
         "a call's arguments are text that is no JSON; expected an object, or the JSON text of one"
     ),
@@ -30,7 +32,7 @@ def fault_of(stated: object) -> str | None:
     calls = calls_of(stated)
     if calls is None:
         return None
-    if not isinstance(calls, list) or not _has_json(calls):
+    if not isinstance(calls, list) or is_ambiguous(calls) or not _has_json(calls):
         return "invalid_tool_calls"
     functions = [call.get("function") for call in calls if isinstance(call, dict)]
     arguments = [function.get("arguments") for function in functions if isinstance(function, dict)]

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from training_pipeline.domain.rules.examples.chat_format import MESSAGE_KEYS
-from training_pipeline.domain.rules.examples.json_text import no_constant
+from training_pipeline.domain.rules.examples.json_text import first_counts, no_constant
 from training_pipeline.sheets.importing.formats.base import Notes
 
 #: Roles by other names. What is not here stays as it is, for the check to tell.
@@ -77,7 +77,7 @@ def tools_of(value: object) -> object:
 def parsed_json(text: str) -> object:
     """What a JSON text holds; the text itself where it is none, or holds half of a surrogate pair. Pure."""
     try:
-        value: object = json.loads(text, parse_constant=no_constant)
+        value: object = json.loads(text, object_pairs_hook=first_counts, parse_constant=no_constant)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
