@@ -23,6 +23,7 @@ from training_pipeline.domain.errors import (
 )
 from training_pipeline.domain.job import Phase
 from training_pipeline.domain.refs import required
+from training_pipeline.training_jobs.lifecycle.finalize import files_looked_at
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
 from training_pipeline.training_jobs.store import lineage, metrics
 
@@ -182,12 +183,7 @@ def training_metrics(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
         # Only a training that found trained tokens in every example gets this far: the trainer counts them first.
         trained = {name: result.custom_metrics.get(name) for name in ("trained_tokens", "train_examples")}
         counted = {name: int(value) for name, value in trained.items() if value is not None}
-        yield checks.result(
-            "trained_tokens_in_every_example",
-            asset,
-            counted.get("trained_tokens", 1) >= counted.get("train_examples", 1),
-            **counted,
-        )
+        yield checks.of_trained_tokens(counted.get("trained_tokens"), counted.get("train_examples"))
         first, last = result.train_loss_first, result.train_loss
         not_finite = services.finalizer.not_finite(job)
         lower = first is not None and last is not None and last < first
@@ -227,7 +223,7 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
         yield checks.result("still_permitted", asset, True)
         job = services.finalizer.register(job, result)
         problems = services.finalizer.model_problems(job, result)
-        files = {"files": f"{len(result.model_files)} checked"}
+        files = {"files": files_looked_at(result)}
         yield checks.result("model_registered_and_files_match", asset, not problems, **files, **_told(problems))
         if problems:
             told = "; ".join(problems)

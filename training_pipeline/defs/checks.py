@@ -123,6 +123,20 @@ def of_finding(name: str, asset: str, finding: Finding | None) -> dg.AssetCheckR
     return result(name, asset, finding.broken == 0, **shown, **named)
 
 
+def of_trained_tokens(tokens: int | None, examples: int | None) -> dg.AssetCheckResult:
+    """The result of the check of a training that has succeeded. A trainer that does not say its counts is a warning."""
+    name, asset = "trained_tokens_in_every_example", "training_metrics"
+    if tokens is None or examples is None:
+        return dg.AssetCheckResult(
+            check_name=name,
+            asset_key=dg.AssetKey(asset),
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            metadata={"counted": "the trainer does not say how many"},
+        )
+    return result(name, asset, tokens >= examples, trained_tokens=tokens, train_examples=examples)
+
+
 def of_withdrawal(error: PermissionWithdrawn) -> Mapping[str, Any]:
     """What a failed check shows of pairs that lost their permission: how many, why, and their ids."""
     found = error.details

@@ -11,6 +11,7 @@ import pytest
 from training_pipeline.app.container import Services
 from training_pipeline.datasets.verify import Finding
 from training_pipeline.definitions import build
+from training_pipeline.defs.checks import of_trained_tokens
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
@@ -87,6 +88,22 @@ def test_an_example_without_a_trained_token_is_red_on_its_check(
         assert checks(instance, result) == {"trained_tokens_in_every_example": False}
         assert said in failure(result)
         assert services.store.get(job.id).status is JobStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    ("tokens", "examples", "passed", "severity"),
+    [
+        (100, 32, True, dg.AssetCheckSeverity.ERROR),
+        (31, 32, False, dg.AssetCheckSeverity.ERROR),
+        (None, 32, False, dg.AssetCheckSeverity.WARN),
+        (100, None, False, dg.AssetCheckSeverity.WARN),
+    ],
+)
+def test_counts_that_the_trainer_does_not_say_are_no_counts(
+    tokens: int | None, examples: int | None, passed: bool, severity: dg.AssetCheckSeverity
+) -> None:
+    found = of_trained_tokens(tokens, examples)
+    assert (found.passed, found.severity) == (passed, severity)
 
 
 def test_a_model_whose_files_were_changed_is_not_a_success(

@@ -259,17 +259,25 @@ def file_problems(result: TrainingResult, *, here: bool) -> list[str]:
     """Model files that are missing or not what their hash says. Reads every byte.
 
     A model that was trained elsewhere than `here` may be kept in a volume of its backend, where it cannot be read: then
-    nothing is found, and the hashes are those that the trainer took.
+    the hashes are those that the trainer took, of one file at least.
     """
     if result.model_dir is None:
         return ["the trainer has produced no model"]
+    if not result.model_files:
+        return ["the trainer listed no files"]
     if not result.model_dir.is_dir():
         return [f"there is no model in {result.model_dir}"] if here else []
-    problems = [
+    return [
         f"{name} differs from what was trained" if there else f"{name} is missing"
         for name, there in unlike(result.model_dir, result.model_files)
     ]
-    return problems or ([] if result.model_files else ["the trainer listed no files"])
+
+
+def files_looked_at(result: TrainingResult) -> str:
+    """How many files there are, and whether `file_problems` has read them."""
+    readable = result.model_dir is not None and result.model_dir.is_dir()
+    said = "checked" if readable else "recorded by the trainer, not readable from here"
+    return f"{len(result.model_files):,} {said}"
 
 
 def _about_truncation(result: TrainingResult) -> tuple[EventType, str] | None:

@@ -17,7 +17,7 @@ from training_pipeline.testing.jobs.job_life import prepared
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, a_result, new_job, point
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.tracking.mlflow import Tracking
-from training_pipeline.training_jobs.lifecycle.finalize import Finalizer
+from training_pipeline.training_jobs.lifecycle.finalize import Finalizer, file_problems, files_looked_at
 from training_pipeline.training_jobs.lifecycle.registration import Registration
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, warnings_of
 from training_pipeline.training_jobs.store import lineage
@@ -100,6 +100,19 @@ def test_an_mlflow_run_that_was_not_known_when_the_training_ended_is_asked_for_a
     assert services.store.get(job.id).handles.mlflow_experiment_id == "e-1"
     assert finalizer.register(services.store.get(job.id), a_result(tmp_path)).result.uc_model_version == "3"
     assert set(registry.runs) == {"run-1"}
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_model_without_files_is_none_wherever_it_was_trained(here: bool, tmp_path: Path) -> None:
+    for model_dir in (tmp_path, tmp_path / "elsewhere", Path("models:/main.ml.triage/1")):
+        assert file_problems(a_result(model_dir, model_files={}), here=here) == ["the trainer listed no files"]
+
+
+def test_files_that_nobody_read_are_not_told_as_checked(tmp_path: Path) -> None:
+    elsewhere = a_result(Path("models:/main.ml.triage/1"))
+    assert file_problems(elsewhere, here=False) == []
+    assert files_looked_at(elsewhere) == "1 recorded by the trainer, not readable from here"
+    assert files_looked_at(a_result(tmp_path)) == "1 checked"
 
 
 def test_values_that_are_no_number_are_counted_by_code_and_in_old_events_by_their_sentence(
