@@ -6,13 +6,15 @@ An alert names jobs, sheets and causes, never the text of a pair: causes are the
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Connection, Interval, and_, bindparam, cast, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Interval, and_, bindparam, cast, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
@@ -34,6 +36,8 @@ NEWS: Final = timedelta(days=7)
 RETRIES: Final = RetryPolicy(first=30.0, longest=3600.0)
 _AT_ONCE: Final = 50
 _MOST_CAUSE: Final = 300
+#: Hexadecimal digits that tell what a job waits for from what it waited for before.
+_IDENTITY: Final = 16
 #: Models that a message names at most.
 _NAMED: Final = 10
 _CHECKS: Final[Mapping[str, str]] = {
@@ -101,9 +105,12 @@ def of_job(job: TrainingJob, links: Addresses, *, now: datetime, pending: timede
         )
     else:
         return None
+    key = f"job:{job.id}:{kind}"
+    if kind is Kind.WAITING:
+        key += f":{_identity(job.error_message)}"
     run_id = job.finalize.run_id or job.launch.run_id
     found = {"training job": links.job(job.id), **({"Dagster run": links.run(run_id)} if run_id else {})}
-    return Alert(key=f"job:{job.id}:{kind}", kind=kind, message=message, job_id=job.id, links=found)
+    return Alert(key=key, kind=kind, message=message, job_id=job.id, links=found)
 
 
 def of_permission(job: TrainingJob, warning: str, identity: str, links: Addresses) -> Alert:
@@ -207,6 +214,18 @@ def _named(names: Sequence[str]) -> str:
     return f"{', '.join(names[:_NAMED])}{more}"
 
 
+def _identity(cause: str | None) -> str:
+    """What a job waits for, whatever the numbers in the sentence are now; the same as in `_waiting_key`. Pure."""
+    return hashlib.sha256(re.sub("[0-9]+", "", cause or "").encode()).hexdigest()[:_IDENTITY]
+
+
+def _waiting_key() -> ColumnElement[str]:
+    """The key of the alert about what a job waits for now."""
+    cause = func.regexp_replace(training_jobs.c.error_message, "[0-9]+", "", "g")
+    identity = func.left(func.encode(func.sha256(func.convert_to(cause, "UTF8")), "hex"), _IDENTITY)
+    return func.concat("job:", training_jobs.c.id, f":{Kind.WAITING}:", identity)
+
+
 def _first_line(text: str | None) -> str:
     line = (text or "").strip().partition("\n")[0]
     return line if len(line) <= _MOST_CAUSE else f"{line[: _MOST_CAUSE - 1]}…"
@@ -231,10 +250,18 @@ def record(connection: Connection, alert: Alert) -> bool:
     return connection.execute(stored.returning(alerts.c.key)).first() is not None
 
 
+def told_at(store: JobStore, beginning: str) -> datetime | None:
+    """When the latest alert was recorded whose key begins so; None for no such alert. Reads only."""
+    query = select(func.max(alerts.c.noticed_at)).where(alerts.c.key.startswith(beginning, autoescape=True))
+    with store.begin() as connection:
+        latest: datetime | None = connection.execute(query).scalar_one()
+    return latest
+
+
 def notice_jobs(store: JobStore, links: Addresses, *, now: datetime, pending: timedelta) -> int:
     """Record an alert for each job that failed, timed out, waits for somebody or is stuck in pending and has none.
 
-    Returns how many.
+    A job has one for each cause that it waits for. Returns how many.
     """
     table = training_jobs.c
     over = and_(table.status.in_([JobStatus.FAILED, JobStatus.TIMEOUT]), table.completed_at > now - NEWS)
@@ -244,7 +271,7 @@ def notice_jobs(store: JobStore, links: Addresses, *, now: datetime, pending: ti
     untold = [
         and_(over, ~known.where(alerts.c.kind.in_([Kind.FAILED, Kind.TIMED_OUT, Kind.BLOCKED])).exists()),
         and_(stuck, ~known.where(alerts.c.kind == Kind.PENDING).exists()),
-        and_(waiting, ~known.where(alerts.c.kind == Kind.WAITING).exists()),
+        and_(waiting, ~known.where(alerts.c.key == _waiting_key()).exists()),
     ]
     query = select(training_jobs).where(or_(*untold)).order_by(table.updated_at).limit(_AT_ONCE)
     with store.begin() as connection:

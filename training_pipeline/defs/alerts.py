@@ -2,8 +2,9 @@
 
 # No postponed annotations here: Dagster reads those of what it decorates.
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import dagster as dg
@@ -49,9 +50,8 @@ def tell(instance: dg.DagsterInstance, services: Services) -> str:
     now, links, store = datetime.now(UTC), Addresses.of(services.settings), services.store
     pending = timedelta(minutes=services.settings.alert_pending_minutes)
     noticed = alerts.notice_jobs(store, links, now=now, pending=pending)
-    noticed += sum(
-        alerts.notice(store, alert) for alert in [*failing(instance, links), *_failed_looks(instance, links)]
-    )
+    found = [*failing(instance, links, partial(alerts.told_at, store)), *_failed_looks(instance, links)]
+    noticed += sum(alerts.notice(store, alert) for alert in found)
     targets = targets_of(services.settings)
     done = alerts.deliver(store, targets, enough=lambda: time.monotonic() > deadline)
     told = f"Checked training jobs, sensors and schedules: {noticed} new alerts; sent {done.told} to "
@@ -60,21 +60,26 @@ def tell(instance: dg.DagsterInstance, services: Services) -> str:
     return f"{told}. {failed}" if failed else f"{told}."
 
 
-def failing(instance: dg.DagsterInstance, links: Addresses) -> Iterator[Alert]:
-    """An alert for each sensor and schedule whose latest ticks all failed. Reads only.
+def failing(
+    instance: dg.DagsterInstance, links: Addresses, told_at: Callable[[str], datetime | None]
+) -> Iterator[Alert]:
+    """An alert for each sensor and schedule whose latest ticks all failed, once a row of failures. Reads only.
 
-    One alert per row of failures: the key names the last good tick before it. The error itself is in the UI.
+    `told_at` says when the latest alert whose key begins so was recorded: where no tick was good since then, it is the
+    same row. The ticks before the row are no name for it, for Dagster forgets them. The error itself is in the UI.
     """
     for state in instance.all_instigator_state():
         arguments = (state.instigator_origin_id, state.selector_id)
         latest = instance.get_ticks(*arguments, limit=FAILURES_IN_A_ROW, statuses=_OVER)
         if len(latest) < FAILURES_IN_A_ROW or any(tick.status is not TickStatus.FAILURE for tick in latest):
             continue
-        good = instance.get_ticks(*arguments, limit=1, statuses=[one for one in _OVER if one is not TickStatus.FAILURE])
         sensor = state.instigator_type is InstigatorType.SENSOR
         word, link = ("sensor", links.sensor) if sensor else ("schedule", links.schedule)
+        told = told_at(f"{word}:{state.instigator_name}:")
+        if told is not None and not instance.get_ticks(*arguments, after=told.timestamp(), limit=1, statuses=_GOOD):
+            continue
         yield Alert(
-            key=f"{word}:{state.instigator_name}:{good[0].tick_id if good else 0}",
+            key=f"{word}:{state.instigator_name}:{latest[-1].tick_id}",
             kind=Kind.FAILING,
             message=f"The {word} {state.instigator_name} has failed at least {FAILURES_IN_A_ROW} times in a row.",
             links={word: link(state.instigator_name)},
@@ -95,4 +100,5 @@ def _failed_looks(instance: dg.DagsterInstance, links: Addresses) -> Iterator[Al
         )
 
 
-_OVER: Final = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
+_GOOD: Final = [TickStatus.SUCCESS, TickStatus.SKIPPED]
+_OVER: Final = [*_GOOD, TickStatus.FAILURE]

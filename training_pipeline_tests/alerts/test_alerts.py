@@ -191,6 +191,24 @@ def test_a_trained_job_that_cannot_be_finished_is_noticed_once(store: JobStore) 
     assert [notice_jobs(store, LINKS, now=NOW, pending=PENDING) for _ in range(2)] == [1, 0]
 
 
+def test_each_cause_that_a_job_waits_for_is_noticed_whatever_its_numbers(store: JobStore) -> None:
+    job = stored(store, status=JobStatus.RUNNING)
+    found = []
+    for values in (
+        {"error_message": "The disk is full: 3 GB are free.\nÜ 1"},
+        {"error_message": "The disk is full: 12 GB are free.\nÜ 2"},
+        {"error_message": None},
+        {"backend_status": JobStatus.SUCCEEDED, "error_message": "Its model is trained and kept, but …"},
+        {"error_message": "The disk is full: 1 GB are free.\nÜ 3"},
+    ):
+        store.update(job.id, values)
+        found.append(notice_jobs(store, LINKS, now=NOW, pending=PENDING))
+    assert found == [1, 0, 0, 1, 0]
+    with store.begin() as connection:
+        messages = connection.execute(select(alerts.c.message).order_by(alerts.c.noticed_at)).scalars().all()
+    assert ["is trained, but not finished" in message for message in messages] == [False, True]
+
+
 def test_old_failures_are_history(store: JobStore) -> None:
     job = stored(store)
     fail(store, job)

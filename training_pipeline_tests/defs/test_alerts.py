@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import TickStatus
 
+from training_pipeline.alerts.alerts import Alert, Kind, notice, told_at
 from training_pipeline.app.container import Services
 from training_pipeline.defs.alerts import FAILURES_IN_A_ROW, failing, tell_people
 from training_pipeline.domain.job import JobStatus
@@ -54,8 +56,9 @@ class Ticks:
     def all_instigator_state(self) -> list[object]:
         return [State()]
 
-    def get_ticks(self, *_: object, limit: int, statuses: list[TickStatus]) -> list[Tick]:
-        return [tick for tick in self.ticks[::-1] if tick.status in statuses][:limit]
+    def get_ticks(self, *_: object, limit: int, statuses: list[TickStatus], after: float | None = None) -> list[Tick]:
+        since = -1.0 if after is None else after - NOON.timestamp()
+        return [tick for tick in self.ticks[::-1] if tick.status in statuses and tick.tick_id > since][:limit]
 
 
 class State:
@@ -72,25 +75,44 @@ class Tick:
 
 
 BAD, GOOD, BUSY = TickStatus.FAILURE, TickStatus.SKIPPED, TickStatus.STARTED
+#: One tick a second begins then.
+NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("statuses", "key"),
+    ("statuses", "told", "key"),
     [
-        ([GOOD, BAD, BAD], None),
-        ([BAD, BAD, GOOD, BAD], None),
-        ([GOOD, BAD, BAD, BAD], "sensor:poll_training_jobs:0"),
-        ([GOOD, BAD, BAD, BAD, BUSY], "sensor:poll_training_jobs:0"),
-        ([GOOD, BAD, BAD, BAD, BAD], "sensor:poll_training_jobs:0"),
-        ([GOOD, BAD, BAD, BAD, GOOD, BAD, BAD, BAD], "sensor:poll_training_jobs:4"),
+        ([GOOD, BAD, BAD], None, None),
+        ([BAD, BAD, GOOD, BAD], None, None),
+        ([BAD, BAD, BAD], None, "sensor:poll_training_jobs:0"),
+        ([GOOD, BAD, BAD, BAD], None, "sensor:poll_training_jobs:1"),
+        ([GOOD, BAD, BAD, BAD, BUSY], None, "sensor:poll_training_jobs:1"),
+        ([GOOD, BAD, BAD, BAD, BAD], 3.5, None),
+        # Dagster has forgotten the good one.
+        ([BAD, BAD, BAD, BAD], 2.5, None),
+        ([GOOD, BAD, BAD, BAD, GOOD, BAD, BAD, BAD], 3.5, "sensor:poll_training_jobs:5"),
+        ([BAD, BAD, BAD, GOOD, BAD, BAD, BAD], 2.5, "sensor:poll_training_jobs:4"),
     ],
 )
-def test_a_sensor_that_fails_and_fails_is_one_cause(statuses: list[TickStatus], key: str | None) -> None:
-    found = list(failing(Ticks(*statuses), LINKS))  # type: ignore[arg-type]
+def test_a_sensor_that_fails_and_fails_is_one_cause(
+    statuses: list[TickStatus], told: float | None, key: str | None
+) -> None:
+    def told_then(beginning: str) -> datetime | None:
+        assert beginning == "sensor:poll_training_jobs:"
+        return None if told is None else NOON + timedelta(seconds=told)
+
+    found = list(failing(Ticks(*statuses), LINKS, told_then))  # type: ignore[arg-type]
     assert [alert.key for alert in found] == ([key] if key else [])
     for alert in found:
         assert f"failed at least {FAILURES_IN_A_ROW} times in a row" in alert.message
         assert alert.links == {"sensor": "http://dagster/locations/training_pipeline/sensors/poll_training_jobs"}
+
+
+def test_when_a_row_was_told_is_found_by_the_name_of_its_sensor(services: Services) -> None:
+    assert told_at(services.store, "sensor:poll_training_jobs:") is None
+    notice(services.store, Alert(key="sensor:poll_training_jobs:7", kind=Kind.FAILING, message="It fails."))
+    assert told_at(services.store, "sensor:poll_training_jobs:") is not None
+    assert told_at(services.store, "sensor:poll_training%jobs:") is None
 
 
 def test_a_failed_look_at_the_sheets_is_told(
