@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from training_pipeline.backends.base import FineTuningBackend
     from training_pipeline.datasets.sheet_findings import SheetFindings
     from training_pipeline.datasets.sheet_rows import SheetRows
+    from training_pipeline.infra.fair_turns import FairTurns
     from training_pipeline.retraining.retrain import Retrainer
     from training_pipeline.reviewing.edits import SheetEdits
     from training_pipeline.settings import Settings
@@ -36,6 +37,13 @@ class Services(ModelParts):
         from training_pipeline.datasets.sheet_rows import SheetRows
 
         return SheetRows(self.settings.sheet_rows, self.policy)
+
+    @part
+    def heavy_reads(self) -> FairTurns:
+        """Turns at what reads much."""
+        from training_pipeline.app.heavy_reads import heavy_turns
+
+        return heavy_turns()
 
     @part
     def sheet_edits(self) -> SheetEdits:

@@ -41,6 +41,7 @@ The tree, with the code of each, its HTTP status where it has one, and its modul
           BackendDenied         backend_unreachable       503
         TooManyFollowers        too_many_streams          503   api.events.live
         TooManyCreates          too_many_creates          503   api.turns
+        TooManyReads            too_many_reads            503   app.heavy_reads
         BackendSilent           backend_unavailable       503   training_jobs.polling.poll_once
         TooManyUploads          too_many_uploads          503   uploads.turns
       Refused                   refused                         client.errors

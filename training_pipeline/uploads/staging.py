@@ -17,7 +17,7 @@ from training_pipeline.domain.errors import NotFound, PipelineError, Unavailable
 from training_pipeline.infra.files import new_private_file, replace_file
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.remote.origin import Origin
-from training_pipeline.uploads.turns import UploadTurns
+from training_pipeline.uploads.turns import upload_turns
 
 ID: Final = r"^up-[0-9a-f]{32}$"
 _UNWANTED: Final = re.compile(r"[^\w.() +-]")
@@ -89,7 +89,7 @@ class Uploads:
     def __init__(self, directory: Path, limits: UploadLimits) -> None:
         self.limits = limits
         self._directory = directory
-        self._turns = UploadTurns(limits.at_once, patience=limits.seconds)
+        self._turns = upload_turns(limits.at_once, patience=limits.seconds)
 
     def turn(self, owner: str, *, waits: bool = False) -> AbstractContextManager[None]:
         """While one upload is received or read; raises `TooManyUploads` where too many are, after a wait if `waits`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from training_pipeline.client.heavy import heavy
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role
@@ -35,6 +36,7 @@ class LocalEvaluation(OnServices):
         return Suite.of(self._services.suites.get(name))
 
     @needs(Role.VIEWER)
+    @heavy
     def check_suite(self, name: str, job_id: str) -> SuiteCheck:
         """See `Client`."""
         return SuiteCheck.model_validate(self._services.suites.check(name, job_id))

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from training_pipeline.client.heavy import heavy
 from training_pipeline.client.jobs.base import Notice
 from training_pipeline.client.jobs.changing import LocalJobChanges
 from training_pipeline.client.jobs.pages import event_page, job_page, lineage_page
@@ -173,6 +174,7 @@ class LocalJobs(LocalJobChanges):
         return EstimatesSoFar.of(estimates(self._services.store))
 
     @needs(Role.VIEWER)
+    @heavy
     def diff(
         self,
         first_id: str,

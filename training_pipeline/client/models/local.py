@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from training_pipeline.client.heavy import heavy
 from training_pipeline.client.models.pages import version_page
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
@@ -64,6 +65,7 @@ class LocalModels(OnServices):
         return self.shown(self._services.retrains.launch(name, version, actor=self.caller.name))
 
     @needs(Role.VIEWER)
+    @heavy
     def verify_model_version(self, name: str, version: str) -> ModelVersionVerification:
         """See `Client`."""
         checks = self._services.versions.verify(name, version)

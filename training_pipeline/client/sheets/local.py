@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+from training_pipeline.client.heavy import heavy
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.client.sheets.contents import lengths, near_duplicates, pair_conversations, what_lifting_adds
@@ -101,6 +102,7 @@ class LocalSheets(OnServices):
         return pair_conversations(self._services, self.caller, sheet_id, pair_id)
 
     @needs(Role.VIEWER)
+    @heavy
     def sheet_lengths(
         self, sheet_id: str, *, base_model: str | None = None, max_length: int | None = None
     ) -> TrainingSheetLengths:
@@ -108,11 +110,13 @@ class LocalSheets(OnServices):
         return lengths(self._services, sheet_id, base_model, max_length)
 
     @needs(Role.VIEWER)
+    @heavy
     def near_duplicates(self, sheet_id: str) -> TrainingSheetNearDuplicates:
         """See `Client`."""
         return near_duplicates(self._services, sheet_id)
 
     @needs(Role.VIEWER)
+    @heavy
     def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
         """See `Client`."""
         return what_lifting_adds(self._services, sheet_id)
@@ -123,6 +127,7 @@ class LocalSheets(OnServices):
         return SheetVersions(self._services.source, self._services.settings).list(sheet_id)
 
     @needs(Role.VIEWER)
+    @heavy
     def sheet_diff(
         self,
         old: str,
@@ -137,6 +142,7 @@ class LocalSheets(OnServices):
         return kept.diff(old, new, changes=changes, page_size=page_size, cursor=cursor)
 
     @needs(Role.VIEWER)
+    @heavy
     def preview(self, sheet_id: str, *, limit: int = 5) -> TrainingSheetPreview:
         """See `Client`."""
         with self._services.source.open(sheet_id) as opened:

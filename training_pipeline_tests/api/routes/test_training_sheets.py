@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 
 from fastapi.testclient import TestClient
 
 from training_pipeline.app.container import Services
+from training_pipeline.app.heavy_reads import AT_ONCE
 from training_pipeline.testing.jobs.job_life import API
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline_tests.api.test_problems import problem
 
 
 def test_sheets_are_listed_and_shown_with_their_export_summary(client: TestClient) -> None:
@@ -54,3 +57,18 @@ def test_an_unknown_sheet_is_404_and_names_those_there_are(client: TestClient) -
 def test_base_models_are_listed(client: TestClient) -> None:
     found = client.get(f"{API}/models").json()
     assert (found["total"], found["models"][0]["id"], found["models"][0]["default"]) == (1, "builtin:tiny", True)
+
+
+def test_where_too_much_is_read_others_are_told_to_come_again_and_light_answers_come(
+    client: TestClient, services: Services
+) -> None:
+    with ExitStack() as held:
+        for number in range(AT_ONCE):
+            held.enter_context(services.heavy_reads.of(f"person-{number}", waits=False))
+        services.heavy_reads._patience = 0.01
+        answer = client.get(f"{API}/training-sheets/small/near-duplicates")
+        problem(answer, 503, "too_many_reads")
+        assert int(answer.headers["Retry-After"]) > 0
+        assert client.get(f"{API}/training-sheets").status_code == 200
+        assert client.get("/healthz").status_code == 200
+    assert client.get(f"{API}/training-sheets/small/near-duplicates").status_code == 200

@@ -1,0 +1,60 @@
+"""Turns at work of which only so much is done at the same time, and of which nobody has all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Condition
+
+from training_pipeline.domain.errors import Unavailable
+
+
+class FairTurns:
+    """`at_once` turns, and `waiting` that may wait for one. Safe from several threads; whoever waits holds a thread.
+
+    One person has at most all but one of the turns, and of the places to wait as well.
+    """
+
+    def __init__(
+        self, at_once: int, *, waiting: int, patience: float, busy: Callable[[int, bool], Unavailable]
+    ) -> None:
+        """Whoever waits does so for `patience` seconds. `busy` makes the error of how many are at work, and whether
+        they are this person's own.
+        """
+        self._at_once, self._waiting = at_once, waiting
+        self._patience = patience
+        self._busy = busy
+        self._changed = Condition()
+        self._at_work: Counter[str] = Counter()
+        self._in_line: Counter[str] = Counter()
+
+    @contextmanager
+    def of(self, person: str, *, waits: bool) -> Iterator[None]:
+        """A turn of this person; raises what `busy` makes where none is free, after a wait if `waits`."""
+        with self._changed:
+            if waits and _may_have(self._in_line, person, self._waiting):
+                self._in_line[person] += 1
+                try:
+                    self._changed.wait_for(lambda: _may_have(self._at_work, person, self._at_once), self._patience)
+                finally:
+                    self._in_line -= Counter([person])
+            if not _may_have(self._at_work, person, self._at_once):
+                most = self._at_once
+                is_full = self._at_work.total() >= most
+                raise self._busy(most if is_full else _of_one(most), not is_full)
+            self._at_work[person] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._at_work -= Counter([person])
+                self._changed.notify_all()
+
+
+def _may_have(held: Counter[str], person: str, most: int) -> bool:
+    return held.total() < most and held[person] < _of_one(most)
+
+
+def _of_one(most: int) -> int:
+    return max(1, most - 1)
