@@ -15,11 +15,12 @@ from training_pipeline.testing.models.used_rows import hashed
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 KEY = HashKey("hk-0000000000000001", b"1" * 32)
+OTHER = HashKey("hk-0000000000000002", b"2" * 32)
 TEXT = hashed("a text")
 
 
 class Keys(NoKeys):
-    """The key of a sheet, where it can be read."""
+    """These keys can be read."""
 
     def __init__(self, *readable: HashKey) -> None:
         self._readable = readable
@@ -30,10 +31,6 @@ class Keys(NoKeys):
 
     def read(self, key_id: str) -> HashKey | None:
         return next((key for key in self._readable if key.id == key_id), None)
-
-    def of_sheet(self, training_sheet_id: str) -> HashKey | None:
-        del training_sheet_id
-        return next(iter(self._readable), None)
 
 
 def record(store: JobStore, revocations: Revocations, *rows: Row, version: str = "1") -> str:
@@ -67,6 +64,26 @@ def test_a_row_is_known_by_its_hash_under_the_key_and_without_it(
     other: Row = ("p-2", found[0], False, found[1])
     another: Row = ("p-1", hashed("another text"), False, None)
     assert sort(store, [other, another], Keys(KEY)) == Sorted({"vanished": [other, another]}, {})
+
+
+@pytest.mark.parametrize(
+    ("on_record", "found"),
+    [
+        ((TEXT, None), (KEY.of(TEXT), KEY.id)),
+        ((KEY.of(TEXT), KEY.id), (TEXT, None)),
+        ((KEY.of(TEXT), KEY.id), (OTHER.of(TEXT), OTHER.id)),
+    ],
+    ids=["without a key then", "without a key now", "under another key"],
+)
+def test_a_row_whose_key_is_gone_is_known_by_its_pair(
+    store: JobStore, revocations: Revocations, on_record: tuple[str, str | None], found: tuple[str, str | None]
+) -> None:
+    one = record(store, revocations, ("p-1", on_record[0], False, on_record[1]))
+    row: Row = ("p-1", found[0], False, found[1])
+    other: Row = ("p-2", found[0], False, found[1])
+    assert sort(store, [row, other], Keys(OTHER)) == Sorted({"vanished": [other]}, {one: [row]})
+    same_key: Row = ("p-1", hashed("another text"), False, on_record[1])
+    assert sort(store, [same_key], Keys()).known == {}, "hashes under one key need no key to be compared"
 
 
 def test_of_validation_only_and_of_training_too(store: JobStore, revocations: Revocations) -> None:

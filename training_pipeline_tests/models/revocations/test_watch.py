@@ -17,7 +17,8 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus, TrainingSheet
 from training_pipeline.models.revocations import changes, read, revoke, watch
-from training_pipeline.models.revocations.revoke import Revocations
+from training_pipeline.models.revocations.revoke import Revocations, lock
+from training_pipeline.models.revocations.revoke import Row as RevokedRow
 from training_pipeline.models.revocations.watch import SheetWatch
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.sheets.base import OpenSheet
@@ -386,6 +387,27 @@ def test_the_sheet_of_an_ancestor_that_is_no_model_on_record_is_looked_at(
     source.now(without("p-000001"))
     assert len(sheet_watch.look_due(sheet_id=SHEET).recorded) == 1
     assert on_record(store) == [("vanished", ("p-000001",), [(child.id, 0, 0)])]
+
+
+def test_a_model_that_was_registered_while_its_row_was_revoked_is_tainted_once_without_the_key(
+    sheet_watch: SheetWatch,
+    source: Source,
+    store: JobStore,
+    index: UseIndex,
+    dataset: DatasetRef,
+    revocations: Revocations,
+) -> None:
+    """The row is on record by a hash under a key that is gone: the registration knows it by its pair."""
+    gone: RevokedRow = ("p-000001", "a" * 64, False, "hk-0000000000000001")
+    with store.begin() as connection:
+        lock(connection)
+        revocations.seen(connection, SHEET, "before", "vanished", [gone], [])
+    job = job_with(store, index, SHEET, dataset)
+    register(revocations, store, job, "1")
+    source.now(without("p-000001"))
+    assert sheet_watch.look_due().recorded == ()
+    ((_, _, taints),) = on_record(store)
+    assert [job_id for job_id, *_ in taints] == [job.id]
 
 
 def test_a_lost_manifest_is_no_silent_no(
