@@ -35,6 +35,18 @@ def read_dataset(path: Path) -> DatasetRef:
     return DatasetRef.model_validate({**head, "path": path})
 
 
+def every(root: Path) -> tuple[list[DatasetRef], list[Path]]:
+    """The datasets below `root`, by name, and the directories whose head cannot be read. Reads only."""
+    found: list[DatasetRef] = []
+    unreadable: list[Path] = []
+    for path in sorted(path for path in root.glob("*") if (path / HEAD).is_file()):
+        try:
+            found.append(read_dataset(path))
+        except (NotFound, Unavailable, OSError, ValueError, TypeError):
+            unreadable.append(path)
+    return found, unreadable
+
+
 def verify(dataset: DatasetRef) -> None:
     """Read every byte again; raises `Lost` naming each file that is not what its digest says. Reads only."""
     try:

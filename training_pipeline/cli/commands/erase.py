@@ -59,7 +59,8 @@ def erase(
     if destroy_keys and (left is not None or not plan.texts or dry_run):
         destruction = KeyDestruction(store, keys, datasets=settings.datasets, snapshots=settings.snapshots)
         _destroy(destruction, revocation_id, dry_run=dry_run, yes=yes, json=json)
-    if left is not None and (left.files or left.unreadable or plan.in_part):
+    incomplete = left is not None and (left.files or left.unreadable or plan.in_part)
+    if incomplete or (plan.damaged and not dry_run):
         raise typer.Exit(3)
 
 
@@ -68,10 +69,12 @@ def _say_left(plan: Plan, left: Found, roots: Sequence[Path]) -> None:
         typer.echo(f"It still stands in {path}")
     for path in left.unreadable:
         typer.echo(f"It may still stand in {path}, which cannot be read.")
+    for path in plan.damaged:
+        typer.echo(f"It may still stand in the dataset {path}, which is damaged.")
     where = ", ".join(map(str, roots))
     if plan.in_part:
         typer.echo(f"It was searched for under {where} in part: whether it stands elsewhere is not known.")
-    elif not left.files and not left.unreadable:
+    elif not (left.files or left.unreadable or plan.damaged):
         typer.echo(f"It was searched for under {where}, and stands in no file.")
 
 
@@ -87,6 +90,8 @@ def _destroy(destruction: KeyDestruction, revocation_id: str, *, dry_run: bool, 
             typer.echo(f"will be removed    snapshot {path}", err=json)
     for path in plan.not_erasable:
         typer.echo(f"keeps its hashes   {path}  (made without a key)", err=json)
+    for path in plan.unreadable:
+        typer.echo(f"cannot be read     {path}", err=json)
     typer.echo("Suites, revocations by hash and older entries of the log keep theirs: see `keeps a hash`.", err=json)
     if not plan.keys:
         typer.echo("There is no key to destroy.", err=json)
@@ -103,7 +108,8 @@ def _say(plan: Plan, volume: str | None) -> None:
     what = plan.revocation
     typer.echo(f"Revocation {what.id} of {what.kind} {what.value}")
     if not plan.texts:
-        typer.echo("No dataset on this machine has text of it: it was erased, or nothing was made of it.")
+        which = "that can be read " if plan.damaged else ""
+        typer.echo(f"No dataset on this machine {which}has text of it: it was erased, or nothing was made of it.")
     for one in plan.texts:
         for file in one.files:
             typer.echo(f"will be erased   {file}  ({one.rows:,} rows of it in the dataset)")

@@ -21,11 +21,11 @@ from training_pipeline.models.uses.keys import COLUMNS
 
 _NAMED: Final = text(
     "SELECT id, kind, value FROM revocations WHERE kind <> 'rows'"
-    " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet)"
+    " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet) AND (CAST(:one AS text) IS NULL OR id = :one)"
 )
 _ROWS: Final = text(
     "SELECT revocation_id, pair_id, row_hash, CASE WHEN validation_only THEN 'validation' END, hash_key"
-    " FROM revoked_rows WHERE training_sheet_id = :sheet"
+    " FROM revoked_rows WHERE training_sheet_id = :sheet AND (CAST(:one AS text) IS NULL OR revocation_id = :one)"
 )
 #: Stands for every hash: the pair alone is compared.
 ANY: Final = "*"
@@ -58,11 +58,12 @@ def rows_of(
 ) -> frozenset[tuple[str, str]]:
     """The pair ids and hashes, as they stand there, of the rows that a dataset of the sheet holds of one revocation.
 
-    What nobody can compare is not among them. Raises `Unavailable` where the manifest cannot be read.
+    What nobody can compare is not among them. Raises `Unavailable` where the manifest cannot be read; where this
+    revocation cannot concern the sheet, it is not read.
     """
-    query = "SELECT DISTINCT id, pair_id, row_hash FROM found"
-    found = _found(connection, training_sheet_id, manifest, query, keys, is_whole=False)
-    return frozenset((pair_id, row_hash) for one, pair_id, row_hash in found if one == revocation_id)
+    query = "SELECT DISTINCT pair_id, row_hash FROM found"
+    found = _found(connection, training_sheet_id, manifest, query, keys, revocation_id=revocation_id)
+    return frozenset((pair_id, row_hash) for pair_id, row_hash in found)
 
 
 def _found(
@@ -72,11 +73,15 @@ def _found(
     counted: str,
     keys: HashKeys,
     *,
-    is_whole: bool = True,
+    revocation_id: str | None = None,
 ) -> list[tuple[Any, ...]]:
-    """What `counted` says of the rows that were found, each with its revocation; nothing where there is none."""
-    named = connection.execute(_NAMED, {"sheet": training_sheet_id}).tuples().all()
-    rows = connection.execute(_ROWS, {"sheet": training_sheet_id}).tuples().all()
+    """What `counted` says of the rows that were found, each with its revocation; nothing where there is none.
+
+    Of one revocation only what can be compared is found; of all of them (None) it raises where something cannot.
+    """
+    asked = {"sheet": training_sheet_id, "one": revocation_id}
+    named = connection.execute(_NAMED, asked).tuples().all()
+    rows = connection.execute(_ROWS, asked).tuples().all()
     if not named and not rows:
         return []
     by_name = " UNION ALL ".join(
@@ -104,7 +109,7 @@ def _found(
         key = None if hash_key is None else keys.read(hash_key)
         texts = None if hash_key is None or key is not None else _of_texts(manifest, used["split"])
         by_hash = any(kind == "row_hash" for _, kind, _ in named)
-        if hash_key is not None and key is None and texts is None and by_hash and is_whole:
+        if hash_key is not None and key is None and texts is None and by_hash and revocation_id is None:
             raise Unavailable(
                 f"Whether the manifest {manifest} has a row that was revoked by its hash is not known: the key of its "
                 "hashes was destroyed, or cannot be read.",
@@ -175,9 +180,10 @@ def withdrawn(connection: Connection, training_sheet_id: str, keys: HashKeys = N
     another one.
     """
     key = keys.of_sheet(training_sheet_id)
-    named = [(kind, value) for _, kind, value in connection.execute(_NAMED, {"sheet": training_sheet_id}).tuples()]
+    asked = {"sheet": training_sheet_id, "one": None}
+    named = [(kind, value) for _, kind, value in connection.execute(_NAMED, asked).tuples()]
     plain, keyed, barred = [], [], []
-    for _, pair_id, row_hash, only_in, hash_key in connection.execute(_ROWS, {"sheet": training_sheet_id}).tuples():
+    for _, pair_id, row_hash, only_in, hash_key in connection.execute(_ROWS, asked).tuples():
         row = (pair_id, row_hash, only_in is not None)
         if hash_key is None:
             plain.append(row)

@@ -19,11 +19,11 @@ from sqlalchemy import text
 
 from training_pipeline.datasets.comparable_hashes import from_text, has_text
 from training_pipeline.datasets.erased import TEXTS, Erased, erase_text, erased
-from training_pipeline.datasets.store import read_dataset
+from training_pipeline.datasets.store import every
 from training_pipeline.domain.errors import Conflict, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import ACTIVE
-from training_pipeline.domain.refs import HEAD, MANIFEST, PAIRS, DatasetRef
+from training_pipeline.domain.refs import MANIFEST, PAIRS, DatasetRef
 from training_pipeline.domain.revocations import Revocation
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.dataset_revocations import rows_of
@@ -63,6 +63,8 @@ class Plan:
     #: What holds hashes of the rows, and keeps them.
     hashed: tuple[Hashed, ...]
     unreadable: tuple[Path, ...]
+    #: Datasets with text of which nobody can say whether they hold the rows: they are left as they are.
+    damaged: tuple[Path, ...]
     #: Whether there was text that could not be searched for.
     in_part: bool
     searched_for: tuple[bytes, ...] = field(repr=False)
@@ -92,7 +94,7 @@ class Erasures:
     def plan(self, revocation_id: str) -> Plan:
         """What would be erased, and what else holds the text. Reads only; raises `NotFound` and `Unavailable`."""
         revocation = read.whole(self._store, revocation_id).revocation
-        found, hashes = self._texts(revocation_id)
+        found, hashes, damaged = self._texts(revocation_id)
         plain = self._plain(found)
         texts = texts_of([file for one in found for file in one.files], plain)
         hashes |= plain
@@ -107,7 +109,8 @@ class Erasures:
             tuple(found),
             elsewhere,
             (*files.found, *tables),
-            (*copies.unreadable, *files.unreadable),
+            (*damaged, *texts.unreadable, *copies.unreadable, *files.unreadable),
+            tuple(damaged),
             texts.in_part,
             texts.forms,
         )
@@ -132,32 +135,41 @@ class Erasures:
                     record_event(connection, job_id, EventType.INFO, said, actor)
         return search(self._roots, plan.searched_for)
 
-    def _texts(self, revocation_id: str) -> tuple[list[Text], set[str]]:
-        """The datasets that still have text of the rows, and the hashes that all datasets have of these rows."""
+    def _texts(self, revocation_id: str) -> tuple[list[Text], set[str], list[Path]]:
+        """The datasets that still have text of the rows, the hashes that all datasets have of these rows, and the
+        datasets with text of which nobody can say so.
+        """
         found: list[Text] = []
         hashes: set[str] = set()
-        for dataset, jobs in self._known():
-            held = self._hashes(revocation_id, dataset, jobs)
-            files = tuple(path for name in TEXTS if (path := dataset.path / name).is_file())
+        datasets, unreadable = every(self._datasets)
+        damaged = [path for path in unreadable if _texts_in(path)]
+        jobs_of = self._jobs()
+        for dataset in datasets:
+            jobs = jobs_of.get(dataset.path.name, {})
+            files = _texts_in(dataset.path)
+            begun = _is_begun(dataset.path, revocation_id)
+            try:
+                held = self._hashes(revocation_id, dataset, jobs)
+            except Unavailable:
+                held = set()
+                damaged += [dataset.path] if files and not begun else []
             hashes |= held
-            mark = erased(dataset.path)  # beside text: a crash stopped its erasure
-            if files and (held or (mark is not None and mark.revocation_id == revocation_id)):
+            if files and (held or begun):
                 active = tuple(job_id for job_id, (_, status) in jobs.items() if status in ACTIVE)
                 found.append(Text(dataset, files, len(held), tuple(jobs), active, frozenset(held)))
-        return found, hashes
+        return found, hashes, damaged
 
     def _files_with_hashes(self) -> list[Path]:
         kept = [path for directory in self._hashed for path in directory.glob(f"*/{PAIRS}")]
         return sorted([*self._datasets.glob(f"*/{MANIFEST}"), *kept])
 
-    def _known(self) -> list[tuple[DatasetRef, dict[str, tuple[str, str]]]]:
-        """Every dataset on this machine, with the sheet and the status of each job that has it."""
+    def _jobs(self) -> dict[str, dict[str, tuple[str, str]]]:
+        """By digest of a dataset the sheet and the status of each job that has it."""
         jobs: dict[str, dict[str, tuple[str, str]]] = {}
         with self._store.begin() as connection:
             for digest, job_id, sheet, status in connection.execute(_JOBS).tuples():
                 jobs.setdefault(digest, {})[job_id] = (sheet, status)
-        paths = sorted(path for path in self._datasets.glob("*") if (path / HEAD).is_file())
-        return [(read_dataset(path), jobs.get(path.name, {})) for path in paths]
+        return jobs
 
     def _hashes(self, revocation_id: str, dataset: DatasetRef, jobs: Mapping[str, tuple[str, str]]) -> set[str]:
         """The hashes, as its manifest has them, of the rows that a dataset holds of the revocation."""
@@ -176,14 +188,27 @@ class Erasures:
             if one.dataset.hash_key is None or not has_text(one.dataset):
                 plain |= one.hashes
                 continue
-            rows = pq.read_table(one.dataset.manifest_file, columns=["row_hash", "split"])
-            rows = rows.filter(pc.is_valid(rows["split"]))
             try:
+                rows = pq.read_table(one.dataset.manifest_file, columns=["row_hash", "split"])
+                rows = rows.filter(pc.is_valid(rows["split"]))
                 texts = from_text(one.dataset, rows["split"])
-            except Unavailable:  # damaged: it is erased all the same
+            except (OSError, pa.ArrowException, Unavailable):  # damaged: it is erased all the same
                 plain |= one.hashes
                 continue
             plain |= {
                 *texts.filter(pc.is_in(rows["row_hash"], pa.array(sorted(one.hashes))).combine_chunks()).to_pylist()
             }
         return plain
+
+
+def _texts_in(path: Path) -> tuple[Path, ...]:
+    return tuple(path / name for name in TEXTS if (path / name).is_file())
+
+
+def _is_begun(path: Path, revocation_id: str) -> bool:
+    """Whether a dataset has the mark of the revocation: beside text, a crash stopped its erasure."""
+    try:
+        mark = erased(path)
+    except (OSError, ValueError):
+        return False
+    return mark is not None and mark.revocation_id == revocation_id

@@ -21,10 +21,10 @@ from sqlalchemy import Connection, text
 
 from training_pipeline.datasets.comparable_hashes import lost_manifest
 from training_pipeline.datasets.snapshot import read_snapshot
-from training_pipeline.datasets.store import read_dataset
-from training_pipeline.domain.errors import Conflict
+from training_pipeline.datasets.store import every
+from training_pipeline.domain.errors import Conflict, Unavailable
 from training_pipeline.domain.job import ACTIVE
-from training_pipeline.domain.refs import HEAD, MANIFEST, DatasetRef
+from training_pipeline.domain.refs import MANIFEST, DatasetRef
 from training_pipeline.domain.revocations import Revocation
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.dataset_revocations import rows_of
@@ -69,6 +69,8 @@ class DestructionPlan:
     keys: tuple[DoomedKey, ...]
     #: Manifests of the same sheets whose hashes are without a key: they cannot be erased this way.
     not_erasable: tuple[Path, ...]
+    #: Datasets of which nobody can say whether they hold the rows.
+    unreadable: tuple[Path, ...]
 
 
 class KeyDestruction:
@@ -84,9 +86,10 @@ class KeyDestruction:
         """What would be destroyed. Reads only; raises `NotFound` and `Unavailable`."""
         revocation = read.whole(self._store, revocation_id).revocation
         doomed = []
-        held = [*self._holding(revocation)]
+        datasets, unreadable = every(self._datasets)
+        held, unknown = self._holding(revocation, datasets)
         sheets = {dataset.sheet_id for dataset in held} | {revocation.training_sheet_id}
-        stored = [dataset for dataset in self._stored() if dataset.sheet_id in sheets]
+        stored = [dataset for dataset in datasets if dataset.sheet_id in sheets]
         plain = [dataset.manifest_file for dataset in stored if dataset.hash_key is None]
         for record in self._keys.records():
             if record.training_sheet_id not in sheets and record.revocation_id != revocation_id:
@@ -96,7 +99,7 @@ class KeyDestruction:
                 with_text = [dataset.path for dataset in held if dataset.train_file.is_file()]
                 snapshots = tuple(self._left(record))
                 doomed.append(DoomedKey(record, self._active(record.training_sheet_id), tuple(with_text), snapshots))
-        return DestructionPlan(revocation, tuple(doomed), tuple(plain))
+        return DestructionPlan(revocation, tuple(doomed), tuple(plain), (*unreadable, *unknown))
 
     def carry_out(self, plan: DestructionPlan, *, actor: str) -> None:
         """Destroy the keys of the plan for good. May be repeated after a crash.
@@ -163,17 +166,22 @@ class KeyDestruction:
                 continue
         return found
 
-    def _holding(self, revocation: Revocation) -> Iterable[DatasetRef]:
-        for dataset in self._stored():
+    def _holding(self, revocation: Revocation, stored: Sequence[DatasetRef]) -> tuple[list[DatasetRef], list[Path]]:
+        """The datasets that hold a row of the revocation, and those of which nobody can say so."""
+        found: list[DatasetRef] = []
+        unknown: list[Path] = []
+        for dataset in stored:
             manifest = dataset.manifest_file
-            with self._store.begin() as connection:
-                keys = self._keys.within(connection)
-                rows = rows_of(connection, revocation.id, dataset.sheet_id, manifest, keys)
+            try:
+                with self._store.begin() as connection:
+                    keys = self._keys.within(connection)
+                    rows = rows_of(connection, revocation.id, dataset.sheet_id, manifest, keys)
+            except Unavailable:
+                unknown.append(dataset.path)
+                continue
             if rows:
-                yield dataset
-
-    def _stored(self) -> list[DatasetRef]:
-        return [read_dataset(path) for path in sorted(self._datasets.glob("*")) if (path / HEAD).is_file()]
+                found.append(dataset)
+        return found, unknown
 
 
 def _pairs(manifest: Path, hashes: Sequence[str]) -> list[tuple[str, str]]:

@@ -26,6 +26,8 @@ class Texts:
     #: Whether a row may stand somewhere without being found: by the most that is searched for, or where everything that
     #: it says is short, or is said by other rows, too.
     in_part: bool
+    #: Files with text of the rows that could not be read.
+    unreadable: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +46,25 @@ def texts_of(files: Iterable[Path], row_hashes: Collection[str]) -> Texts:
     """
     lines: dict[bytes, list[str]] = {}
     others: set[bytes] = set()
-    for line in _lines(files):
-        if hashlib.sha256(line).hexdigest() in row_hashes:
-            lines[line] = [*_said(line)]
-        else:
-            others.update(hashlib.sha256(text.encode()).digest() for text in _said(line))
+    unreadable: list[Path] = []
+    for path in files:
+        try:
+            for line in _lines(path):
+                if hashlib.sha256(line).hexdigest() in row_hashes:
+                    lines[line] = [*_said(line)]
+                else:
+                    others.update(hashlib.sha256(_bytes(text)).digest() for text in _said(line))
+        except OSError:
+            unreadable.append(path)
     forms: dict[bytes, None] = dict.fromkeys(lines)
     in_part = False
     for said in lines.values():
-        own = [text for text in said if hashlib.sha256(text.encode()).digest() not in others]
+        own = [text for text in said if hashlib.sha256(_bytes(text)).digest() not in others]
         searched = [form for text in own for form in _forms(text) if len(form) >= LEAST_BYTES]
         forms |= dict.fromkeys(searched)
         in_part = in_part or not searched
-    return Texts(tuple(forms)[:MOST_TEXTS], in_part or len(forms) > MOST_TEXTS)
+    in_part = in_part or bool(unreadable) or len(forms) > MOST_TEXTS
+    return Texts(tuple(forms)[:MOST_TEXTS], in_part, tuple(unreadable))
 
 
 def search(roots: Iterable[Path], texts: Sequence[bytes]) -> Found:
@@ -76,28 +84,32 @@ def search(roots: Iterable[Path], texts: Sequence[bytes]) -> Found:
     return Found(tuple(sorted(found)), tuple(sorted(unreadable)))
 
 
-def _lines(files: Iterable[Path]) -> Iterator[bytes]:
-    for path in files:
-        with path.open("rb") as file:
-            for line in file:
-                yield line.rstrip(b"\n")
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        for line in file:
+            yield line.rstrip(b"\n")
 
 
 def _said(line: bytes) -> Iterator[str]:
-    """Every content of a message in an example."""
-    example: Any = json.loads(line)
-    for message in example.get("messages", []):
-        content = message.get("content")
-        if isinstance(content, str):
-            yield content
+    """Every content of a message in an example; none of a damaged line, which is known by its hash alone."""
+    try:
+        example: Any = json.loads(line)
+        said = [message.get("content") for message in example.get("messages", [])]
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return
+    yield from (content for content in said if isinstance(content, str))
 
 
 def _forms(text: str) -> Iterator[bytes]:
     """A text as it is, and as JSON and CSV have it."""
-    yield text.encode()
+    yield _bytes(text)
     for ascii_only in (False, True):
-        yield json.dumps(text, ensure_ascii=ascii_only)[1:-1].encode()
-    yield text.replace('"', '""').encode()
+        yield _bytes(json.dumps(text, ensure_ascii=ascii_only)[1:-1])
+    yield _bytes(text.replace('"', '""'))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")  # a damaged line may have half a character
 
 
 def _files(roots: Iterable[Path]) -> Iterator[Path]:

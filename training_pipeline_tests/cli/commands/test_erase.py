@@ -89,6 +89,15 @@ def test_a_row_with_too_little_to_search_for_is_no_no(
     assert "in part: whether it stands elsewhere is not known" in out
 
 
+def test_a_damaged_dataset_may_hold_it(command: Command, services: Services, done: TrainingJob, revoked: str) -> None:
+    assert isinstance(done.data.dataset, DatasetRef)
+    done.data.dataset.manifest_file.unlink()
+    code, out, _ = command("erase", revoked, "--yes")
+    assert code == 3
+    assert f"cannot be read   {done.data.dataset.path}" in out
+    assert "No dataset on this machine that can be read has text of it" in out
+
+
 def test_an_unknown_revocation_is_an_error(command: Command, services: Services) -> None:
     assert services.store.list()[1] == 0
     code, _, err = command("erase", "rv-20261123-072145-9f3a2c", "--yes")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from training_pipeline.app.container import Services
@@ -10,10 +13,12 @@ from training_pipeline.datasets.store import manifest_is_whole
 from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.model_version import Outcome
-from training_pipeline.domain.refs import DatasetRef, required
+from training_pipeline.domain.refs import HEAD, DatasetRef, required
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.models.revocations.erasure import Erasures
+from training_pipeline.models.revocations.key_destruction import KeyDestruction
 from training_pipeline.testing.jobs.job_life import prepared, succeeded
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 
 @pytest.fixture
@@ -89,3 +94,48 @@ def test_nothing_is_erased_while_a_job_in_progress_uses_it(services: Services, e
     assert services.store.get(job.id).status is JobStatus.CANCELLED
     erasures.carry_out(plan, actor="grace")
     assert not dataset.train_file.exists()
+
+
+def head(dataset: DatasetRef) -> Path:
+    return dataset.path / HEAD
+
+
+def manifest(dataset: DatasetRef) -> Path:
+    return dataset.manifest_file
+
+
+@pytest.mark.parametrize("file", [head, manifest])
+def test_one_damaged_dataset_keeps_no_other_from_being_erased(
+    services: Services, erasures: Erasures, file: Callable[[DatasetRef], Path]
+) -> None:
+    damaged = required(succeeded(services).data.dataset, "dataset")
+    write_sheet(services.settings.sheets, "small", rows(39))
+    whole = required(succeeded(services).data.dataset, "dataset")
+    revoked = revoke(services, "item-0007")
+    file(damaged).chmod(0o600)
+    file(damaged).write_bytes(b"damaged")
+    destruction = KeyDestruction(
+        services.store, services.keys, datasets=services.settings.datasets, snapshots=services.settings.snapshots
+    )
+    plan = erasures.plan(revoked)
+    assert [one.dataset.digest for one in plan.texts] == [whole.digest]
+    assert plan.damaged == (damaged.path,)
+    assert damaged.path in plan.unreadable
+    erasures.carry_out(plan, actor="grace")
+    assert (whole.train_file.exists(), damaged.train_file.exists()) == (False, True)
+    doomed = destruction.plan(revoked)
+    assert doomed.unreadable == (damaged.path,)
+    destruction.carry_out(doomed, actor="grace")
+    assert services.keys.of_sheet("small") is None
+
+
+def test_a_damaged_dataset_that_the_revocation_cannot_concern_is_not_asked(
+    services: Services, erasures: Erasures
+) -> None:
+    write_sheet(services.settings.sheets, "other", rows(40))
+    job = services.jobs.create({"training_sheet_id": "other", "model_name": "triage"}, created_by="ada")
+    other = required(prepared(services, job.id).data.dataset, "dataset")
+    other.manifest_file.unlink()
+    asked = Revoked(kind="pair", value="p-0003", training_sheet_id="small")
+    revoked = services.revocations.revoke(asked, reason="r", actor="grace").revocation.id
+    assert erasures.plan(revoked).damaged == ()

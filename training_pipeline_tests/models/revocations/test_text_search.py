@@ -90,3 +90,25 @@ def test_a_row_that_may_stand_somewhere_without_being_found_is_told(
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "damaged").write_bytes(b"PAR1 nothing PAR1")
     assert search([tmp_path], (b"a text",)) == Found((), (tmp_path / "damaged",))
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"\xff\xfe", b"{", b"[1]", b'{"messages": 3}', b'{"messages": [3]}', b"[" * 100_000, b'{"messages": null}'],
+    ids=["no text", "no JSON", "no example", "no list", "no message", "too deep", "no messages"],
+)
+def test_a_damaged_line_keeps_no_other_from_being_searched_for(damaged: bytes, tmp_path: Path) -> None:
+    first = line(QUESTION, "short")
+    file, gone = tmp_path / "train.jsonl", tmp_path / "gone.jsonl"
+    file.write_bytes(damaged + b"\n" + first + b"\n")
+    found = texts_of([file], {hashlib.sha256(first).hexdigest()})
+    assert (first in found.forms, QUESTION.encode() in found.forms, found.in_part) == (True, True, False)
+    itself = texts_of([gone, file], {hashlib.sha256(damaged).hexdigest()})
+    assert (itself.forms, itself.in_part, itself.unreadable) == ((damaged,), True, (gone,))
+
+
+def test_half_a_character_is_searched_for_as_json_has_it(tmp_path: Path) -> None:
+    first = json.dumps({"messages": [{"role": "user", "content": f"\ud83d {QUESTION}"}]}).encode()
+    file = tmp_path / "train.jsonl"
+    file.write_bytes(first + b"\n")
+    assert b"\\ud83d Where does" in b"".join(texts_of([file], {hashlib.sha256(first).hexdigest()}).forms)
