@@ -134,7 +134,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "backends/local/test_asking.py": ("backends/asking.py",),
     "backends/local/test_evaluation.py": ("backends/evaluating.py",),
     "backends/local/test_rehearsal.py": ("backends/rehearsal.py",),
-    "backends/local/test_supervisor.py": ("backends/local/supervised_run.py",),
+    "backends/local/test_supervisor.py": ("backends/error_types.py", "backends/local/supervised_run.py"),
     "backends/local/test_backend.py": (
         "backends/base.py",
         "backends/base_models.py",
