@@ -13,6 +13,7 @@ import ibis
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.comparison import HASH_DIGITS
+from training_pipeline.domain.rules.examples.json_text import NO_JSON, parsed
 from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.text.characters import WHITE_SPACE
@@ -53,13 +54,25 @@ def text_hashes(text: str) -> TextHashes:
 
 
 def texts_of(content: bytes) -> Iterator[str]:
-    """The texts of a file: each line of JSONL, or the whole of any other. Raises `InvalidRequest` where it has none."""
+    """The texts of a file: each line of JSONL, whose first begins with a brace, or the whole of any other.
+
+    What is JSON as a whole is one text. Lines end with a line feed alone. Raises `InvalidRequest` where the file has no UTF-8, or a line that is no JSON.
+    """
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InvalidRequest("The file is not UTF-8.", hint="Save it as UTF-8.") from None
-    lines = [line for line in text.splitlines() if line.strip()]
-    yield from lines if lines and all(line.lstrip().startswith("{") for line in lines) else [text]
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not lines or not lines[0][1].lstrip().startswith("{") or parsed(text) is not NO_JSON:
+        yield text
+        return
+    for number, line in lines:
+        if parsed(line.strip()) is NO_JSON:
+            raise InvalidRequest(
+                f"Line {number} of the file is no JSON, though the first line begins with a brace.",
+                hint="Give examples in JSONL, one object a line, or a question alone.",
+            )
+        yield line
 
 
 def _example(text: str) -> dict[str, Any] | None:

@@ -152,4 +152,19 @@ def test_what_is_neither_is_refused_without_its_text(content: bytes) -> None:
 def test_the_lines_of_a_file_are_texts_of_their_own_where_each_is_json(tmp_path: Path) -> None:
     lines: list[Any] = [{"messages": [{"role": "user", "content": str(number)}]} for number in range(3)]
     assert len(list(texts_of("\n\n".join(map(json.dumps, lines)).encode()))) == 3
-    assert list(texts_of(b'{"a": 1}\nnot json')) == ['{"a": 1}\nnot json']
+    whole = json.dumps(lines[0], indent=1)
+    assert list(texts_of(whole.encode())) == [whole]
+
+
+def test_a_line_ends_with_a_line_feed_alone() -> None:
+    """JSON has these characters as they are; where they ended a line, no line was JSON, and nobody had learned it."""
+    lines = [
+        json.dumps({"messages": [{"role": "user", "content": f"a{end}b"}]}, ensure_ascii=False)
+        for end in "\u2028\u2029\u0085"
+    ]
+    assert list(texts_of("\n".join(lines).encode())) == lines
+
+
+def test_jsonl_with_a_line_that_is_no_json_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match=r"Line 2 of the file is no JSON"):
+        list(texts_of(b'{"a": 1}\nnot json'))
