@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Final
 
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
+
+#: A temporary file that was not touched for so long was left by a process that was killed.
+_LEFT_OVER_SECONDS: Final = 24 * 60 * 60
 
 
 def judged_by(policy: GatePolicy, withdrawn: Withdrawn) -> list[str]:
@@ -14,7 +19,23 @@ def judged_by(policy: GatePolicy, withdrawn: Withdrawn) -> list[str]:
 
 
 def keep_newest(directory: Path, pattern: str, most: int) -> None:
-    """Delete the files that were written or touched first, beyond so many."""
-    files = sorted(directory.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in files[most:]:
+    """Delete the files that were written or touched first, beyond so many, and temporary ones that were left over.
+
+    Several processes may do so at the same time.
+    """
+    files = sorted(_touched(directory, pattern), reverse=True)
+    before = time.time() - _LEFT_OVER_SECONDS
+    left_over = [(at, path) for at, path in _touched(directory, ".*") if at < before]
+    for _, path in (*files[most:], *left_over):
         path.unlink(missing_ok=True)
+
+
+def _touched(directory: Path, pattern: str) -> list[tuple[float, Path]]:
+    """The files with when each was touched last, but for those that are deleted meanwhile."""
+    found = []
+    for path in directory.glob(pattern):
+        try:
+            found.append((path.stat().st_mtime, path))
+        except FileNotFoundError:
+            continue
+    return found

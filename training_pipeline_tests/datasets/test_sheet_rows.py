@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.datasets import sheet_rows
+from training_pipeline.datasets.kept_files import keep_newest
 from training_pipeline.datasets.sheet_rows import SheetRow, SheetRows
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.revocations import Withdrawn
@@ -110,6 +112,25 @@ def test_no_row_is_skipped_or_repeated(judged: tuple[SheetRows, str, dict[str, i
     assert found == sorted(found, key=lambda row: row.number)
     for row in found:
         assert any(search.lower() in (text or "").lower() for text in (row.pair_id, row.item_ref))
+
+
+def test_two_processes_may_tidy_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.json").touch()
+    listed = list(tmp_path.glob("*.json"))
+    (tmp_path / "b.json").unlink()  # by the other, after this one has listed it
+    monkeypatch.setattr(Path, "glob", lambda _, pattern: iter(listed if pattern == "*.json" else []))
+    keep_newest(tmp_path, "*.json", 1)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_a_killed_process_left_is_removed_once_it_is_old(tmp_path: Path) -> None:
+    left, made = tmp_path / ".s@1.parquet.7.8", tmp_path / ".s@2.parquet.7.9"
+    for path in (left, made, tmp_path / "s@3.parquet"):
+        path.touch()
+    os.utime(left, (0, 0))
+    keep_newest(tmp_path, "*.parquet", 1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [made.name, "s@3.parquet"]
 
 
 def test_only_so_many_versions_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
