@@ -26,6 +26,7 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.comparison import LATER
 from training_pipeline.domain.rules.split import Before, SplitPlan
 from training_pipeline.domain.split_report import MOST_NAMED, KeptSides
+from training_pipeline.domain.storable import storable
 
 #: The hashes of the included rows under a key or under none.
 Hashed = Callable[[Space], "pa.Array | pa.ChunkedArray"]
@@ -176,7 +177,7 @@ def kept_sides(
         new=int((~known.known).sum()),
         gone=len(old) - pc.sum(still).as_py(),
         moved=int(moved.sum()),
-        moved_pair_ids=tuple(included["pair_id"].filter(pa.array(moved))[:MOST_NAMED].to_pylist()),
+        moved_pair_ids=tuple(map(storable, included["pair_id"].filter(pa.array(moved))[:MOST_NAMED].to_pylist())),
         drift=plan.report.achieved_ratio - plan.report.requested_ratio,
         losses_comparable=space is not None and _sorted(validated).equals(_sorted(validates)),
     )

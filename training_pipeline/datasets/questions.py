@@ -18,6 +18,7 @@ from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.near.questions import NearPairs, SignedTexts, near_pairs, near_to, signed
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.split_report import MOST_NAMED, TextReport
+from training_pipeline.domain.storable import storable
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
@@ -127,4 +128,4 @@ def _held_out(opened: OpenSheet, taken: SnapshotRef, key: HashKey | None) -> pa.
 
 
 def _first(pair_ids: pa.ChunkedArray) -> tuple[str, ...]:
-    return tuple(pair_ids.slice(0, MOST_NAMED).to_pylist())
+    return tuple(map(storable, pair_ids.slice(0, MOST_NAMED).to_pylist()))

@@ -56,7 +56,8 @@ def text_hashes(text: str) -> TextHashes:
 def texts_of(content: bytes) -> Iterator[str]:
     """The texts of a file: each line of JSONL, whose first begins with a brace, or the whole of any other.
 
-    What is JSON as a whole is one text. Lines end with a line feed alone. Raises `InvalidRequest` where the file has no UTF-8, or a line that is no JSON.
+    What is JSON as a whole is one text. Lines end with a line feed alone. Raises `InvalidRequest` where the file has no
+    UTF-8, or a line that is no JSON.
     """
     try:
         text = content.decode("utf-8-sig")

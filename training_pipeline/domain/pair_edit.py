@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.rules.examples.chat_format import is_blank, word_of
+from training_pipeline.domain.storable import storable
 from training_pipeline.domain.usage import STRICTNESS, DataClassification, Status, TagConstraints, Use
 
 _CONSTRAINTS: Final = ("allowed_uses", "prohibited_uses", "usage_reason", "data_classification")
@@ -219,7 +220,7 @@ def _json(text: str | None) -> str:
 def _storable(value: object) -> Any:
     """What no database holds, replaced."""
     if isinstance(value, str):
-        return value.replace("\0", "\ufffd")
+        return storable(value)
     return tuple(_storable(word) for word in value if word is not None) if isinstance(value, list | tuple) else value
 
 

@@ -64,6 +64,7 @@ WARNINGS: Final = frozenset(
         "missing_classification",
         "message_unrecognized_key",
         "not_text",
+        "nul",
         "missing_user",
         "special_token",
         "roles_do_not_alternate",
@@ -141,6 +142,8 @@ def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
     for column in ("pair_id", "item_ref", "status", "usage_reason", "canonical_label_id", "reviewed_by"):
         if not isinstance(value := row.get(column), _TEXT_OR_NUMBER) or isinstance(value, bool):
             yield Problem(column, "not_text", "is not text; its JSON text is used")
+        elif isinstance(value, str) and "\0" in value:
+            yield Problem(column, "nul", "has the character NUL, which no database holds; U+FFFD is shown in its place")
 
 
 def _are_tools(tools: object) -> bool:

@@ -33,6 +33,11 @@ def found(problems: Any) -> set[tuple[str, str]]:
     return {(problem.path, problem.code) for problem in problems}
 
 
+@pytest.mark.parametrize("column", ["pair_id", "reviewed_by", "usage_reason"])
+def test_nul_in_a_text_column_is_told(column: str) -> None:
+    assert found(pair_problems(GOOD | {column: "a\0"})) == {(column, "nul")}
+
+
 def test_a_good_pair_has_no_problem() -> None:
     assert found(pair_problems(GOOD)) == set()
 
