@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -10,11 +11,18 @@ import ibis.expr.schema as sch
 import ibis.expr.types as ir
 
 from training_pipeline.datasets.verdicts import verdicts
-from training_pipeline.domain.export_summary import MOST_REASONS, ExportSummary, ReasonCount, SheetWarning
+from training_pipeline.domain.export_summary import (
+    MOST_APPROVERS,
+    MOST_REASONS,
+    ExportSummary,
+    ReasonCount,
+    SheetWarning,
+)
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.domain.rules.text.characters import is_blank
+from training_pipeline.domain.storable import storable
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.engine import DUCKDB_SQL, DuckDB
 from training_pipeline.sheets.plan import Plan, Planner
@@ -104,6 +112,7 @@ def summarise(table: ir.Table, policy: GatePolicy) -> ExportSummary:
     labeled = total - sum(excluded[reason] for reason in NOT_LABELED)
     denied = sum(excluded[reason] for reason in NOT_PERMITTED)
     eligible = int(kept["pairs"].sum())
+    approvers = sorted(_counted(kept, "approver").items(), key=lambda item: (-item[1], item[0]))
     summary = ExportSummary(
         total=total,
         labeled=labeled,
@@ -113,7 +122,8 @@ def summarise(table: ir.Table, policy: GatePolicy) -> ExportSummary:
         excluded=excluded,
         reasons=_reasons(left_out),
         classifications=_counted(kept, "classification"),
-        approvers=_counted(kept, "approver"),
+        approvers=dict(approvers[:MOST_APPROVERS]),
+        other_approvers=sum(count for _, count in approvers[MOST_APPROVERS:]),
         warnings=_warnings(warned, policy, kept_from_validation=eligible - int(kept["may_validate"].sum())),
     )
     summary.check()
@@ -126,7 +136,7 @@ def _reasons(left_out: pd.DataFrame) -> tuple[ReasonCount, ...]:
     return tuple(
         ReasonCount(
             reason=Reason(reason),
-            usage_reason=usage_reason if isinstance(usage_reason, str) else None,
+            usage_reason=storable(usage_reason) if isinstance(usage_reason, str) else None,
             count=count,
         )
         for reason, usage_reason, count in zip(*(rows[name].tolist() for name in rows), strict=True)
@@ -134,8 +144,10 @@ def _reasons(left_out: pd.DataFrame) -> tuple[ReasonCount, ...]:
 
 
 def _counted(kept: pd.DataFrame, column: str) -> dict[str, int]:
-    counts = kept.groupby(column)["pairs"].sum().sort_index()
-    return {str(name): int(count) for name, count in counts.items()}
+    found = Counter[str]()
+    for name, count in kept.groupby(column)["pairs"].sum().sort_index().items():
+        found[storable(str(name))] += int(count)
+    return dict(found)
 
 
 def _warnings(warned: dict[str, int], policy: GatePolicy, *, kept_from_validation: int) -> tuple[SheetWarning, ...]:

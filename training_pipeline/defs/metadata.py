@@ -64,7 +64,7 @@ def of_snapshot(job: TrainingJob, taken: SnapshotRef, links: Addresses) -> Metad
         "training_allowed": summary.training_allowed,
         "training_prohibited": summary.training_prohibited,
         "classifications": counts("classification", summary.classifications),
-        "approvers": counts("approved by", summary.approvers, unknown="unknown"),
+        "approvers": counts("approved by", _approvers(summary), unknown="unknown"),
         "warnings": _warnings(summary.warnings),
         "gate_policy": taken.policy_version,
         "digest": taken.digest,
@@ -72,6 +72,11 @@ def of_snapshot(job: TrainingJob, taken: SnapshotRef, links: Addresses) -> Metad
         "path": dg.MetadataValue.path(str(taken.path)),
         "training_job": _job(job, links),
     }
+
+
+def _approvers(summary: ExportSummary) -> dict[str, int]:
+    others = {"all others": summary.other_approvers} if summary.other_approvers else {}
+    return {**summary.approvers, **others}
 
 
 def exclusions(summary: ExportSummary) -> dg.MetadataValue[Any]:

@@ -60,7 +60,9 @@ class ExportSummary(BaseModel):
     reasons: tuple[ReasonCount, ...]
     #: Of the eligible pairs: effective data classification, and who approved them ("" where that is not known).
     classifications: dict[str, int]
+    #: The most frequent approvers, at most `MOST_APPROVERS`, and the sum of the others.
     approvers: dict[str, int]
+    other_approvers: int = 0
     warnings: tuple[SheetWarning, ...] = ()
 
     def check(self) -> None:
@@ -85,3 +87,5 @@ class ExportSummary(BaseModel):
 
 #: At most so many rows of `ExportSummary.reasons`: stewards' reasons are free text, one for every pair if they wish.
 MOST_REASONS = 100
+#: At most so many names in `ExportSummary.approvers`: who reviewed a pair is free text, too.
+MOST_APPROVERS = 100

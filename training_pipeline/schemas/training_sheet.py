@@ -100,8 +100,10 @@ class ExportSummary(Answer):
         description="Eligible pairs by effective data classification.", examples=[{"internal": 310}]
     )
     approvers: dict[str, int] = Field(
-        description='Eligible pairs by who approved them; "" where that is not known.', examples=[{"grace": 310}]
+        description='Eligible pairs by who approved them, the 100 most frequent; "" where that is not known.',
+        examples=[{"grace": 310}],
     )
+    other_approvers: int = Field(0, description="Eligible pairs that were approved by anybody else.", examples=[0])
     warnings: list[Warned] = Field(description="Warnings.")
 
     @classmethod

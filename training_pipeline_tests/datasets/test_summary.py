@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from training_pipeline.datasets import summary as counting
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.export_summary import ExportSummary, ReasonCount
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
@@ -89,3 +92,22 @@ def test_warnings_count_what_they_say() -> None:
         "validation_not_permitted": 1,
         "instruction_prompt": 1,
     }
+
+
+def test_the_most_frequent_approvers_are_named_and_the_others_summed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "MOST_APPROVERS", 2)
+    names = ["ann", "bob", "bob", "cid", "cid", "dan"]
+    found = export_summary(open_sheet([pair(n, reviewed_by=name) for n, name in enumerate(names)]), GatePolicy())
+    assert (found.approvers, found.other_approvers) == ({"bob": 2, "cid": 2}, 2)
+
+
+def test_nul_is_in_no_summary_that_a_database_would_refuse() -> None:
+    rows = [
+        pair(1, reviewed_by="ann\0"),
+        pair(2, reviewed_by="ann\ufffd"),
+        pair(3, prohibited_uses=["training"], usage_reason="PHI\0"),
+    ]
+    found = export_summary(open_sheet(rows), GatePolicy())
+    assert found.approvers == {"ann\ufffd": 2}
+    assert "\\u0000" not in found.model_dump_json()
+    assert [reason.usage_reason for reason in found.reasons] == ["PHI\ufffd"]
