@@ -86,6 +86,10 @@ def _checked(name: str, check: Callable[[], Check | str]) -> Check:
         found = check()
     except PipelineError as error:
         return Check(name, State.MISSING, error.message, error.hint)
+    except Exception as error:  # noqa: BLE001 - an answer that is none of the API's: the other checks are told all the same
+        return Check(
+            name, State.UNKNOWN, f"Databricks answered something else than its API says ({type(error).__name__})"
+        )
     return found if isinstance(found, Check) else Check(name, State.OK, found)
 
 
@@ -246,10 +250,13 @@ class _Look:
 
         query = {"path": path, "expire_time": _in_an_hour()}
         try:
-            answer = self._client.api_client.do("POST", "/api/2.0/fs/create-download-url", query=query)
-        except DatabricksError:
-            return None
-        if not isinstance(answer, dict):
+            with self._connection.calling("ask for a presigned link"):
+                answer = self._client.api_client.do("POST", "/api/2.0/fs/create-download-url", query=query)
+        except PipelineError as error:
+            if isinstance(error.__cause__, DatabricksError):  # an answer, and that is no
+                return None
+            raise
+        if not isinstance(answer, dict) or "url" not in answer:
             return None
         return str(answer["url"]), {str(each["name"]): str(each["value"]) for each in answer.get("headers") or []}
 

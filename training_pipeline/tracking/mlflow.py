@@ -129,14 +129,16 @@ class Tracking:
             return str(found.experiment_id)
 
     def start_run(self, job_id: str, *, params: Mapping[str, Any], tags: Mapping[str, str]) -> tuple[str, str]:
-        """The experiment id and run id of a job, created where there is no run yet. Writes."""
-        found = self.client.search_runs([self.experiment_id], f"tags.`{JOB_TAG}` = '{job_id}'", max_results=1)
-        if found:
-            return self.experiment_id, found[0].info.run_id
-        run = self.client.create_run(self.experiment_id, run_name=job_id, tags={**tags, JOB_TAG: job_id})
+        """The experiment id and run id of a job, created where there is no run yet. Idempotent. Writes."""
         from mlflow.entities import Param
 
-        self.client.log_batch(run.info.run_id, params=[Param(key, str(value)) for key, value in params.items()])
+        found = self.client.search_runs([self.experiment_id], f"tags.`{JOB_TAG}` = '{job_id}'", max_results=1)
+        run = found[0] if found else None
+        if run is None:
+            run = self.client.create_run(self.experiment_id, run_name=job_id, tags={**tags, JOB_TAG: job_id})
+        # Also of a run that is there already: whoever made it may have died right then. MLflow changes none it has.
+        missing = [Param(key, str(value)) for key, value in params.items() if key not in run.data.params]
+        self.client.log_batch(run.info.run_id, params=missing)
         return self.experiment_id, run.info.run_id
 
     def log_points(self, run_id: str, points: Sequence[MetricPoint]) -> None:

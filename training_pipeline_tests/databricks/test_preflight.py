@@ -93,6 +93,36 @@ def test_a_workspace_whose_storage_is_out_of_reach(workspace: Workspace) -> None
     assert looked(workspace)["cloud storage"].state is State.OK
 
 
+@pytest.mark.parametrize(
+    ("answer", "state", "words"),
+    [
+        ({}, State.OK, "gives no links"),
+        ([], State.OK, "gives no links"),
+        ({"url": "http://127.0.0.1:9/x", "headers": [{"nonsense": 1}]}, State.UNKNOWN, "KeyError"),
+        (TimeoutError("Timed out after 0:05:00"), State.MISSING, "Timed out"),
+    ],
+)
+def test_whatever_is_answered_to_the_question_for_a_link_is_a_check(
+    answer: object, state: State, words: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from databricks.sdk.core import ApiClient
+
+    ask = ApiClient.do
+
+    def do(self: ApiClient, method: str, path: str | None = None, *given: Any, **named: Any) -> Any:
+        if path != "/api/2.0/fs/create-download-url":
+            return ask(self, method, path, *given, **named)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(ApiClient, "do", do)
+    found = looked(workspace)
+    assert found["cloud storage"].state is state
+    assert words in found["cloud storage"].said
+    assert {check.state for name, check in found.items() if name != "cloud storage"} == {State.OK}
+
+
 def test_grants_that_cannot_be_seen_are_unknown(workspace: Workspace) -> None:
     workspace.faults.arm("schemas/effective-permissions", FaultKind.FORBIDDEN, times=None)
     found = looked(workspace)["schema for models"]

@@ -28,6 +28,21 @@ def test_a_job_has_one_run_however_often_it_is_started(tracking: Tracking) -> No
     assert run.data.tags[JOB_TAG] == "tj-1"
 
 
+def test_the_parameters_of_a_run_whose_maker_died_are_logged_by_the_next(
+    tracking: Tracking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise ConnectionError("killed here")
+
+    monkeypatch.setattr(tracking.client, "log_batch", die)
+    with pytest.raises(ConnectionError):
+        tracking.start_run("tj-1", params={"epochs": 3}, tags={})
+    monkeypatch.undo()
+    _, run_id = tracking.start_run("tj-1", params={"epochs": 3}, tags={})
+    assert tracking.client.get_run(run_id).data.params == {"epochs": "3"}
+    assert len(tracking.client.search_runs([tracking.experiment_id])) == 1
+
+
 def test_a_job_has_one_model_version_however_often_it_is_registered(tracking: Tracking, tmp_path: Path) -> None:
     _, run_id = tracking.start_run("tj-1", params={}, tags={})
 

@@ -58,7 +58,7 @@ class ActualCosts:
         due = self._due()
         if not due:
             return 0
-        since = min(created for _, _, _, created in due).date()
+        since = min(created for _, _, _, created in due).astimezone(UTC).date()  # as days are billed
         try:
             found = billed(self._statements, {run_id for _, run_id, _, _ in due}, since=since)
         except PipelineError as error:

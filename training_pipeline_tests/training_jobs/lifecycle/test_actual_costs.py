@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, cast
 
 import pytest
@@ -72,6 +72,17 @@ def test_one_question_for_all_jobs_that_may_be_billed(store: JobStore, monkeypat
     bill.known["2"] = 0.1
     assert costs.write_due() == 1  # what has not changed is not said again
     assert (len(bill.asked), store.get(failed).result.cost_dbu) == (2, 0.1)
+
+
+def test_days_are_those_that_are_billed_wherever_the_database_is(
+    store: JobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bill = Bill(monkeypatch)
+    costs = ActualCosts(store, cast("Any", None), clock=Clock(), now=lambda: NOW)
+    early = datetime(2026, 11, 20, 2, tzinfo=timezone(timedelta(hours=10)))
+    monkeypatch.setattr(costs, "_due", lambda: [("tj-1", "1", None, early)])
+    costs.write_due()
+    assert bill.asked == [({"1"}, date(2026, 11, 19))]
 
 
 def test_a_failure_to_ask_fails_nothing(store: JobStore, monkeypatch: pytest.MonkeyPatch) -> None:
