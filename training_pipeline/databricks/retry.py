@@ -6,6 +6,7 @@ JSON or an answer that breaks off it hands on at once, and they pass by themselv
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -29,8 +30,11 @@ def call_with_retries(
     *,
     grant: str = "",
     sleep: Callable[[float], None] = time.sleep,
+    until: float = math.inf,
 ) -> _T:
     """The answer, if need be to a repeated call; `call` must be harmless to repeat. Raises what `calling` raises.
+
+    No call begins anew after `until`, by the monotonic clock.
 
     Refused credentials and missing grants are raised at once: no repetition mends them.
     """
@@ -39,7 +43,7 @@ def call_with_retries(
         with connection.calling(what, grant=grant):
             return call(connection.client())
 
-    return RETRIES.call(once, when=may_pass, sleep=sleep)
+    return RETRIES.call(once, when=lambda error: may_pass(error) and time.monotonic() < until, sleep=sleep)
 
 
 def may_pass(error: BaseException) -> bool:

@@ -7,6 +7,7 @@ changes nothing. A statement that is given up is cancelled; one whose reply was 
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -35,7 +36,8 @@ _STORAGE_TIMEOUT: Final = (10, 60)
 
 @dataclass(frozen=True)
 class Statements:
-    """Runs SELECTs on one warehouse; `seconds` is the longest that one may take, a stopped warehouse's start included.
+    """Runs SELECTs on one warehouse; `seconds` is the longest that one may take, with the start of a stopped warehouse
+    and with all tries.
 
     Raises `BackendUnreachable` where Databricks does not answer or refuses us, `SheetUnreadable` naming the object and
     the grant where a table or the warehouse is missing, and `Unavailable` where a statement takes too long.
@@ -119,6 +121,7 @@ class Statements:
             ),
             grant=grant,
             sleep=self.sleep,
+            until=deadline,
         )
         statement_id = str(response.statement_id)
         looks = 0
@@ -138,6 +141,7 @@ class Statements:
                 response = self._look(
                     f"look at a statement on SQL warehouse {self.warehouse_id}",
                     lambda client: client.statement_execution.get_statement(statement_id),
+                    until=deadline,
                 )
         except BaseException:
             self._cancel(statement_id)
@@ -182,10 +186,10 @@ class Statements:
                 return link
         raise Unavailable(f"SQL warehouse {self.warehouse_id} has no link for part {index} of a result.")
 
-    def _look(self, what: str, call: Callable[[WorkspaceClient], _T]) -> _T:
+    def _look(self, what: str, call: Callable[[WorkspaceClient], _T], *, until: float = math.inf) -> _T:
         """The answer about a statement that runs; one that the warehouse has forgotten is worth running again."""
         try:
-            return call_with_retries(self.connection, what, call, sleep=self.sleep)
+            return call_with_retries(self.connection, what, call, sleep=self.sleep, until=until)
         except BackendFailed as error:
             raise Unavailable(error.message, hint="Try again.") from error
 

@@ -3,7 +3,10 @@ stop what may no longer be trained on.
 """
 
 # No postponed annotations here: Dagster reads those of what it decorates.
+import logging
+import math
 import time
+from concurrent.futures import wait
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -25,17 +28,23 @@ from training_pipeline.domain.job import Phase, TrainingJob
 from training_pipeline.infra import advisory_lock
 from training_pipeline.training_jobs.lifecycle.claims import claim, claimed, lock_key
 from training_pipeline.training_jobs.lifecycle.liveness import Liveness, liveness
+from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 
 ServicesParam = dg.ResourceParam[Services]
 #: No more than Dagster asks for within the grace of a claim, also on a machine that is busy.
 JOBS_A_TICK = 10
 #: Well under the 60 s after which Dagster gives a sensor up.
 TICK_SECONDS = 20.0
+#: A tick waits so long for what it writes to the workspace; what takes longer goes on beside the next ticks.
+WRITE_SECONDS = 10.0
 PERMISSIONS_LOCK = "permissions"
+
+_log = logging.getLogger(__name__)
 
 
 def make_sensors(interval: int) -> list[dg.SensorDefinition]:
     """The four sensors, each at most every `interval` seconds, running by default."""
+    beside: BoundedCalls[str, None] = BoundedCalls(1, hung_after=math.inf)
 
     @dg.sensor(
         job=launch_training,
@@ -65,12 +74,10 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         """Poll, report progress at milestones, request finalize runs; write lineage and costs that are due."""
         seen = services.poller.poll_due(seconds=TICK_SECONDS)
         observed = observations(context.instance, services.store, seen)
-        if services.catalog_lineage is not None:
-            services.catalog_lineage.write_due()
-        if services.actual_costs is not None:
-            services.actual_costs.write_due()
         done = claim(services.store, Phase.FINALIZE, limit=JOBS_A_TICK)
         requests = [run_request(Phase.FINALIZE, job) for job in done]
+        # A claim without its run is given back after its grace: the runs are asked for before anything is waited for.
+        _write_due(services, beside, seconds=0.0 if requests else WRITE_SECONDS)
         if requests:
             return dg.SensorResult(run_requests=requests, asset_events=observed)
         return dg.SensorResult(
@@ -107,6 +114,28 @@ def make_sensors(interval: int) -> list[dg.SensorDefinition]:
         return dg.SkipReason(f"Checked the permission of submitted training jobs; {said}.")
 
     return [launch_pending_jobs, poll_training_jobs, watch_training_runs, watch_permissions]
+
+
+def _write_due(services: Services, beside: BoundedCalls[str, None], *, seconds: float) -> None:
+    """Write lineage and costs that are due in a thread, one at a time, and wait `seconds` for it. Never raises.
+
+    A workspace that does not answer, or a warehouse that starts, keeps no tick from asking for its finalize runs.
+    """
+    if services.catalog_lineage is None and services.actual_costs is None:
+        return
+
+    def write() -> None:
+        if services.catalog_lineage is not None:
+            services.catalog_lineage.write_due()
+        if services.actual_costs is not None:
+            services.actual_costs.write_due()
+
+    call = beside.begin("write", "write", write)
+    if call is None:
+        return
+    wait([call.answer], timeout=seconds)
+    if call.answer.done() and beside.take(call) and (error := call.answer.exception()) is not None:
+        _log.warning("lineage and costs of training jobs could not be written: %s", type(error).__name__)
 
 
 def settle_runs(instance: dg.DagsterInstance, services: Services) -> int:

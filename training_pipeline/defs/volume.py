@@ -11,8 +11,10 @@ from training_pipeline.infra import advisory_lock
 from training_pipeline.settings import Settings
 
 INTERVAL_SECONDS: Final = 3600
-#: Folders that are removed in one tick, each in a few calls: well under the 60 s that a sensor has.
+#: Folders that are removed in one tick, each in a few calls, and the seconds after which no other one is looked at:
+#: well under the 60 s that a sensor has.
 MOST: Final = 10
+SECONDS: Final = 20.0
 LOCK: Final = "volume"
 
 
@@ -26,22 +28,26 @@ def make_sensors(settings: Settings) -> list[dg.SensorDefinition]:
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Removes datasets and results from the volume of Databricks that no job, model or lineage needs.",
     )
-    def clean_databricks_volume(services: dg.ResourceParam[Services]) -> dg.SkipReason:
-        """Remove what may be removed."""
-        return dg.SkipReason(clean(services))
+    def clean_databricks_volume(
+        context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]
+    ) -> dg.SensorResult:
+        """Remove what may be removed. The cursor is the folder that the last tick came to."""
+        said, cursor = clean(services, context.cursor or "")
+        return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=cursor)
 
     return [clean_databricks_volume]
 
 
-def clean(services: Services) -> str:
-    """Remove what may be removed. Returns a summary for the tick."""
+def clean(services: Services, after: str = "") -> tuple[str, str]:
+    """Remove what may be removed behind the folder `after`. Returns a summary for the tick, and where to go on."""
     if services.retention is None:
-        return "No retention is set."
+        return "No retention is set.", ""
     try:
         with advisory_lock.hold(services.database, LOCK):
-            verdicts = services.retention.verdicts(remove=True, most=MOST)
+            done = services.retention.round(remove=True, after=after, most=MOST, seconds=SECONDS)
     except Conflict:
-        return "Another process is cleaning the volume up."
-    removed = [verdict for verdict in verdicts if verdict.removed]
+        return "Another process is cleaning the volume up.", after
+    removed = [verdict for verdict in done.verdicts if verdict.removed]
     size = sum(verdict.size or 0 for verdict in removed)
-    return f"Removed {len(removed)} folder(s) with {size:,} bytes; {len(verdicts) - len(removed)} are kept."
+    said = f"Removed {len(removed)} folder(s) with {size:,} bytes; {len(done.verdicts) - len(removed)} are kept."
+    return (f"{said} The next tick goes on after {done.after}." if done.after else said), done.after

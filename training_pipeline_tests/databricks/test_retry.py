@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -49,6 +50,21 @@ def test_what_stays_is_raised_after_the_last_attempt(workspace: Workspace) -> No
     with pytest.raises(BackendUnreachable, match="not JSON"):
         ask(workspace, pauses)
     assert RETRIES.attempts == len(pauses) + 1
+
+
+def test_no_attempt_begins_after_the_time_is_over(workspace: Workspace) -> None:
+    workspace.faults.arm("me", FaultKind.HTML, times=None)
+    pauses: list[float] = []
+    connection = connection_to(workspace, http_timeout=2, retry_timeout=1)
+    with pytest.raises(BackendUnreachable, match="not JSON"):
+        call_with_retries(
+            connection,
+            "ask who we are",
+            lambda client: client.current_user.me(),
+            sleep=pauses.append,
+            until=time.monotonic(),
+        )
+    assert pauses == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable
 
@@ -17,6 +18,7 @@ from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.infra import advisory_lock
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.system.dagster_runs import create, launch
+from training_pipeline.testing.system.installation import with_parts
 from training_pipeline.training_jobs.lifecycle.claims import claim, lock_key
 
 
@@ -58,6 +60,47 @@ def test_polling_asks_for_the_finish_once_and_reports_progress_sparingly(
     assert [request.run_key for request in requests] == [f"{job.id}:finalize:1"]
     assert not evaluate("poll_training_jobs", services, instance).run_requests
     assert len(observations) <= 10
+
+
+class Stuck:
+    """What is written to a workspace that does not answer until it is let go."""
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+        self.begun = 0
+
+    def write_due(self) -> int:
+        self.begun += 1
+        self.let_go.wait(60)
+        raise LookupError("secret")
+
+
+def test_what_is_written_to_a_workspace_keeps_no_job_from_its_finish(
+    services: Services,
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("training_pipeline.defs.sensors.WRITE_SECONDS", 0.05)
+    stuck = Stuck()
+    parts = with_parts(services, catalog_lineage=None, actual_costs=stuck)
+    sensor = next(sensor for sensor in make_sensors(5) if sensor.name == "poll_training_jobs")
+
+    def tick() -> list[dg.RunRequest]:
+        with dg.build_sensor_context(instance=instance, resources={"services": parts}) as context:
+            result = sensor(context)
+        assert isinstance(result, dg.SensorResult)
+        return list(result.run_requests or [])
+
+    job = create(services)
+    launch(services, definitions, instance, job)
+    until(lambda: [one.run_key for one in tick()] == [f"{job.id}:finalize:1"], what="the request to finish")
+    assert stuck.begun == 1, "the next ticks wait for the one that hangs, and begin no other"
+    stuck.let_go.set()
+    until(lambda: (tick(), "LookupError" in caplog.text)[1], what="the failure in the log")
+    assert "secret" not in caplog.text
+    until(lambda: (tick(), stuck.begun > 1)[1], what="the next try")
 
 
 def started_run(

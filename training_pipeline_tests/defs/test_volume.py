@@ -36,5 +36,17 @@ def test_a_tick_says_what_it_removed(tmp_path: Path, database: Database, monkeyp
             databricks_retention_days=30,
         )
         services = assemble(settings, database)
-        assert clean(services) == "Removed 0 folder(s) with 0 bytes; 1 are kept."
+        assert clean(services) == ("Removed 0 folder(s) with 0 bytes; 1 are kept.", "")
+        second = folder.with_name("unknown-2")
+        second.mkdir()
+        monkeypatch.setattr("training_pipeline.defs.volume.SECONDS", 0.0)
+        (sensor,) = make_sensors(settings)
+        cursors: list[str | None] = []
+        for _ in range(2):
+            cursor = cursors[-1] if cursors else None
+            with dg.build_sensor_context(resources={"services": services}, cursor=cursor) as context:
+                result = sensor(context)
+            assert isinstance(result, dg.SensorResult)
+            cursors.append(result.cursor)
+        assert cursors == [f"/Volumes/{VOLUME.replace('.', '/')}/training_pipeline/datasets/unknown", ""]
         services.store.engine.dispose()

@@ -8,9 +8,11 @@ remove.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import inf
 
 from sqlalchemy import false, select
 
@@ -46,6 +48,14 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Round:
+    """What became of some folders, and the path that the next round goes on after; empty where that was the last."""
+
+    verdicts: tuple[Verdict, ...]
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
 class KnownEvaluation:
     """What is to be known of an evaluation to say whether what its run left is needed; no end where it is not over."""
 
@@ -67,21 +77,32 @@ class Retention:
     days: float
     evaluation: Callable[[str], KnownEvaluation | None] = no_evaluation
 
-    def verdicts(self, *, remove: bool, most: int | None = None) -> list[Verdict]:
-        """What of each folder; with `remove` those that may be are removed, at most so many.
+    def verdicts(self, *, remove: bool) -> list[Verdict]:
+        """What of each folder; with `remove` those that may be are removed.
 
         Each is asked about once more right before it is removed. A job that is launched in that very moment on a
         dataset that nobody needed fails with a file that is missing, and its retry uploads it again.
         """
+        return list(self.round(remove=remove).verdicts)
+
+    def round(self, *, remove: bool, after: str = "", most: int | None = None, seconds: float = inf) -> Round:
+        """`verdicts` of the folders behind the path `after`, until so many are removed or so many seconds are over.
+
+        One folder is looked at in any case, so that round after round comes to the end.
+        """
+        deadline = time.monotonic() + seconds
         verdicts: list[Verdict] = []
-        for folder in self.volume.folders():
+        for folder in sorted(self.volume.folders(), key=lambda folder: folder.path):
+            if folder.path <= after:
+                continue
+            enough = most is not None and sum(each.removed for each in verdicts) >= most
+            if verdicts and (enough or time.monotonic() > deadline):
+                return Round(tuple(verdicts), after=verdicts[-1].folder.path)
             verdict = self._verdict(folder)
             if verdict.removed and remove:
-                if most is not None and sum(each.removed for each in verdicts) >= most:
-                    break
                 verdict = self._removed(self._verdict(folder))
             verdicts.append(verdict)
-        return verdicts
+        return Round(tuple(verdicts), after="")
 
     def _removed(self, verdict: Verdict) -> Verdict:
         """Remove the folder where that is the verdict; what keeps us from it alone is the verdict then."""

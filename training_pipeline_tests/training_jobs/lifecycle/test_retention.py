@@ -105,8 +105,16 @@ def test_what_nobody_needs_is_removed_and_nothing_else(store: JobStore, workspac
     assert looked["d-used"].why == f"the model of job {succeeded} was trained on it"
     assert looked[f"{failed}-1"].size == 8
     assert looked["d-unknown"].why == looked["odd"].why == "no job of this installation knows it"
-    assert [verdict.removed for verdict in retention.verdicts(remove=True, most=1)].count(True) == 1
-    retention.verdicts(remove=True)
+    first = retention.round(remove=True, most=1)
+    assert [verdict.removed for verdict in first.verdicts].count(True) == 1
+    seen = [verdict.folder.name for verdict in first.verdicts]
+    after, rounds = first.after, 0
+    while after:
+        found = retention.round(remove=True, after=after, seconds=0.0)
+        seen += [verdict.folder.name for verdict in found.verdicts]
+        after, rounds = found.after, rounds + 1
+    assert sorted(seen) == sorted(looked), "each was looked at once"
+    assert rounds == len(looked) - len(first.verdicts)
     assert {folder.name for folder in folders.folders()} == looked.keys() - gone
     assert not any(verdict.removed for verdict in retention.verdicts(remove=True))
 
