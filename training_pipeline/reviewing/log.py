@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, RowMapping, exists, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, RowMapping, func, insert, literal_column, select, update
 
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.pair_edit import PairFacts
@@ -127,30 +127,28 @@ class EditLog:
         return self._read(*mine, table.number >= start, pair_ids=pair_ids, most_pairs=None)[::-1]
 
     def outdated(self, sheet_id: str, *, latest: int) -> list[str]:
-        """Digests of versions that edits made and none of the `latest` ones took the place of. Reads only."""
+        """Digests of versions that edits made and edits before the `latest` ones took the place of. Reads only.
+
+        None of a version that anything else made or replaced, like an import: only the edit before one says who made
+        what it edited.
+        """
         table = sheet_edits.c
-        recent = (
-            select(table.old_digest)
-            .where(table.training_sheet_id == sheet_id)
-            .order_by(table.number.desc())
-            .limit(latest)
-        )
-        earlier = sheet_edits.alias("earlier")
-        was_there = exists().where(
-            earlier.c.training_sheet_id == sheet_id,
-            earlier.c.old_digest == table.new_digest,
-            earlier.c.number <= table.number,
-        )
-        made = (
-            select(table.new_digest)
+        made = func.lag(table.new_digest).over(order_by=table.number)
+        place = func.row_number().over(order_by=table.number.desc())
+        edits = (
+            select(table.old_digest, (made == table.old_digest).label("made_by_edit"), place.label("place"))
             .where(table.training_sheet_id == sheet_id, table.state == "applied")
-            .where(table.new_digest.not_in(recent), ~was_there)
-            .order_by(table.number.desc())
-            .offset(1)  # the sheet as it is
+            .subquery()
+        )
+        outdated = (
+            select(edits.c.old_digest)
+            .group_by(edits.c.old_digest)
+            .having(func.min(edits.c.place) > latest, func.bool_and(func.coalesce(edits.c.made_by_edit, False)))
+            .order_by(func.min(edits.c.place))
             .limit(latest)
         )
         with self._store.begin() as connection:
-            return list(connection.execute(made).scalars())
+            return list(connection.execute(outdated).scalars())
 
     def page(
         self, sheet_id: str, *, pair_id: str | None, limit: int, offset: int = 0, before: int | None = None

@@ -148,6 +148,28 @@ def test_versions_of_edits_are_forgotten_but_not_what_was_imported(
         edits.undo("s", first.number, digest=made[-1], actor="grace")
 
 
+def test_a_version_that_an_import_replaced_stays_whatever_edits_follow(
+    edits: SheetEdits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_KEPT", 2)
+    sheets = tmp_path / "in"
+    reviewed = edits.edit("s", ["p-0"], APPROVE, digest=digest(edits), actor="grace").new_digest
+
+    def replace(description: str) -> str:
+        kept = versions.version_of(sheets, "s")
+        assert kept is not None
+        versions.keep(kept)
+        kept.files.head_file.write_text(f"{kept.files.head_file.read_text()}description: {description}\n")
+        return digest(edits)
+
+    again = replaced = replace("imported")
+    for number in range(1, 6):
+        again = edits.edit("s", [f"p-{number}"], REJECT, digest=again, actor="grace").new_digest
+        kept = {name for name, _ in versions.versions([sheets], "s")}
+        assert {f"s@{reviewed[:12]}", f"s@{replaced[:12]}"} <= kept
+    assert len(kept) == 5  # the one that was imported first, these two, and what the latest two edits replaced
+
+
 @pytest.mark.parametrize(
     ("pair_ids", "edit", "codes"),
     [
