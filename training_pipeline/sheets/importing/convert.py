@@ -161,11 +161,11 @@ class Conversion:
                 text = f"is one object; if the list in '{_short(self._nested)}' has the rows, make a file of that list"
                 yield FieldProblem("FILE", "rows_inside", text)
         for name in tally.columns:
-            meant = _STATEMENTS.get(spelled(name))
-            is_replaced = meant in CARRIED and meant in mapping.columns
-            if meant and name not in self.plan.used and not is_replaced:
-                flag = flag_of(meant)
-                use = f"call it {meant}" if meant in CARRIED else f"{flag} '{name}'"
+            states = _STATEMENTS.get(spelled(name))
+            is_replaced = states in CARRIED and states in mapping.columns
+            if states and name not in self.plan.used and not is_replaced:
+                flag = flag_of(states)
+                use = f"call it {states}" if states in CARRIED else f"{flag} '{name}'"
                 text = f"the file has a column '{name}' of its own; use it ({use}) or take it out of the file"
                 yield FieldProblem(flag, "ignored_statement", text)
         if tally.has_too_many_columns:
