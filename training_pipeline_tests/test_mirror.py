@@ -251,7 +251,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "domain/rules/text/test_normal_form.py": ("domain/rules/text/dialects.py",),
     "domain/rules/test_split.py": ("domain/split_report.py",),
-    "domain/advice/test_after_failure.py": ("domain/training_config.py",),
     "domain/test_retraining.py": ("domain/validation.py",),
     "infra/test_embedded_postgres.py": ("infra/postgres_programs.py",),
     "infra/test_migrations.py": ("training_jobs/migrations/env.py",),
