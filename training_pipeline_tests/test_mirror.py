@@ -258,7 +258,9 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "models/revocations/test_revoke.py": (
         "models/revocations/affected.py",
         "models/revocations/dataset_revocations.py",
+        "models/revocations/reach.py",
         "models/revocations/read.py",
+        "models/revocations/records.py",
         "models/revocations/tables.py",
     ),
     "models/revocations/test_erasure.py": ("datasets/erased.py",),

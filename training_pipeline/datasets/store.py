@@ -42,7 +42,7 @@ def every(root: Path) -> tuple[list[DatasetRef], list[Path]]:
     for path in sorted(path for path in root.glob("*") if (path / HEAD).is_file()):
         try:
             found.append(read_dataset(path))
-        except (NotFound, Unavailable, OSError, ValueError, TypeError):
+        except (NotFound, OSError, ValueError, TypeError):
             unreadable.append(path)
     return found, unreadable
 

@@ -1,13 +1,17 @@
-"""The taints that are on record. Reads only."""
+"""The taints of models: put on record once, read, and put into words."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
-from training_pipeline.domain.revocations import Taint
+from training_pipeline.domain.revocations import Taint, Tainted
+from training_pipeline.models.revocations.affected import Found, Model
 from training_pipeline.models.revocations.tables import taints
+from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
+from training_pipeline.training_jobs.store.tables import training_jobs
 
 
 def taints_of(
@@ -28,3 +32,43 @@ def in_words(taint: Taint) -> str:
     if taint.inherited_from:
         parts.append(f"inherited from {', '.join(taint.inherited_from)}")
     return "; ".join(parts)
+
+
+def tainted_by(who: Found) -> list[tuple[Model, Tainted]]:
+    """The models that were found to be tainted, and how, by their jobs. Pure."""
+    return [(who.models[job_id], how) for job_id, how in sorted(who.tainted.items())]
+
+
+def taint_of(revocation_id: str, model: Model, how: Tainted) -> Taint:
+    """The taint of a model by a revocation. Pure."""
+    return Taint(
+        revocation_id=revocation_id,
+        job_id=model.job_id,
+        model_name=model.name,
+        model_version=model.version,
+        train=how.own.train,
+        validation=how.own.validation,
+        inherited_from=how.inherited_from,
+    )
+
+
+def store_new(connection: Connection, wanted: Sequence[Taint]) -> list[Taint]:
+    """Store the taints that are not there yet, each with an event of its job; returns those. By rising job ids."""
+    stored = []
+    for taint in wanted:
+        values = {**taint.model_dump(), "inherited_from": list(taint.inherited_from)}
+        if connection.execute(
+            insert(taints).values(values).on_conflict_do_nothing().returning(taints.c.job_id)
+        ).first():
+            stored.append(taint)
+            record_event(
+                connection,
+                taint.job_id,
+                EventType.INFO,
+                f"The model is tainted by {taint.revocation_id}: {in_words(taint)}.",
+                SYSTEM,
+                data=taint.model_dump(exclude={"job_id"}),
+            )
+            since = func.coalesce(training_jobs.c.tainted_at, func.clock_timestamp())
+            connection.execute(update(training_jobs).where(training_jobs.c.id == taint.job_id).values(tainted_at=since))
+    return stored

@@ -28,7 +28,8 @@ from training_pipeline.domain.uses import DatasetUse
 from training_pipeline.models.revocations.affected import ON_RECORD
 from training_pipeline.models.revocations.changes import changed, counted
 from training_pipeline.models.revocations.known_rows import by_record
-from training_pipeline.models.revocations.revoke import Revocations, lock
+from training_pipeline.models.revocations.records import lock
+from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.uses.learners import jobs_of
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs import backoff

@@ -14,8 +14,10 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revoked, Taint, Withdrawn
-from training_pipeline.models.revocations import read, revoke
-from training_pipeline.models.revocations.revoke import Revocations, lock
+from training_pipeline.models.revocations import read, records, revoke
+from training_pipeline.models.revocations import taints as taint_records
+from training_pipeline.models.revocations.records import lock
+from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.revocations.tables import revocations as table
 from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.models.uses.index import UseIndex
@@ -262,9 +264,14 @@ def test_a_crash_anywhere_in_the_transaction_leaves_nothing(
 
         return crash
 
-    for step in ("_insert", "found", "_store", "record_event"):
+    for module, step in (
+        (records, "insert"),
+        (revoke, "found"),
+        (taint_records, "record_event"),
+        (revoke, "store_new"),
+    ):
         with monkeypatch.context() as patch:
-            patch.setattr(revoke, step, crashing(getattr(revoke, step)))
+            patch.setattr(module, step, crashing(getattr(module, step)))
             with pytest.raises(ConnectionError):
                 revocations.revoke(PAIR, reason="r", actor="grace")
         assert (store.get(job.id).tainted_at, len(messages(store, job.id))) == (None, 1)

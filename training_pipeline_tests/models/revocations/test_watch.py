@@ -16,8 +16,10 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus, TrainingSheet
-from training_pipeline.models.revocations import changes, read, revoke, watch
-from training_pipeline.models.revocations.revoke import Revocations, lock
+from training_pipeline.models.revocations import changes, read, records, revoke, watch
+from training_pipeline.models.revocations import taints as taint_records
+from training_pipeline.models.revocations.records import lock
+from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.revocations.revoke import Row as RevokedRow
 from training_pipeline.models.revocations.watch import SheetWatch
 from training_pipeline.models.uses.index import UseIndex
@@ -243,10 +245,10 @@ POINTS = (
     (watch, "by_record"),
     (watch, "counted"),
     (watch, "_uses"),
-    (revoke, "_insert"),
+    (records, "insert"),
     (revoke, "found"),
-    (revoke, "_store"),
-    (revoke, "record_event"),
+    (taint_records, "record_event"),
+    (revoke, "store_new"),
     (Revocations, "seen"),
     (SheetWatch, "_record"),
     (SheetWatch, "_look"),
