@@ -16,6 +16,7 @@ import numpy as np
 from training_pipeline.domain.rules.examples.chat_format import Problem, Severity, is_blank, pair_problems, text_of
 from training_pipeline.domain.rules.text.plain_form import questions, spoken, strict
 from training_pipeline.sheets.columns import QUESTION_ANSWER, column_problems
+from training_pipeline.sheets.files.inspecting import parquet_problems
 from training_pipeline.sheets.files.rows import declared_columns, read_rows, wrong_columns
 from training_pipeline.sheets.head import Head
 
@@ -65,7 +66,7 @@ class _Tally:
 
 
 def check(data: Path, head: Head, *, limit: int = 100) -> CheckReport:
-    """Look at every row of a sheet's file and report every problem; reads the file once and writes nothing.
+    """Look at every row of a sheet's file and report every problem; reads the file once (Parquet twice).
 
     Duplicates are found by 128-bit hashes, 72 bytes a row.
     """
@@ -100,6 +101,9 @@ def check(data: Path, head: Head, *, limit: int = 100) -> CheckReport:
         tally.add(Problem("", "empty_file", "holds no pairs; a training sheet needs at least one"))
     for problem in seen.problems():
         tally.add(problem)
+    if not tally.totals[Severity.ERROR]:
+        for problem in parquet_problems(data):
+            tally.add(problem)
     errors, warnings = tally.totals[Severity.ERROR], tally.totals[Severity.WARNING]
     return CheckReport(rows, dict(tally.counts.most_common()), errors, warnings, tally.first())
 

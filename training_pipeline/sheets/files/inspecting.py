@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, TEXT_COLUMNS
 from training_pipeline.sheets.files.duckdb_sql import RawFile, identifier, quoted
 from training_pipeline.sheets.files.json_objects import DEEPEST
@@ -92,6 +94,21 @@ def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path) -> RawFi
     described = connection.sql(f"SELECT * FROM {relation}")  # noqa: S608
     types = dict(zip(described.columns, described.types, strict=True))
     return RawFile(relation, types, empty=not metadata.num_rows, no_tool_calls=_no_tool_calls(metadata))
+
+
+def parquet_problems(data: Path) -> Iterator[Problem]:
+    """What the engine has against a Parquet file that Arrow reads; nothing for other files. Reads all of it."""
+    if data.suffix.lower() != ".parquet":
+        return
+    with duckdb.connect() as engine:
+        try:
+            file = f"read_parquet({quoted(_pattern(data))})"
+            engine.execute(f"SELECT bool_and(hash(COLUMNS(*)) IS NOT NULL) FROM {file}")  # noqa: S608
+        except duckdb.OutOfMemoryException:
+            raise MemoryError from None
+        except duckdb.Error as error:  # its text may quote the file
+            text = f"cannot be read as Parquet by the engine that judges pairs ({type(error).__name__}); write it again"
+            yield Problem("", "corrupt_parquet", text)
 
 
 def _plain(relation: str, schema: pa.Schema) -> str:

@@ -201,7 +201,8 @@ def _jsonl(content: bytes, _: Head) -> Iterator[Row]:
     def first_counts(pairs: list[tuple[str, Any]]) -> Row:
         return dict(reversed(pairs))
 
-    numbers: dict[str, Any] = {"parse_int": _Number.of, "parse_float": _Number.of}
+    # A fraction is read as the number that it is: 0.1e1 and 1.0 are one.
+    numbers: dict[str, Any] = {"parse_int": _Number.of, "parse_float": lambda text: _Number(repr(float(text)))}
     for number, line in enumerate(content.split(b"\n"), 1):
         if not line.strip():
             continue

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, assume, given, seed, settings
 from hypothesis import strategies as st
 
+from training_pipeline.domain.errors import SheetUnreadable
 from training_pipeline.domain.rules.examples.chat_format import INVALIDATING, Severity
 from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.usage import TagConstraints
 from training_pipeline.sheets.files.checking import CheckReport, check
 from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline.testing.sheets.mutated_sheets import mutated_sheet
 from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
 from training_pipeline.testing.sheets.texts import NO_CALLS
 from training_pipeline.testing.soak import SEED, examples
@@ -260,3 +263,15 @@ def test_check_and_gates_agree_in_other_formats(put: Put, sheets: FileTrainingSh
         judged = judge_each(opened.pairs, TagConstraints()).select("pair_id", "reason").to_pyarrow().to_pylist()
     invalid = sum(row["reason"] == Reason.INVALID for row in judged)
     assert invalid == len({problem.line for problem in result.problems if problem.code in INVALIDATING}) > 0
+
+
+def test_parquet_that_only_the_engine_refuses_is_no_sound_sheet(put: Put, sheets: FileTrainingSheets) -> None:
+    """A footer that contradicts itself, which Arrow passes over: found among mutated files."""
+    made = mutated_sheet(1, 3567)
+    path = put(made.pairs, ".parquet", head=made.head.decode())
+    assert pq.read_table(path).num_rows == 5
+    assert {problem.code for problem in report(path).problems if problem.severity is Severity.ERROR} == {
+        "corrupt_parquet"
+    }
+    with pytest.raises(SheetUnreadable), sheets.open(path.stem):
+        pass
