@@ -372,7 +372,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "web/charts/",
         "web/client/",
         "web/comparison/",
-        "web/elements.py",
         "web/form/",
         "web/jobs/",
         "web/layout.py",

@@ -7,7 +7,7 @@ it looks, in `static/train.css`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Self
@@ -58,6 +58,24 @@ class Tag(Element):
     def when(self, event: str, handler: Callable[..., Any], js: str = NOTHING, **options: Any) -> Self:
         """Call `handler` with the event's arguments as `js` emits them."""
         return self.on(event, handler, js_handler=js, **options)
+
+    def does(self, action: Callable[[], Awaitable[object]]) -> Self:
+        """Do something at a click. Locked until it is done: a double click is one."""
+        is_running = False
+
+        async def once() -> None:
+            nonlocal is_running
+            if is_running:
+                return
+            is_running = True
+            self.set(disabled="")
+            try:
+                await action()
+            finally:
+                is_running = False
+                self.set(disabled=None)
+
+        return self.when("click", once)
 
 
 def icon(name: str, **attributes: Any) -> Tag:

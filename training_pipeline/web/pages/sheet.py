@@ -54,13 +54,13 @@ def register(site: Site) -> None:
     async def sheet(request: Request, sheet_id: str) -> None:
         client = site.client(request)
         try:
-            found, versions, jobs, models, edits = await asyncio.gather(
+            found, versions, jobs, models = await asyncio.gather(
                 client.sheet(sheet_id),
                 client.sheet_versions(sheet_id),
                 client.jobs(JobFilters(sheet=sheet_id), page_size=_JOBS),
                 client.versions(VersionFilters(sheet=sheet_id), page_size=_MODELS),
-                client.sheet_edits(sheet_id, page_size=EDITS),
             )
+            edits = await client.sheet_edits(sheet_id, page_size=EDITS)  # shows every edit of the version found
         except NotFound as error:
             show_not_found(site, client.caller, error)
             return
@@ -97,14 +97,19 @@ def register(site: Site) -> None:
         page = ui.context.client
 
         async def renew() -> None:
-            """Show what an edit made of the sheet."""
-            await asyncio.gather(rows.renew(), log.load())
+            """Show what an edit made of the sheet; nothing that is shown is older than the version it is said to be."""
+            edited = None
             with suppress(PipelineError):
                 edited = await client.sheet(found.id)
+            are_shown = await asyncio.gather(rows.renew(), log.load())
+            if edited is None:
+                return
+            if all(are_shown):
                 now.show(edited.digest)
-                counts.clear()
-                with counts:
-                    show_summary(edited.export_summary)
+            counts.clear()
+            with counts:
+                show_summary(edited.export_summary)
+            with suppress(PipelineError):
                 versions_now = await client.sheet_versions(found.id)
                 kept.clear()
                 with kept:
@@ -158,7 +163,7 @@ def _head(found: TrainingSheetDetails, client: PageClient, now: Now) -> None:
                         return
                     go(urls.sheet(found.id))
 
-                button("Approve", kind="primary", picture="check").when("click", approve)
+                button("Approve", kind="primary", picture="check").does(approve)
             if found.trainable and client.may_create:
                 link("Train", urls.new_job(found.id), classes="button primary", aria_label=f"Train on {found.name}")
     if not found.trainable:

@@ -36,16 +36,17 @@ class EditsPanel:
             self._place = Tag("div")
         self._show(first)
 
-    async def load(self, *, cursor: str | None = None) -> None:
-        """Show the newest edits, or those behind a cursor."""
+    async def load(self, *, cursor: str | None = None) -> bool:
+        """Show the newest edits, or those behind a cursor; whether they are shown."""
         try:
             found = await self._client.sheet_edits(self._sheet_id, page_size=EDITS, cursor=cursor)
         except PipelineError as error:
             self._place.clear()
             with self._place:
                 problem(error, title="The log cannot be read")
-            return
+            return False
         self._show(found)
+        return True
 
     def _show(self, found: TrainingSheetEdits) -> None:
         self._count.say(formats.count(found.total))
@@ -74,4 +75,4 @@ class EditsPanel:
                 with Tag("td"):
                     if edit.state == "applied" and edit.undone_by is None:
                         back = button("Undo", kind="quiet small", aria_label=f"Undo edit {edit.number}")
-                        back.when("click", lambda: undo(edit.number))
+                        back.does(lambda: undo(edit.number))

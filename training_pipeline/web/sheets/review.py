@@ -49,7 +49,7 @@ def show_elsewhere(client: PageClient, edits: TrainingSheetEdits, digest: Callab
             go(urls.sheet(edits.training_sheet_id))
 
         with Tag("p", classes="review-note"):
-            button("Take over to review it here", kind="small", picture="check").when("click", take_over)
+            button("Take over to review it here", kind="small", picture="check").does(take_over)
 
 
 class Review:
@@ -64,6 +64,7 @@ class Review:
         self._boxes: dict[str, Tag] = {}
         self._chosen: dict[str, SheetPair] = {}
         self._last: TrainingSheetEdit | None = None
+        self._is_writing = False
         with Tag("div", classes="review", role="toolbar", aria_label="Review the selected pairs"):
             self._words = Tag("span", classes="review-count", role="status")
             self._all = button("Select all shown", kind="quiet small").when("click", self._toggle_all)
@@ -109,6 +110,17 @@ class Review:
         )
 
     async def _carry_out(self, call: Callable[[], Awaitable[TrainingSheetEdit]], done: str) -> bool:
+        if self._is_writing:
+            return False
+        self._is_writing = True
+        self._tell()
+        try:
+            return await self._written(call, done)
+        finally:
+            self._is_writing = False
+            self._tell()
+
+    async def _written(self, call: Callable[[], Awaitable[TrainingSheetEdit]], done: str) -> bool:
         self._trouble.clear()
         try:
             made = await call()
@@ -119,7 +131,8 @@ class Review:
                 await self._renewed()  # so that what others did is seen
             return False
         self._last = made if made.undoes is None else None
-        self._digest = made.new_digest  # what one did oneself is no surprise, even before the rows are shown anew
+        if made.old_digest == self._digest:  # what one did oneself is no surprise; what others did before it is
+            self._digest = made.new_digest
         say(f"{_counted(made.pairs)} {done}.")
         await self._renewed()
         return True
@@ -144,8 +157,9 @@ class Review:
         self._words.say(f"{_counted(count)} selected" if count else "Select pairs to review them.")
         self._all.say("Select none" if self._shown and count == len(self._shown) else "Select all shown")
         for each in self._buttons:
-            each.set(disabled=None if count else "")
-        self._answer.set(disabled=None if count == 1 else "")
+            each.set(disabled=None if count and not self._is_writing else "")
+        self._answer.set(disabled=None if count == 1 and not self._is_writing else "")
+        self._undo.set(disabled="" if self._is_writing else None)
         self._undo.set_visibility(self._last is not None)
         if self._last is not None:
             self._undo.say(f"Undo edit {self._last.number}")

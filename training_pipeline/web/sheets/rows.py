@@ -60,8 +60,8 @@ class SheetRowTable:
             self._words = Tag("span", "", classes="muted", role="status")
             self._further = button("Next", kind="small", picture="right").when("click", self._on)
 
-    async def load(self) -> None:
-        """Show the page."""
+    async def load(self) -> bool:
+        """Show the page; whether it is shown."""
         asked = (self._verdict, self._status, self._search, self._where, self._cursor)
         in_text = self._where == _IN_TEXT
         try:
@@ -78,9 +78,11 @@ class SheetRowTable:
             self._place.clear()
             with self._place:
                 problem(error, title="The pairs cannot be loaded")
-            return
+            if self._review is not None:
+                self._review.shows("", ())
+            return False
         if asked != (self._verdict, self._status, self._search, self._where, self._cursor):
-            return  # a later one is on its way
+            return False  # a later one is on its way
         self._next = found.next_cursor
         self._previous.set(disabled=None if self._cursor else "")
         self._further.set(disabled=None if self._next else "")
@@ -98,9 +100,10 @@ class SheetRowTable:
                         _row(pair, self._reads, self._review)
             else:
                 Tag("p", "No pairs match these filters.", classes="muted")
+        return True
 
-    async def renew(self) -> None:
-        """Show the same place of the version that the sheet has now."""
+    async def renew(self) -> bool:
+        """Show the same place of the version that the sheet has now; whether it is shown."""
         if self._cursor:
             try:
                 newest = await self._client.sheet_pairs(
@@ -111,7 +114,7 @@ class SheetRowTable:
             else:
                 self._cursor = in_version(self._cursor, newest.digest)
                 self._before = [in_version(cursor, newest.digest) for cursor in self._before]
-        await self.load()
+        return await self.load()
 
     async def _searched(self, event: Any) -> None:
         """Ids are searched as somebody types."""
