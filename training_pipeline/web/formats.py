@@ -78,11 +78,11 @@ def words(name: str) -> str:
 
 
 def value(found: object) -> str:
-    """A value of a configuration."""
+    """A value of a configuration, whole: requests are made of such texts."""
     if found is None:
         return NONE
     if isinstance(found, bool):
         return "yes" if found else "no"
     if isinstance(found, float):
-        return f"{found:g}"
+        return repr(found).removesuffix(".0")
     return str(found)

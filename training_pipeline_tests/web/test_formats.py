@@ -49,6 +49,7 @@ def test_names_and_values() -> None:
     assert formats.words("lora_rank") == "LoRA rank"
     assert formats.words("uc_catalog") == "Unity Catalog catalog"
     assert [formats.value(found) for found in (None, True, 5e-05, 3, "auto")] == ["-", "yes", "5e-05", "3", "auto"]
+    assert [formats.value(found) for found in (0.00017364281, 30.0, 1e6)] == ["0.00017364281", "30", "1000000"]
     assert (formats.count(12345), formats.percent(42.4)) == ("12,345", "42 %")
     assert [formats.share(found) for found in (None, 0.8, 2 / 3, 1)] == ["-", "80 %", "66.67 %", "100 %"]
     assert [formats.loss(found) for found in (None, 1.15, 0.304, 2.5e-5)] == ["-", "1.150", "0.3040", "2.500e-05"]

@@ -40,7 +40,7 @@ class Draft:
     def parse(cls, query: Mapping[str, str], retried: TrainingJob | None) -> Self:
         """The draft in a URL query. A retry starts with the configuration its job was requested with."""
         known = {*REQUEST, *(found.name for found in config_fields())}
-        asked = {} if retried is None else retried.requested_config
+        asked = _asked(retried)
         return cls(
             sheet=query.get("sheet", "") if retried is None else retried.training_sheet_id,
             retried=retried,
@@ -71,15 +71,14 @@ class Draft:
         request: dict[str, Any] = {"training_sheet_id": self.sheet, "training_config": config}
         for name in REQUEST:
             if (text := self.values.get(name)) and name not in without:
-                found = request_fields()[name]
-                request[name] = text != "no" if found.kind == "switch" else typed(found, text)
+                request[name] = typed(request_fields()[name], text)
         if "tags" in request:
             request["tags"] = tags_in(request["tags"])
         return {"model_name": ANY_NAME, **request} if "model_name" in without else request
 
     def changes(self, *, without: Collection[str] = ()) -> dict[str, Any]:
         """The keys of the configuration that differ from those of the job that is retried."""
-        asked = {} if self.retried is None else self.retried.requested_config
+        asked = _asked(self.retried)
         changes = {}
         for found in config_fields():
             text = self.values.get(found.name, "")
@@ -92,3 +91,9 @@ class Draft:
 def tags_in(text: str) -> list[str]:
     """The tags of a text, with a comma between them. Pure."""
     return [tag for tag in (one.strip() for one in text.split(",")) if tag]
+
+
+def _asked(retried: TrainingJob | None) -> dict[str, Any]:
+    """What the configuration of a job was requested to be; a null says no more than a key that is left out. Pure."""
+    asked = {} if retried is None else retried.requested_config
+    return {name: value for name, value in asked.items() if value is not None}

@@ -69,6 +69,8 @@ def study_fields() -> dict[str, Field]:
 
 def typed(field: Field, text: str) -> Any:
     """The value a text stands for. What is not a number stays text, so that the service reports what it expected."""
+    if field.kind == "switch":
+        return text != "no"
     if field.kind != "number" or text == "auto":
         return text
     value = as_number(text)

@@ -63,13 +63,15 @@ def test_a_retry_changes_only_what_differs() -> None:
         {},
         optional={
             "epochs": st.integers(1, 50) | st.just("auto"),
-            "learning_rate": st.floats(1e-7, 1e-1).map(lambda rate: float(f"{rate:g}")),
+            "learning_rate": st.floats(1e-7, 1e-1),
+            "timeout_minutes": st.floats(1, 43200) | st.just(1e6),
+            "allow_never_stops": st.booleans(),
             "method": st.sampled_from(["auto", "full", "lora"]),
         },
     ),
     st.booleans(),
     st.booleans(),
-    st.sampled_from([0.8, 0.7]),
+    st.sampled_from([0.8, 0.7, 0.70000001]),
 )
 def test_a_duplicate_asks_for_what_its_job_asked_for(
     config: dict[str, object], register: bool, fresh: bool, split: float
@@ -85,6 +87,15 @@ def test_a_duplicate_asks_for_what_its_job_asked_for(
     asked |= {} if register else {"register_to_uc": False}
     asked |= {} if split == 0.8 else {"train_val_split": split}
     assert Draft.parse(query, None).request() == {**asked, "training_config": config}
+
+
+@given(learning_rate=st.floats(1e-7, 1e-1), stops=st.booleans())
+def test_a_retry_without_a_change_changes_nothing(learning_rate: float, stops: bool) -> None:
+    asked = {"learning_rate": learning_rate, "allow_never_stops": stops, "accelerator": None, "accelerator_count": None}
+    draft = Draft.parse({"retry": "tj-1"}, retried(**asked))
+    assert (draft.changes(), "accelerator" in draft.values) == ({}, False)
+    assert Draft.parse(dict(parse_qsl(urlsplit(draft.address()).query)), draft.retried).changes() == {}
+    assert draft.with_("accelerator_count", "2").changes() == {"accelerator_count": 2}
 
 
 def test_each_form_has_a_name_of_its_own_that_a_reload_keeps() -> None:

@@ -17,7 +17,7 @@ from training_pipeline.web.studies.draft import StudyDraft, address_like, field_
 NAMES = ["name", "most_trials", "sampler", "pruner", "startup_trials", "model_name", "epochs"]
 NAMES += [place("epochs"), place("epochs", "low"), place("method", "choices")]
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
-NUMBERS = st.floats(1e-6, 0.09).map(lambda number: float(f"{number:g}"))
+NUMBERS = st.floats(1e-6, 0.09)
 FLOATS = st.one_of(
     st.fixed_dictionaries({"low": NUMBERS, "high": NUMBERS}, optional={"log": st.booleans()}),
     st.fixed_dictionaries({"choices": st.lists(NUMBERS, min_size=1, max_size=4)}),
