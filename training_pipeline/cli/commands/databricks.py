@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from training_pipeline.app.backend import retention_of
 from training_pipeline.app.preflight import preflight_of
 from training_pipeline.app.sheet_source import workspace
+from training_pipeline.cli.render.terminal import terminal
 from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.databricks.lakebase import database_password
 from training_pipeline.databricks.preflight import Check, State
@@ -40,7 +41,7 @@ def preflight(json: Json = False) -> None:
     if json:
         typer.echo(jsonlib.dumps({"ready": not missing, "checks": [asdict(check) for check in checks]}, indent=2))
     else:
-        Console().print(_table(checks))
+        terminal().print(_table(checks))
         typer.echo(f"{len(missing)} missing." if missing else "Ready.")
     if missing:
         raise typer.Exit(1)
@@ -90,8 +91,8 @@ def clean(
         table.add_column(column, no_wrap=column != "why")
     for each in verdicts:
         size = "" if each.size is None else f"{each.size:,}"
-        table.add_row(f"{each.folder.kind}/{each.folder.name}", size, "yes" if each.removed else "no", _plain(each.why))
-    Console().print(table if verdicts else "The volume holds no files of this project.")
+        table.add_row(f"{each.folder.kind}/{each.folder.name}", size, "yes" if each.removed else "no", each.why)
+    terminal().print(table if verdicts else "The volume holds no files of this project.")
 
 
 def _table(checks: list[Check]) -> Table:
@@ -99,10 +100,7 @@ def _table(checks: list[Check]) -> Table:
     for column in ("check", "state", "found, and what to do"):
         table.add_column(column, no_wrap=column == "state")
     for check in checks:
-        remedy = f"\n[bold]{_plain(check.remedy)}[/]" if check.remedy and check.state is not State.OK else ""
-        table.add_row(check.name, f"[{_COLOURS[check.state]}]{check.state}[/]", f"{_plain(check.said)}{remedy}")
+        remedy = f"\n{check.remedy}" if check.remedy and check.state is not State.OK else ""
+        said = Text.assemble(check.said, (remedy, "bold"))
+        table.add_row(check.name, Text(check.state, _COLOURS[check.state]), said)
     return table
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", "\\[")

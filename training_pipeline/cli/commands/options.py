@@ -9,6 +9,7 @@ import typer
 from pydantic import BaseModel
 from rich.console import Console, RenderableType
 
+from training_pipeline.cli.render.terminal import terminal
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job_id import is_job_id
 
@@ -53,7 +54,7 @@ def print_json(answer: BaseModel) -> None:
 
 def console() -> Console:
     """The console for tables and messages."""
-    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=_WIDE)
+    return terminal(highlight=False) if sys.stdout.isatty() else terminal(highlight=False, width=_WIDE)
 
 
 def say(what: RenderableType) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from training_pipeline.app.container import Services
@@ -30,6 +30,7 @@ from training_pipeline.cli.commands.job_request import (
 )
 from training_pipeline.cli.render.job import as_json, of_answers, of_gates, of_lineage, of_result, public
 from training_pipeline.cli.render.progress import LiveProgress
+from training_pipeline.cli.render.terminal import terminal
 from training_pipeline.cli.user import user
 from training_pipeline.domain.errors import BackendFailed, PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
@@ -67,12 +68,10 @@ def run(
     request = request_of(
         sheet, model_name, stated, base_model=base_model, train_val_split=split, register_to_uc=register
     )
-    console = Console(stderr=json)
+    console = terminal(stderr=json)
     with _installation() as (services, instance):
         job = services.jobs.create(request, created_by=user())
-        console.print(
-            f"Training job [bold]{job.id}[/] on {job.request.training_sheet_name}, from {job.request.base_model}."
-        )
+        console.print(_created(job))
         job = _drive(services, instance, job, console, wait=wait)
         if json:
             typer.echo(as_json(job, services.settings))
@@ -94,20 +93,24 @@ def demo(
         return
     from training_pipeline.cli.system.stand_in_workspace import stand_in_workspace
 
-    console = Console()
+    console = terminal()
     with stand_in_workspace(Settings()) as settings:
-        notice = "[yellow]This is not Databricks[/]: a simulated workspace on this machine answers its API"
-        console.print(f"{notice} ({os.environ['DATABRICKS_HOST']}), and this machine runs what is submitted to it.\n")
+        what = ": a simulated workspace on this machine answers its API"
+        notice = Text.assemble(("This is not Databricks", "yellow"), what)
+        where = f" ({os.environ['DATABRICKS_HOST']}), and this machine runs what is submitted to it.\n"
+        console.print(Text.assemble(notice, where))
         _demo(settings, more=False)
-        console.print(f"\n{notice}. Nothing left this machine.")
+        console.print(Text.assemble("\n", notice, ". Nothing left this machine."))
         stop = f"TRAINING_PIPELINE_STATE_DIR={settings.state_dir} {_program()} down"
-        console.print(f"Its database is still running. To stop it: [bold]{stop}[/]", highlight=False, soft_wrap=True)
+        left = Text.assemble("Its database is still running. To stop it: ", (stop, "bold"))
+        console.print(left, highlight=False, soft_wrap=True)
 
 
 def _demo(settings: Settings, *, more: bool = True) -> None:
-    console = Console()
+    console = terminal()
     started = time.monotonic()
-    console.print("[bold]training_pipeline[/]: from reviewed question-answer pairs to a registered model.\n")
+    what = ": from reviewed question-answer pairs to a registered model.\n"
+    console.print(Text.assemble(("training_pipeline", "bold"), what))
     with _installation(settings) as (services, instance):
         request = {
             "training_sheet_id": DEMO_SHEET,
@@ -116,9 +119,7 @@ def _demo(settings: Settings, *, more: bool = True) -> None:
             "training_config": {"exact_match_questions": DEMO_QUESTIONS},
         }
         job = services.jobs.create(request, created_by=user())
-        console.print(
-            f"Training job [bold]{job.id}[/] on {job.request.training_sheet_name}, from {job.request.base_model}.\n"
-        )
+        console.print(_created(job), "")
         job = _drive(services, instance, job, console, wait=True)
         _require(job, wait=True)
         console.print(_summary(services, job, answers=3))
@@ -132,7 +133,12 @@ def _demo(settings: Settings, *, more: bool = True) -> None:
         ("sheets import --help", "import your own questions and answers"),
         (f"jobs show {job.id}", "show this job again"),
     ):
-        console.print(f"  [bold]{_program()} {arguments}[/]  [dim]{why}[/]", highlight=False)
+        console.print(Text.assemble("  ", (f"{_program()} {arguments}", "bold"), "  ", (why, "dim")), highlight=False)
+
+
+def _created(job: TrainingJob) -> RenderableType:
+    on = f" on {job.request.training_sheet_name}, from {job.request.base_model}."
+    return Text.assemble("Training job ", (job.id, "bold"), on)
 
 
 def _program() -> str:

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from training_pipeline.app.sheet_source import file_sheets, sheet_source
 from training_pipeline.cli.commands import sheets_edit, sheets_show, sheets_versions
 from training_pipeline.cli.commands.sheets_import import import_file, mapping_in
 from training_pipeline.cli.render.imported import found_as_json, show_found
 from training_pipeline.cli.render.sheet import report_as_json, show_report
+from training_pipeline.cli.render.terminal import terminal
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.rules.examples.chat_format import STATED_AT_IMPORT, Severity
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
@@ -57,12 +57,14 @@ def list_sheets(json: Json = False) -> None:
         source, template = (reference.name or reference.id for reference in (head.source_sheet, head.prompt_template))
         table.add_row(head.id, head.name, head.status, source, template, ", ".join(head.tags))
     for sheet_id in sorted(broken):
-        table.add_row(sheet_id, f"[red]cannot be read[/], run: training-pipeline sheets check {sheet_id}")
-    console = Console()
+        table.add_row(
+            sheet_id, Text.assemble(("cannot be read", "red"), f", run: training-pipeline sheets check {sheet_id}")
+        )
+    console = terminal()
     console.print(table)
     for error in broken.values():
         for problem in error.problems:
-            console.print(f"{escape(problem.pointer)} {escape(problem.message)}", style="dim", highlight=False)
+            console.print(f"{problem.pointer} {problem.message}", style="dim", highlight=False)
 
 
 @app.command()
@@ -84,7 +86,7 @@ def check(
     if json:
         typer.echo(jsonlib.dumps(report_as_json(data, report)))
     else:
-        show_report(Console(), data, report)
+        show_report(terminal(), data, report)
     if report.errors:
         raise typer.Exit(1)
 
@@ -113,10 +115,10 @@ def _check_foreign(conversion: Conversion, limit: int, *, json: bool) -> None:
         found["to_be_said"] = [{"option": one.pointer, "code": one.code, "message": one.message} for one in refusals]
         typer.echo(jsonlib.dumps(found))
     else:
-        console = Console()
+        console = terminal()
         show_found(console, conversion, limit=limit)
         for one in refusals:
-            console.print(f"{escape(one.pointer)}: {escape(one.message)}", style="red", highlight=False)
+            console.print(f"{one.pointer}: {one.message}", style="red", highlight=False)
     tally = conversion.tally
     if refusals or len(tally.faults) or tally.findings.count(Severity.ERROR) or not tally.sound:
         raise typer.Exit(1)

@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
+from rich.text import Text
 
 from training_pipeline.cli.commands.fetched import request_for
 from training_pipeline.cli.render.imported import found_as_json, show_found
+from training_pipeline.cli.render.terminal import terminal
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, Unavailable
 from training_pipeline.domain.rules.examples.chat_format import Severity
 from training_pipeline.domain.training_sheet import Reference, SheetStatus
@@ -168,7 +169,7 @@ def import_file(
         evaluate_judge=evaluate_judge,
         description=description,
     )
-    console, settings = Console(), Settings()
+    console, settings = terminal(), Settings()
     with request_for(file, request, settings, version=table_version) as (asked, guard):
         if dry_run:
             conversion = dry(asked, guard)
@@ -186,10 +187,12 @@ def import_file(
         typer.echo(jsonlib.dumps({**found_as_json(conversion), "head": str(imported.head_file)}))
         return
     show_found(console, conversion)
-    console.print(f"Training sheet [bold]{sheet_id}[/] has {imported.rows:,} pairs: {imported.head_file}")
+    rows = f" has {imported.rows:,} pairs: {imported.head_file}"
+    console.print(Text.assemble("Training sheet ", (sheet_id, "bold"), rows))
     errors, warnings = (conversion.tally.findings.count(severity) for severity in (Severity.ERROR, Severity.WARNING))
     if errors or warnings:
-        console.print(f"[yellow]{errors:,} errors and {warnings:,} warnings[/] in its rows.")
+        found = f"{errors:,} errors and {warnings:,} warnings"
+        console.print(Text.assemble((found, "yellow"), " in its rows."))
     console.print(f"To see every problem, including duplicate examples: training-pipeline sheets check {sheet_id}")
     console.print(f"See what may be trained on: training-pipeline sheets show {sheet_id}")
 

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from training_pipeline.auth.tokens import LONGEST, ApiToken, ApiTokens, TokenState
+from training_pipeline.cli.render.terminal import terminal
 from training_pipeline.cli.system.environment import prepare_environment
 from training_pipeline.cli.user import user
 from training_pipeline.domain.access import Role
@@ -71,11 +72,11 @@ def list_tokens(json: Json = False) -> None:
     for column in ("id", "name", "role", "state", "created", "by", "valid until", "last used"):
         table.add_column(column, no_wrap=column in {"id", "name", "state"})
     for token in tokens:
-        state = f"[{_COLOURS[token.state]}]{token.state}[/]"
+        state = Text(token.state, _COLOURS[token.state])
         days = (token.created_at, token.expires_at, token.last_used_at)
         created, good_until, last_used = ("-" if day is None else _day(day) for day in days)
         table.add_row(token.id, token.name, token.role, state, created, token.created_by, good_until, last_used)
-    Console().print(table if tokens else "No tokens yet. Create one with `training-pipeline tokens create`.")
+    terminal().print(table if tokens else "No tokens yet. Create one with `training-pipeline tokens create`.")
 
 
 @app.command()

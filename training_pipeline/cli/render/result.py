@@ -51,7 +51,7 @@ def _answers(pairs: list[AnsweredPair]) -> Table:
         right = "both" if one.right_before and one.right_after else right
         texts = [one.question, one.expected, one.before, one.after]
         shown = [WITHHELD[one.withheld], "", "", ""] if one.withheld else [text or "" for text in texts]
-        table.add_row(one.pair_id or "?", *[Text(plain(text)) for text in shown], right)
+        table.add_row(Text(plain(one.pair_id or "?")), *[Text(plain(text)) for text in shown], right)
     return table
 
 
@@ -60,7 +60,7 @@ def _losses(pairs: list[PairLoss]) -> Table:
     for one in pairs:
         shown = [WITHHELD[one.withheld], ""] if one.withheld else [one.question or "", one.expected or ""]
         texts = [Text(plain(text)) for text in shown]
-        table.add_row(one.pair_id or "?", _number(one.loss), f"{one.tokens:,}", *texts)
+        table.add_row(Text(plain(one.pair_id or "?")), _number(one.loss), f"{one.tokens:,}", *texts)
     return table
 
 

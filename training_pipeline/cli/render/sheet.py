@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from training_pipeline.cli.render import job
 from training_pipeline.domain.rules.examples.chat_format import Severity
@@ -33,7 +33,7 @@ def show_report(console: Console, data: Path, report: CheckReport) -> None:
         for problem in report.problems:
             color = "red" if problem.severity is Severity.ERROR else "yellow"
             line = "" if problem.line is None else str(problem.line)
-            table.add_row(line, escape(problem.path), f"[{color}]{problem.code}[/]", escape(problem.message))
+            table.add_row(line, problem.path, Text(problem.code, color), problem.message)
         console.print(table)
     if report.not_shown:
         console.print(f"{report.not_shown:,} more are not shown. Show more with --limit.", style="dim")
@@ -53,22 +53,22 @@ def sheet_details(sheet: TrainingSheetDetails) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim")
     grid.add_column()
-    grid.add_row("training sheet", f"{escape(sheet.name)} ({escape(sheet.id)})")
+    grid.add_row("training sheet", f"{sheet.name} ({sheet.id})")
     note = "" if sheet.trainable else ": cannot be trained on until it is approved"
     grid.add_row("status", f"{sheet.status}{note}")
     grid.add_row("source sheet", _reference(sheet.source_sheet))
     grid.add_row("prompt template", _reference(sheet.prompt_template))
     if sheet.tags:
-        grid.add_row("tags", escape(", ".join(sheet.tags)))
+        grid.add_row("tags", ", ".join(sheet.tags))
     if sheet.owner:
-        grid.add_row("owner", escape(sheet.owner))
+        grid.add_row("owner", sheet.owner)
     if sheet.evaluate_on:
         judge = f", with the judge {sheet.evaluate_judge}" if sheet.evaluate_judge else ""
-        grid.add_row("evaluated on", escape(f"{sheet.evaluate_on}{judge}"))
+        grid.add_row("evaluated on", f"{sheet.evaluate_on}{judge}")
     grid.add_row("version", sheet.digest[:16])
     return Group(grid, job.of_gates(sheet.export_summary))
 
 
 def _reference(reference: Reference) -> str:
     version = f" {reference.version}" if reference.version else ""
-    return escape(f"{reference.name or reference.id}{version}")
+    return f"{reference.name or reference.id}{version}"

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
+from training_pipeline.cli.render.terminal import terminal
 from training_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ def up(
     from training_pipeline.cli.system import supervise
 
     settings = Settings() if port is None else Settings(webserver_port=port)
-    console = Console()
+    console = terminal()
     supervise.up(
         settings,
         workspace,
-        say=lambda message: console.print(message, style="dim", markup=False),
+        say=lambda message: console.print(message, style="dim"),
         ready=lambda record: console.print(_welcome(settings, record)),
     )
     if settings.database_url is None:
@@ -69,7 +70,7 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
         typer.echo(jsonlib.dumps(found, indent=2))
         return
     table = Table(box=None, show_header=False)
-    running = {True: "[green]running[/]", False: "[dim]not running[/]"}
+    running = {True: Text("running", "green"), False: Text("not running", "dim")}
     table.add_row("State directory", "", found["state_dir"])
     table.add_row("Database", running[found["database"]["running"]], found["database"]["location"])
     table.add_row(
@@ -81,7 +82,7 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
         table.add_row("REST API", running[True], found["up"]["api_url"])
     for child in found["up"]["processes"]:
         table.add_row(f"  {child['name']}", running[child["running"]], f"pid {child['pid']}, log {child['log']}")
-    Console(soft_wrap=True).print(table)
+    terminal(soft_wrap=True).print(table)
 
 
 def _status(settings: Settings) -> dict[str, Any]:
@@ -124,12 +125,16 @@ def _status(settings: Settings) -> dict[str, Any]:
 
 def _welcome(settings: Settings, record: Record) -> Panel:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("Dagster UI", f"[bold link={record.url}]{record.url}[/]")
+    table.add_row("Dagster UI", _link(record.url))
     if record.read_only_url:
-        table.add_row("  read-only", f"[bold link={record.read_only_url}]{record.read_only_url}[/]")
-    table.add_row("TRAIN page", f"[bold link={record.api_url}/train]{record.api_url}/train[/]")
-    table.add_row("REST API", f"[bold link={record.api_url}]{record.api_url}[/]")
+        table.add_row("  read-only", _link(record.read_only_url))
+    table.add_row("TRAIN page", _link(f"{record.api_url}/train"))
+    table.add_row("REST API", _link(record.api_url))
     table.add_row("State", str(settings.state_dir))
     table.add_row("Logs", str(settings.logs))
     table.add_row("Stop", "Ctrl-C")
     return Panel(table, title="training_pipeline is up", title_align="left", border_style="green", expand=False)
+
+
+def _link(url: str) -> Text:
+    return Text(url, f"bold link {url}")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from rich.console import Console
-
 from training_pipeline.cli.render.result import result
+from training_pipeline.cli.render.terminal import terminal
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.schemas.result import AnsweredPair, PairLoss, TrainingJobResult
 from training_pipeline.testing.system.command_line import Command
@@ -41,7 +40,7 @@ def test_texts_and_why_there_are_none() -> None:
         stopped_answers=1,
         asked_questions=2,
         answered=[
-            AnsweredPair(pair_id="p-1", question="who?", withheld=None, **ANSWER),
+            AnsweredPair(pair_id="[/p-1]", question="who?", withheld=None, **ANSWER),
             AnsweredPair.model_validate(
                 {
                     **dict.fromkeys(AnsweredPair.model_fields),
@@ -54,7 +53,7 @@ def test_texts_and_why_there_are_none() -> None:
         ],
         losses=[
             PairLoss(
-                pair_id="p-3",
+                pair_id="[/p-3]",
                 loss=4.25,
                 tokens=3,
                 classification="public",
@@ -66,11 +65,13 @@ def test_texts_and_why_there_are_none() -> None:
         losses_measured=62,
         unavailable=None,
     )
-    console = Console(width=400, record=True, file=io.StringIO())
+    console = terminal(width=400, record=True, file=io.StringIO())
     console.print(result(found))
     told = console.export_text()
     for words in (
         "0.0% before, 50.0% after",
+        "[/p-1]",
+        "[/p-3]",
         "who?",
         "the pair was revoked",
         "both",

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from training_pipeline.cli.render.sheet import report_as_json, show_report
+from training_pipeline.cli.render.terminal import terminal
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.files.checking import CheckReport
 
@@ -16,7 +15,7 @@ REPORT = CheckReport(
 
 
 def shown(report: CheckReport) -> str:
-    console = Console(width=120, color_system=None)
+    console = terminal(width=120, color_system=None)
     with console.capture() as captured:
         show_report(console, Path("/data/sheet.jsonl"), report)
     return captured.get()
