@@ -171,17 +171,17 @@ def of_alias_move(move: AliasMove, at: datetime) -> Alert:
 
 
 def of_tainted_alias(found: TaintedAlias, what: OnTaint, version: str | None, links: Addresses) -> Alert:
-    """The alert about an alias that names a tainted version, and what is done about it."""
-    done = "Move it to a clean version."
+    """The alert about an alias that names a tainted version, or named it until it was moved."""
+    names, done = "names", "Move it to a clean version."
     if what == "demote":
-        done = "It is taken away: no earlier version that it named is clean."
-        done = done if version is None else f"It is moved back to version {version}."
+        names, done = "named", "It was taken away: no clean version that it named before takes it."
+        done = done if version is None else f"It was moved back to version {version}."
     by = ", ".join(found.revocation_ids[:_NAMED])
     return Alert(
         key=f"tainted alias:{found.model_name}:{found.alias}:{found.model_version}:{found.job_id}:{what}",
         kind=Kind.ALIAS_TAINTED,
-        message=f"The alias {found.alias} of {found.model_name} names version {found.model_version}, which is tainted "
-        f"({by}). {done}",
+        message=f"The alias {found.alias} of {found.model_name} {names} version {found.model_version}, "
+        f"which is tainted ({by}). {done}",
         job_id=found.job_id,
         links={"training job": links.job(found.job_id)},
     )

@@ -44,9 +44,10 @@ class Alerting:
         for move in moves:
             alerts.record(connection, alerts.of_alias_move(move, datetime.now(UTC)))
 
-    def alias_tainted(self, found: TaintedAlias, what: OnTaint, version: str | None) -> None:
-        """An alias that names a tainted version."""
-        alerts.notice(self._store, alerts.of_tainted_alias(found, what, version, self._urls), as_event=True)
+    def alias_tainted(self, connection: Connection, found: TaintedAlias, what: OnTaint, version: str | None) -> None:
+        """An alias that names a tainted version, or did so and was moved."""
+        alert = alerts.of_tainted_alias(found, what, version, self._urls)
+        alerts.notice(self._store.within(connection), alert, as_event=True)
 
     def endpoint_tainted(self, found: TaintedEndpoint) -> None:
         """An endpoint that serves a tainted or withdrawn version."""

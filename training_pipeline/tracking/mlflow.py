@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from pydantic import SecretStr
 
 from training_pipeline.backends.metric_point import MetricPoint
+from training_pipeline.domain.errors import BackendFailed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -74,7 +75,10 @@ class RunTracking(Protocol):
         ...
 
     def set_alias(self, model_name: str, alias: str, version: str | None) -> None:
-        """Have an alias name this version of a registered model, or none. Idempotent."""
+        """Have an alias name this version of a registered model, or none. Idempotent.
+
+        Raises `BackendFailed` where the registry does not have this version, or will never let an alias name it.
+        """
         ...
 
     def end_run(self, run_id: str, status: str) -> None:
@@ -190,12 +194,20 @@ class Tracking:
         return {str(alias): str(version) for alias, version in found.items()}
 
     def set_alias(self, model_name: str, alias: str, version: str | None) -> None:
-        """Have an alias name this version of a registered model, or none. Idempotent. Writes."""
-        with self._turns:
-            if version is None:
-                self.client.delete_registered_model_alias(model_name, alias)
-            else:
-                self.client.set_registered_model_alias(model_name, alias, version)
+        """See `RunTracking`. Writes."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            with self._turns:
+                if version is None:
+                    self.client.delete_registered_model_alias(model_name, alias)
+                else:
+                    self.client.set_registered_model_alias(model_name, alias, version)
+        except MlflowException as error:
+            if error.error_code != _NOT_FOUND:
+                raise
+            if version is not None:
+                raise BackendFailed(f"MLflow has no version {version} of {model_name}.") from error
 
     def end_run(self, run_id: str, status: str) -> None:
         """End a run as FINISHED, FAILED or KILLED. Idempotent."""

@@ -103,22 +103,22 @@ def test_nobody_is_told_what_needs_nobody(values: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "version", "words"),
+    ("what", "version", "names", "words"),
     [
-        ("alert", None, "Move it to a clean version."),
-        ("demote", "1", "It is moved back to version 1."),
-        ("demote", None, "It is taken away"),
+        ("alert", None, "names", "Move it to a clean version."),
+        ("demote", "1", "named", "It was moved back to version 1."),
+        ("demote", None, "named", "It was taken away"),
     ],
 )
 def test_an_alias_of_a_tainted_version_is_told_with_what_is_done(
-    what: OnTaint, version: str | None, words: str, store: JobStore
+    what: OnTaint, version: str | None, names: str, words: str, store: JobStore
 ) -> None:
     job = store.create(new_job(), message="Created.")
     found = TaintedAlias(
         model_name="triage", alias="champion", model_version="2", job_id=job.id, revocation_ids=("rv-1",)
     )
     alert = of_tainted_alias(found, what, version, LINKS)
-    assert "champion of triage names version 2, which is tainted (rv-1)" in alert.message
+    assert f"champion of triage {names} version 2, which is tainted (rv-1)" in alert.message
     assert words in alert.message
     assert [notice(store, alert, as_event=True) for _ in range(2)] == [True, False]
     assert "champion" in store.events(job.id)[0][0].message

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from training_pipeline.backends.metric_point import MetricPoint
+from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.infra.database import Database
 from training_pipeline.tracking.mlflow import JOB_TAG, Tracking
 
@@ -91,6 +92,18 @@ def test_aliases_are_those_of_the_registry(tracking: Tracking, tmp_path: Path) -
         tracking.set_alias("triage", "champion", "2")
         tracking.set_alias("triage", "next", None)
         assert tracking.aliases("triage") == {"champion": "2"}
+
+
+def test_a_version_that_is_not_there_takes_no_alias_and_an_alias_of_no_model_is_gone(
+    tracking: Tracking, tmp_path: Path
+) -> None:
+    _, run_id = tracking.start_run("tj-1", params={}, tags={})
+    tracking.register("triage", job_id="tj-1", source=tmp_path, run_id=run_id, tags={}, description="")
+    for name, version in (("triage", "2"), ("other", "1")):
+        with pytest.raises(BackendFailed, match=f"no version {version} of {name}"):
+            tracking.set_alias(name, "champion", version)
+    tracking.set_alias("other", "champion", None)
+    assert tracking.aliases("triage") == {}
 
 
 def test_more_points_than_one_batch_holds_are_written(tracking: Tracking) -> None:

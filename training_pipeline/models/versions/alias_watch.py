@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from training_pipeline.domain.aliases import OnTaint, TaintedAlias
+from training_pipeline.domain.errors import PipelineError
 from training_pipeline.models.versions import find
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.training_jobs import backoff
@@ -30,9 +31,10 @@ _CLEAN: Final = text(
 )
 _log = logging.getLogger(__name__)
 
-#: Told of an alias that names a tainted version, before anything is done; with `demote` it is moved to `version`, or
-#: taken away where that is null. Told of the same again and again.
-Tell = Callable[[TaintedAlias, OnTaint, str | None], None]
+#: Told of an alias that names a tainted version. With `alert` it does so still, and the same is told again and again;
+#: with `demote` it was moved to `version`, or taken away where that is null, and it is told in the transaction that
+#: remembers this.
+Tell = Callable[[Connection, TaintedAlias, OnTaint, str | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +67,38 @@ class AliasWatch:
         tainted = self._tainted()
         demoted = 0
         for one in tainted:
-            what = self._on_taint(one.model_name)
-            clean: list[str] = []
-            if what == "demote":
-                clean, unknown = self._clean(one)
-                trouble = trouble or unknown
-            self._tell(one, what, clean[0] if clean else None)
             # Without an answer nobody knows whether it still names that version.
-            if what != "demote" or trouble is not None:
-                continue
-            moved, trouble = self._demote(one, clean)
-            demoted += moved
+            if self._on_taint(one.model_name) == "demote" and trouble is None:
+                moved, trouble = self._demote(one)
+                demoted += moved
+                if trouble is None:
+                    continue
+            with self._store.begin() as connection:
+                self._tell(connection, one, "alert", None)
         return Watched(len(tainted), demoted, trouble)
 
-    def _demote(self, one: TaintedAlias, clean: Sequence[str]) -> tuple[bool, str | None]:
-        """Move an alias to the first of these versions that takes it, else take it away; whether it was moved.
+    def _demote(self, one: TaintedAlias) -> tuple[bool, str | None]:
+        """Move an alias to the last clean version that takes it, else take it away; whether it was moved, or why not.
 
         A tainted version that answers is worse than none: one that the registry refuses keeps the alias on it no longer
-        than the next one takes it.
+        than the next one takes it. A refusal that may pass is none, for what an older version took is never given back.
         """
-        trouble = None
-        for version in (*clean, None):
+        clean, trouble = self._clean(one)
+        for version in (*clean, None) if trouble is None else ():
             try:
-                return self._aliases.move(one.model_name, one.alias, version, expected=one.model_version), None
+                return self._move(one, version), None
             except Exception as error:  # noqa: BLE001 - of MLflow or of the workspace, in any class
                 _log.warning("the alias %s could not be moved: %s", one.alias, backoff.describe(error))
                 trouble = f"The alias {one.alias} of {one.model_name} could not be moved: {backoff.describe(error)}."
+                if not (isinstance(error, PipelineError) and error.recurs):
+                    break
         return False, trouble
+
+    def _move(self, one: TaintedAlias, version: str | None) -> bool:
+        def tell(connection: Connection) -> None:
+            self._tell(connection, one, "demote", version)
+
+        return self._aliases.move(one.model_name, one.alias, version, expected=one.model_version, also=tell)
 
     def _ask(self) -> str | None:
         if self._asked is not None and time.monotonic() - self._asked < self._seconds:

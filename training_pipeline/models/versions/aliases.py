@@ -125,11 +125,19 @@ class Aliases:
                 asked_at = connection.execute(_NOW).scalar_one()
             self.remember(name, self._tracking.aliases(name), asked_at=asked_at)
 
-    def move(self, name: str, alias: str, version: str | None, *, expected: str | None) -> bool:
+    def move(
+        self,
+        name: str,
+        alias: str,
+        version: str | None,
+        *,
+        expected: str | None,
+        also: Callable[[Connection], None] = lambda _: None,
+    ) -> bool:
         """Have an alias that names the version `expected`, or none, name another one, or none; remembered as our move.
 
         False, and nothing is moved, where it names something else by now. Raises what the registry raises. Who looks
-        meanwhile waits, and sees it as done.
+        meanwhile waits, and sees it as done. What `also` writes is stored with the move, or not at all.
         """
         with self._store.begin() as connection:
             connection.execute(_LOCK, {"name": name})
@@ -140,6 +148,8 @@ class Aliases:
                 self._tracking.set_alias(name, alias, version)
                 found = {**found, alias: version} if version is not None else {k: found[k] for k in found if k != alias}
             self._remember(connection, name, found, asked_at, ours=alias if as_expected else None)
+            if as_expected:
+                also(connection)
             return as_expected
 
     def remember(self, name: str, found: Mapping[str, str], *, asked_at: datetime) -> None:

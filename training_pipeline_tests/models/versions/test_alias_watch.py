@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from sqlalchemy import Connection
 
 from training_pipeline.domain.aliases import OnTaint, TaintedAlias
+from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.uses.index import UseIndex
@@ -27,7 +29,8 @@ def told() -> Told:
 
 
 def watch(store: JobStore, registry: Registry, told: Told, on_taint: OnTaint = "alert") -> AliasWatch:
-    def tell(found: TaintedAlias, what: OnTaint, version: str | None) -> None:
+    def tell(connection: Connection, found: TaintedAlias, what: OnTaint, version: str | None) -> None:
+        assert connection.in_transaction()
         told.append((found.alias, found.model_version, what, version))
 
     aliases = Aliases(store, cast("RunTracking", registry), seconds=5)
@@ -82,28 +85,74 @@ def test_it_is_moved_back_to_the_last_clean_version_or_taken_away(store: JobStor
     assert one.look_due() == Watched()
 
 
+def was_on_clean_ones(store: JobStore, registry: Registry, told: Told, folder: Path) -> AliasWatch:
+    """Moves champion off tainted versions; it names version 2 now, and named 5 and 1 before, which are clean."""
+    job_with(store, UseIndex(store), "letters", dataset_of(folder, "letters", [row("x", "train")]), version="5")
+    one = watch(store, registry, told, "demote")
+    for version in ("1", "5"):
+        registry.named = {"triage": {"champion": version}}
+        one.look_due()
+    registry.named = {"triage": {"champion": "2"}}
+    return one
+
+
+@pytest.mark.usefixtures("tainted")
+@pytest.mark.parametrize(
+    "fault",
+    [BackendUnreachable("503"), BackendDenied("no grant"), TimeoutError(), RuntimeError("the database")],
+    ids=["an outage", "a missing grant", "no answer", "anything else"],
+)
+def test_a_fault_that_may_pass_leaves_it_where_it_is_until_it_has(
+    store: JobStore, told: Told, tmp_path: Path, fault: Exception
+) -> None:
+    registry = Registry()
+    one = was_on_clean_ones(store, registry, told, tmp_path)
+    registry.refused = {"5": fault}
+    for _ in range(2):
+        found = one.look_due()
+        assert (found.tainted, found.demoted, registry.named) == (1, 0, {"triage": {"champion": "2"}})
+        assert found.trouble is not None
+        assert told[-1] == ("champion", "2", "alert", None)
+    registry.refused = {}
+    assert one.look_due() == Watched(tainted=1, demoted=1)
+    assert (registry.named, told[-1]) == ({"triage": {"champion": "5"}}, ("champion", "2", "demote", "5"))
+
+
+@pytest.mark.usefixtures("tainted")
+def test_somebody_who_moved_it_meanwhile_is_not_overruled_and_no_move_is_told(
+    store: JobStore, told: Told, tmp_path: Path
+) -> None:
+    registry = Registry()
+    one = was_on_clean_ones(store, registry, told, tmp_path)
+    answer, asked = registry.aliases, 0
+
+    def aliases(model_name: str) -> dict[str, str]:
+        nonlocal asked
+        asked += 1
+        return answer(model_name) if asked == 1 else {"champion": "3"}
+
+    registry.aliases = aliases  # type: ignore[method-assign]
+    assert one.look_due() == Watched(tainted=1)
+    assert (registry.named, told) == ({"triage": {"champion": "2"}}, [])
+
+
 @pytest.mark.usefixtures("tainted")
 @pytest.mark.parametrize(
     ("deleted", "refused", "named", "said"),
     [
         ({"5"}, set(), {"champion": "1"}, "1"),
         ({"5", "1"}, set(), {}, None),
-        (set(), {"5"}, {"champion": "1"}, "5"),
-        (set(), {"5", "1"}, {}, "5"),
+        (set(), {"5"}, {"champion": "1"}, "1"),
+        (set(), {"5", "1"}, {}, None),
     ],
     ids=["the last one is deleted", "both are deleted", "the last one is refused", "both are refused"],
 )
 def test_a_clean_version_that_does_not_take_it_keeps_it_on_no_tainted_one(
     store: JobStore, told: Told, tmp_path: Path, deleted: set[str], refused: set[str], named: object, said: str | None
 ) -> None:
-    job_with(store, UseIndex(store), "letters", dataset_of(tmp_path, "letters", [row("x", "train")]), version="5")
     registry = Registry()
-    one = watch(store, registry, told, "demote")
-    for version in ("1", "5", "1", "5", "2"):
-        registry.named = {"triage": {"champion": version}}
-        registry.fault = None if version != "2" else RuntimeError("down")
-        one.look_due()
-    registry.fault, registry.deleted, registry.refused = None, deleted, refused
+    one = was_on_clean_ones(store, registry, told, tmp_path)
+    registry.deleted, registry.refused = deleted, dict.fromkeys(refused, BackendFailed("not this one"))
     assert one.look_due() == Watched(tainted=1, demoted=1)
     assert told[-1] == ("champion", "2", "demote", said)
     assert registry.named == {"triage": named}

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
 from training_pipeline.domain.aliases import AliasMove
+from training_pipeline.domain.errors import BackendFailed
 from training_pipeline.models.versions.aliases import Aliases, AliasUse
 from training_pipeline.testing.soak import examples
 from training_pipeline.tracking.mlflow import RunTracking
@@ -32,9 +33,9 @@ class Registry:
         self.may_answer = threading.Event()
         self.may_answer.set()
         self.fault: Exception | None = None
-        #: Versions that were deleted, and those that take no alias.
+        #: Versions that were deleted, and what is raised for those that take no alias.
         self.deleted: set[str] = set()
-        self.refused: set[str] = set()
+        self.refused: dict[str, Exception] = {}
 
     def has_version(self, model_name: str, version: str) -> bool:
         if self.fault is not None:
@@ -44,8 +45,10 @@ class Registry:
     def set_alias(self, model_name: str, alias: str, version: str | None) -> None:
         if self.fault is not None:
             raise self.fault
-        if version in self.deleted | self.refused:
-            raise LookupError(f"no version {version}")
+        if version in self.deleted:
+            raise BackendFailed(f"no version {version}")
+        if version in self.refused:
+            raise self.refused[version]
         named = self.named.setdefault(model_name, {})
         self.named[model_name] = {**named, alias: version} if version else {k: named[k] for k in named if k != alias}
 
