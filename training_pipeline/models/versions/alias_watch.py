@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +29,10 @@ _CLEAN: Final = text(
     " WHERE a.model_name = :name AND a.alias = :alias AND a.until IS NOT NULL AND cardinality(v.revocations) = 0"
     " GROUP BY a.model_version ORDER BY max(a.until) DESC, max(a.id) DESC"
 )
+#: Once moving an alias has failed, so long after the first move no other is tried in the same round.
+_MOVE_SECONDS: Final = 10.0
+#: Troubles that a round names.
+_NAMED: Final = 3
 _log = logging.getLogger(__name__)
 
 #: Told of an alias that names a tainted version. With `alert` it does so still, and the same is told again and again;
@@ -44,7 +48,7 @@ class Watched:
     #: Aliases that name a tainted version, and how many of them were moved.
     tainted: int = 0
     demoted: int = 0
-    #: Why the registry could not be asked, or not be written to; None where it could.
+    #: Why the registry could not be asked, or not be written to, of the first aliases; None where it could of all.
     trouble: str | None = None
 
 
@@ -60,22 +64,30 @@ class AliasWatch:
         self._on_taint = on_taint
         self._seconds = seconds
         self._asked: float | None = None
+        #: The aliases that could not be moved last time: they are tried after the others.
+        self._failed: set[tuple[str, str]] = set()
 
     def look_due(self) -> Watched:
         """Ask the registry where that is due, and act on every alias of a tainted version. May be repeated."""
-        trouble = self._ask()
-        tainted = self._tainted()
-        demoted = 0
+        unseen = self._ask()
+        troubles = list(unseen.values())
+        tainted = sorted(self._tainted(), key=lambda one: (one.model_name, one.alias) in self._failed)
+        failed: set[tuple[str, str]] = set()
+        demoted, began = 0, time.monotonic()
         for one in tainted:
+            in_time = not failed or time.monotonic() - began < _MOVE_SECONDS
             # Without an answer nobody knows whether it still names that version.
-            if self._on_taint(one.model_name) == "demote" and trouble is None:
+            if self._on_taint(one.model_name) == "demote" and one.model_name not in unseen and in_time:
                 moved, trouble = self._demote(one)
                 demoted += moved
                 if trouble is None:
                     continue
+                troubles.append(trouble)
+                failed.add((one.model_name, one.alias))
             with self._store.begin() as connection:
                 self._tell(connection, one, "alert", None)
-        return Watched(len(tainted), demoted, trouble)
+        self._failed = failed
+        return Watched(len(tainted), demoted, _said(troubles))
 
     def _demote(self, one: TaintedAlias) -> tuple[bool, str | None]:
         """Move an alias to the last clean version that takes it, else take it away; whether it was moved, or why not.
@@ -100,14 +112,14 @@ class AliasWatch:
 
         return self._aliases.move(one.model_name, one.alias, version, expected=one.model_version, also=tell)
 
-    def _ask(self) -> str | None:
+    def _ask(self) -> Mapping[str, str]:
         if self._asked is not None and time.monotonic() - self._asked < self._seconds:
-            return None
+            return {}
         names = find.names(self._store)
-        trouble = self._aliases.look(names) if names else None
-        if trouble is None:
+        unseen = self._aliases.unseen(names) if names else {}
+        if not unseen:
             self._asked = time.monotonic()
-        return trouble
+        return unseen
 
     def _tainted(self) -> list[TaintedAlias]:
         with self._store.begin() as connection:
@@ -132,3 +144,9 @@ class AliasWatch:
             why = backoff.describe(error)
             _log.warning("the registry did not say which versions of %s it has: %s", one.model_name, why)
             return before, f"The registry did not say which versions of {one.model_name} it has: {why}."
+
+
+def _said(troubles: Sequence[str]) -> str | None:
+    told = list(dict.fromkeys(troubles))
+    more = len(told) - _NAMED
+    return " ".join([*told[:_NAMED], *([f"So it is with {more} more."] if more > 0 else [])]) or None

@@ -7,6 +7,7 @@ last: `since` is when an alias was first seen on a version, `until` when it was 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,29 +76,29 @@ class Aliases:
         self._moved = moved
         self._tracking = tracking
         self._seconds = seconds
-        self._calls: BoundedCalls[str, None] = BoundedCalls(_CALLS, hung_after=_HUNG_SECONDS)
+        self._calls: BoundedCalls[str, Mapping[str, str]] = BoundedCalls(_CALLS, hung_after=_HUNG_SECONDS)
 
     def look(self, names: Collection[str]) -> str | None:
-        """See which aliases these models have now; None where all answers came, else why not, in a sentence.
+        """See which aliases these models have now; None where all answers came, else why one did not, in a sentence.
 
         What is answered late is remembered all the same. Never raises. Writes what has changed.
         """
+        return next(iter(self.unseen(names).values()), None)
+
+    def unseen(self, names: Collection[str]) -> Mapping[str, str]:
+        """See which aliases these models have now, as `look` does; by model, why those are not known that are not."""
         asked = sorted(set(names))
         key = "\n".join(asked)
         call = self._calls.begin(key, key, lambda: self._see(asked))
         try:
             if call is None:
                 raise TimeoutError
-            call.answer.result(timeout=self._seconds)
+            return call.answer.result(timeout=self._seconds)
         except TimeoutError:
-            return f"The registry did not answer within {self._seconds:g} seconds."
-        except Exception as error:  # noqa: BLE001 - whatever a registry answers, the rest of the answer stands
-            _log.warning("aliases could not be read: %s", backoff.describe(error))
-            return f"The registry could not be asked for aliases: {backoff.describe(error)}."
+            return dict.fromkeys(asked, f"The registry did not answer within {self._seconds:g} seconds.")
         finally:
             if call is not None and call.answer.done():
                 self._calls.take(call)
-        return None
 
     def history(self, name: str, version: str) -> tuple[AliasUse, ...]:
         """The aliases that the version was seen with, those that it has first. Reads only."""
@@ -119,11 +120,23 @@ class Aliases:
         """Those of the versions that the registry has still, in their order. Raises what the registry raises."""
         return [version for version in versions if self._tracking.has_version(name, version)]
 
-    def _see(self, names: Collection[str]) -> None:
-        for name in names:
-            with self._store.begin() as connection:
-                asked_at = connection.execute(_NOW).scalar_one()
-            self.remember(name, self._tracking.aliases(name), asked_at=asked_at)
+    def _see(self, names: Sequence[str]) -> Mapping[str, str]:
+        began = time.monotonic()
+        unseen: dict[str, str] = {}
+        for place, name in enumerate(names):
+            try:
+                with self._store.begin() as connection:
+                    asked_at = connection.execute(_NOW).scalar_one()
+                self.remember(name, self._tracking.aliases(name), asked_at=asked_at)
+            except Exception as error:  # noqa: BLE001 - whatever a registry says of one model, it is asked for the others
+                why = backoff.describe(error)
+                _log.warning("the aliases of %s could not be read: %s", name, why)
+                unseen[name] = f"The registry could not be asked for the aliases of {name}: {why}."
+                if (
+                    time.monotonic() - began > _HUNG_SECONDS
+                ):  # nobody waits any more, and a registry that is away stays so
+                    return unseen | dict.fromkeys(names[place + 1 :], unseen[name])
+        return unseen
 
     def move(
         self,

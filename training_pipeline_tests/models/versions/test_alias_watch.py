@@ -13,6 +13,7 @@ from training_pipeline.domain.errors import BackendDenied, BackendFailed, Backen
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.models.versions import alias_watch
 from training_pipeline.models.versions.alias_watch import AliasWatch, Watched
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
@@ -116,6 +117,55 @@ def test_a_fault_that_may_pass_leaves_it_where_it_is_until_it_has(
     registry.refused = {}
     assert one.look_due() == Watched(tainted=1, demoted=1)
     assert (registry.named, told[-1]) == ({"triage": {"champion": "5"}}, ("champion", "2", "demote", "5"))
+
+
+@pytest.mark.usefixtures("tainted")
+def test_an_alias_that_cannot_be_moved_keeps_no_other_where_it_is(
+    store: JobStore, told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry()
+    registry.named = {"triage": {"champion": "2", "next": "3", "other": "2"}}
+    one = watch(store, registry, told, "demote")
+    move = registry.set_alias
+
+    def refused(model_name: str, alias: str, version: str | None) -> None:
+        if alias == "champion":
+            raise BackendDenied("no grant")
+        move(model_name, alias, version)
+
+    registry.set_alias = refused  # type: ignore[method-assign]
+    assert one.look_due() == Watched(3, 2, "The alias champion of triage could not be moved: no grant.")
+    assert registry.named == {"triage": {"champion": "2"}}
+    # Where that takes long, the others come first from then on.
+    monkeypatch.setattr(alias_watch, "_MOVE_SECONDS", -1)
+    registry.named = {"triage": {"champion": "2", "next": "3"}}
+    assert one.look_due().demoted == 1
+    assert registry.named == {"triage": {"champion": "2"}}
+
+
+def test_a_model_of_which_the_registry_says_nothing_keeps_no_other_tainted(
+    store: JobStore, told: Told, tmp_path: Path
+) -> None:
+    registry = Registry()
+    dataset = dataset_of(tmp_path, "invoices", [row("p-1", "train"), row("p-2", "validation")])
+    for name in ("a", "b"):
+        job_with(store, UseIndex(store), "invoices", dataset, version="7", model_name=name)
+    revoked = Revoked(kind="item", value="item of p-1")
+    Revocations(store, lambda *_: None).revoke(revoked, reason="r", actor="grace")
+    registry.named = {name: {"champion": "7"} for name in ("a", "b")}
+    one = watch(store, registry, told, "alert")
+    one.look_due()
+    answer = registry.aliases
+
+    def refused(model_name: str) -> dict[str, str]:
+        if model_name == "a":
+            raise BackendDenied("no grant")
+        return answer(model_name)
+
+    registry.aliases = refused  # type: ignore[method-assign]
+    found = watch(store, registry, told, "demote").look_due()
+    assert found == Watched(2, 1, "The registry could not be asked for the aliases of a: no grant.")
+    assert registry.named == {"a": {"champion": "7"}, "b": {}}
 
 
 @pytest.mark.usefixtures("tainted")

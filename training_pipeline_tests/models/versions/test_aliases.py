@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
 from training_pipeline.domain.aliases import AliasMove
-from training_pipeline.domain.errors import BackendFailed
+from training_pipeline.domain.errors import BackendDenied, BackendFailed
 from training_pipeline.models.versions.aliases import Aliases, AliasUse
 from training_pipeline.testing.soak import examples
 from training_pipeline.tracking.mlflow import RunTracking
@@ -127,8 +127,27 @@ def test_a_registry_that_hangs_or_fails_is_said_and_answers_late(aliases: Aliase
         assert time.monotonic() - began < 30
     registry.fault = RuntimeError("postgresql://user:secret@host")
     said = aliases.look(["triage"])
-    assert said == "The registry could not be asked for aliases: RuntimeError."
+    assert said == "The registry could not be asked for the aliases of triage: RuntimeError."
     assert [use.until for use in champion()] == [None]
+
+
+def test_a_model_that_the_registry_refuses_hides_no_other(
+    aliases: Aliases, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.named = {name: {"champion": "1"} for name in ("a", "b", "c")}
+    answer = registry.aliases
+
+    def refused(model_name: str) -> dict[str, str]:
+        if model_name == "a":
+            raise BackendDenied("no grant")
+        return answer(model_name)
+
+    registry.aliases = refused  # type: ignore[method-assign]
+    why = "The registry could not be asked for the aliases of a: no grant."
+    assert aliases.unseen(["a", "b", "c"]) == {"a": why}
+    assert [bool(aliases.history(name, "1")) for name in "abc"] == [False, True, True]
+    monkeypatch.setattr("training_pipeline.models.versions.aliases._HUNG_SECONDS", -1)
+    assert aliases.unseen(["a", "b", "c"]) == dict.fromkeys("abc", why), "a registry that is away is not asked for all"
 
 
 def test_many_who_look_at_once_leave_one_history(aliases: Aliases, registry: Registry, store: JobStore) -> None:
