@@ -5,7 +5,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,33 @@ def test_a_large_parquet_file_is_read_in_pieces(tmp_path: Path) -> None:
     pieces = [piece for piece in said(tmp_path / "large") if TEXT.encode() in piece]
     assert max(map(len, pieces)) < 2000 * len(texts[-1])
     assert all(any(one.encode() in piece for piece in pieces) for one in (texts[0], texts[2500], texts[-1]))
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+def test_a_string_that_is_no_utf_8_hides_no_text(kind: pa.DataType, tmp_path: Path) -> None:
+    values = pa.array([b"\xff\xfe", TEXT.encode(), b"\xff " + TEXT.encode()], pa.binary())
+    column = pa.Array.from_buffers(pa.string(), len(values), values.buffers()).cast(kind)
+    pq.write_table(pa.table({"said": column}), tmp_path / "broken")
+    (piece,) = [piece for piece in said(tmp_path / "broken") if TEXT.encode() in piece and b"PAR1" not in piece]
+    assert piece.split(b"\n") == values.to_pylist()
+
+
+def test_rows_that_are_wide_are_read_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_contents, "_CHUNK", 40_000)
+    wide = [os.urandom(5000) + f"{number} {TEXT}".encode() for number in range(64)]
+    columns = {"picture": wide, "number": list(range(64)), "nested": [{"said": one} for one in wide]}
+    path = tmp_path / "wide"
+    pq.write_table(pa.table(columns), path, compression="none", use_dictionary=False, row_group_size=32)
+    read: list[int] = []
+    leaves = file_contents._leaves
+
+    def counted(array: Any) -> Iterator[bytes]:
+        read.append(len(array))
+        return leaves(array)
+
+    monkeypatch.setattr(file_contents, "_leaves", counted)
+    assert all(any(one in piece for piece in said(path)) for one in wide)
+    assert sorted(set(read)) == [4, 7, 32], "a few of the wide ones, and of the narrow ones a whole group"
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, bz2.compress, lzma.compress])
