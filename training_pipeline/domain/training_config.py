@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.annotations import Note, Tags
+from training_pipeline.domain.errors import FieldProblem
 
 Auto = Literal["auto"]
 #: The GPU nodes of Databricks.
@@ -100,8 +102,8 @@ class TrainingConfig(BaseModel):
     )
 
 
-#: A part of the full name of a model: what Unity Catalog allows in one, and an address or a filter can hold.
-CATALOG_NAME: Final = r"^[^./:'\s\x00-\x1f\x7f]+$"
+#: What a part of the full name of a model cannot hold: Unity Catalog, an address or a filter would not take it.
+_NOT_IN_NAMES: Final = re.compile(r"[./:'\s\x00-\x1f\x7f]")
 
 
 class JobRequest(BaseModel):
@@ -157,7 +159,6 @@ class JobRequest(BaseModel):
         None,
         min_length=1,
         max_length=255,
-        pattern=CATALOG_NAME,
         description="Unity Catalog: catalog for the model, a name without . / : ' and blanks.",
         examples=["ml"],
     )
@@ -165,9 +166,22 @@ class JobRequest(BaseModel):
         None,
         min_length=1,
         max_length=255,
-        pattern=CATALOG_NAME,
         description="Unity Catalog: schema for the model, a name without . / : ' and blanks.",
         examples=["models"],
     )
     note: Note = ""
     tags: Tags = Field(default_factory=list)
+
+
+def problems_of_names(request: JobRequest) -> list[FieldProblem]:
+    """The names in Unity Catalog under which no model can be registered. Pure.
+
+    Asked of what is to be created, not of what is on record: earlier versions took any name.
+    """
+    if not request.register_to_uc:
+        return []
+    return [
+        FieldProblem(f"/{field}", "invalid_name", f"must be a name without . / : ' and blanks (got {name!r})")
+        for field in ("uc_catalog", "uc_schema")
+        if (name := getattr(request, field)) is not None and _NOT_IN_NAMES.search(name)
+    ]

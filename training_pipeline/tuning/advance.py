@@ -60,6 +60,8 @@ class Advance:
                 self.advance(name)
             except PipelineError as error:
                 _log.warning("the study %s waits: %s", name, error.code)
+            except Exception:  # noqa: BLE001 - a fault in one study keeps no other from going on
+                _log.warning("the study %s cannot be carried on", name, exc_info=True)
         return len(names)
 
     def advance(self, name: str) -> Study:

@@ -10,7 +10,7 @@ from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.search import BASE_MODEL
 from training_pipeline.domain.study import StudyRequest, with_values
 from training_pipeline.domain.study_space import middle, probes, problems_of
-from training_pipeline.domain.training_config import JobRequest
+from training_pipeline.domain.training_config import JobRequest, problems_of_names
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.tuning import base_models
@@ -31,6 +31,8 @@ class StudyPlanner:
         """
         problems = problems_of(request)
         sound = not problems
+        winner = request.job.model_copy(update={"register_to_uc": True})
+        problems += [_of_job(request, each) for each in problems_of_names(winner)]
         plans: dict[str | None, DryRun] = {}
         found: dict[str | None, list[FieldProblem]] = {}
         for asked in request.base_models if sound else (request.job.base_model,):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, event, text
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import Unavailable
@@ -370,6 +370,24 @@ def test_what_people_and_accidents_do_to_trials(
         "Too slow.",
     ]
     assert {trial.params["lora_rank"] for trial in trials(services)} == {4, 8, 16}
+
+
+def test_a_study_of_an_earlier_version_is_read_and_goes_on_whatever_its_names(services: Services) -> None:
+    made(services, job={"training_sheet_id": "small", "model_name": "triage", "uc_schema": "ml/prod"})
+    assert advanced(services).request.job.uc_schema == "ml/prod"
+    (trial,) = trials(services)
+    assert services.store.get(trial.job_id or "").request.uc_schema == "ml/prod"
+    assert [study.name for study, _ in services.studies.page(limit=9)[0]] == ["s"]
+
+
+def test_a_study_that_cannot_be_read_stops_no_other(services: Services, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("s", "t"):
+        made(services, name=name)
+    with services.store.begin() as connection:
+        connection.execute(text("UPDATE studies SET request = '{}' WHERE name = 's'"))
+    assert services.advance_studies.all() == 2
+    assert len(records.trials_of(services.store, "t")) == 1
+    assert "the study s cannot be carried on" in caplog.text
 
 
 def test_one_at_a_time_advances_a_study_and_one_stops_no_other(

@@ -43,6 +43,11 @@ def of_the_backend(base_model: str | None, config: TrainingConfig, **_: Any) -> 
     return Plan(base_model="builtin:tiny", config=resolved)
 
 
+def test_a_name_under_which_the_winner_could_not_be_registered_is_refused(services: Services) -> None:
+    job = {"training_sheet_id": "small", "model_name": "triage", "uc_schema": "ml/prod", "register_to_uc": False}
+    assert problems(services, job=job, space={}).keys() == {"/job/uc_schema", "/space"}
+
+
 def test_everything_that_is_wrong_is_told_at_once(
     services: Services, backend: TrialBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:

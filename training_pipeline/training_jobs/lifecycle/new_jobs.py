@@ -20,7 +20,7 @@ from training_pipeline.domain.job_id import new_job_id
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.training_config import JobRequest
+from training_pipeline.domain.training_config import JobRequest, problems_of_names
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
 from training_pipeline.training_jobs.lifecycle.ancestors import unfinished
@@ -199,9 +199,17 @@ class NewJobs:
         return last_succeeded(self._store, request.training_sheet_id, request.model_name)
 
     def _resolved(self, request: JobRequest, summary: ExportSummary | None) -> Plan:
-        plan = self._backend.plan(
-            request.base_model, request.training_config, train_pairs=_train_pairs(request, summary)
-        )
+        named = problems_of_names(request)
+        try:
+            plan = self._backend.plan(
+                request.base_model, request.training_config, train_pairs=_train_pairs(request, summary)
+            )
+        except InvalidRequest as error:
+            error.problems = (*named, *error.problems)
+            raise
+        if named:
+            hint = "Use another name. A retry keeps the names of its job: create a new job instead."
+            raise InvalidRequest("The model could not be registered.", problems=named, hint=hint)
         if why := unfinished(self._store, plan.base_model):
             problem = FieldProblem("/base_model", "unfinished", why)
             raise InvalidRequest("The base model may not be used.", problems=[problem])

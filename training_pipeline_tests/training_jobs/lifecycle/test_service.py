@@ -14,7 +14,7 @@ from training_pipeline.backends.run_state import RunState
 from training_pipeline.backends.submission import Submission
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.advice.item import AdviceRecord
-from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, SheetUnreadable
+from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, NotFound, SheetUnreadable
 from training_pipeline.domain.export_summary import SheetWarning
 from training_pipeline.domain.job import Action, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.refs import required
@@ -225,6 +225,37 @@ def test_everything_that_is_wrong_is_said_at_once(services: Services) -> None:
     assert "learning_rate" in caught.value.hint
     assert "(got -1)" in str(caught.value)
     assert services.jobs.list()[1] == 0
+
+
+def test_a_name_that_cannot_be_registered_is_refused_beside_what_the_backend_says(
+    services: Services, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for ask in (services.jobs.plan, lambda request: services.jobs.create(request, created_by="ada")):
+        with pytest.raises(InvalidRequest, match="new job instead") as caught:
+            ask({"training_sheet_id": "small", "model_name": "m", "uc_schema": "ml/prod"})
+        assert [problem.pointer for problem in caught.value.problems] == ["/uc_schema"]
+
+    def refuses(*_: object, **__: object) -> Plan:
+        raise InvalidRequest("No.", problems=[FieldProblem("/base_model", "unknown", "is unknown")])
+
+    monkeypatch.setattr(backend, "plan", refuses)
+    with pytest.raises(InvalidRequest) as caught:
+        create(services, uc_schema="ml/prod")
+    assert [problem.pointer for problem in caught.value.problems] == ["/uc_schema", "/base_model"]
+    assert services.jobs.list()[1] == 0
+
+
+def test_a_job_of_an_earlier_version_is_retried_with_its_names_where_it_registers_nothing(services: Services) -> None:
+    for registers, name in ((True, "a"), (False, "b")):
+        job = create(services, model_name=name, register_to_uc=registers)
+        services.store.update(job.id, {"uc_schema": "ml/prod"})
+        services.jobs.cancel(job.id, actor="bob", reason="too slow")
+        assert services.jobs.get(job.id).request.uc_schema == "ml/prod"
+        if registers:
+            with pytest.raises(InvalidRequest, match="/uc_schema"):
+                services.jobs.retry(job.id, actor="bob")
+        else:
+            assert services.jobs.retry(job.id, actor="bob").request.uc_schema == "ml/prod"
 
 
 def test_a_sheet_that_is_missing_or_broken_is_refused_before_there_is_a_job(services: Services) -> None:
