@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from training_pipeline.domain.errors import Lost, NotFound, Unavailable
+from training_pipeline.domain.errors import Lost, NotFound
 from training_pipeline.domain.manifest import RowsDigest
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef
 from training_pipeline.infra.files import sha256
