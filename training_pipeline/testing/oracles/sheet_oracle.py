@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import traceback
 import unicodedata
 from collections.abc import Iterator, Mapping
@@ -193,6 +194,12 @@ class _Number:
         """The number; minus nothing is nothing."""
         return cls("0" if written == "-0" else written)
 
+    @classmethod
+    def of_fraction(cls, written: str) -> _Number:
+        """The number that it is, for 0.1e1 and 1.0 are one; as it is written where no double holds it."""
+        value = float(written)
+        return cls(repr(value) if math.isfinite(value) else written)
+
 
 def _jsonl(content: bytes, _: Head) -> Iterator[Row]:
     def no_constant(name: str) -> NoReturn:
@@ -201,8 +208,7 @@ def _jsonl(content: bytes, _: Head) -> Iterator[Row]:
     def first_counts(pairs: list[tuple[str, Any]]) -> Row:
         return dict(reversed(pairs))
 
-    # A fraction is read as the number that it is: 0.1e1 and 1.0 are one.
-    numbers: dict[str, Any] = {"parse_int": _Number.of, "parse_float": lambda text: _Number(repr(float(text)))}
+    numbers: dict[str, Any] = {"parse_int": _Number.of, "parse_float": _Number.of_fraction}
     for number, line in enumerate(content.split(b"\n"), 1):
         if not line.strip():
             continue
