@@ -45,8 +45,13 @@ def promote(
             metavar="SUITE:METRIC=NUMBER",
         ),
     ] = None,
-    min_pairs: Annotated[int, typer.Option(help="With fewer pairs nothing is decided.")] = 30,
-    level: Annotated[float, typer.Option(help="How sure an interval is, 0.5 to 0.999.")] = 0.95,
+    min_pairs: Annotated[
+        int | None, typer.Option(help="With fewer pairs nothing is decided, for a gate stated here. Default: 30.")
+    ] = None,
+    level: Annotated[
+        float | None,
+        typer.Option(help="How sure an interval is, 0.5 to 0.999, for a gate stated here. Default: 0.95."),
+    ] = None,
     suite: Annotated[str | None, typer.Option(help="The suite. Default: that of the latest evaluation.")] = None,
     held: Annotated[str | None, typer.Option(help="The version that you believe has the alias now.")] = None,
     json: Json = False,
@@ -62,9 +67,17 @@ def promote(
     from training_pipeline.cli.render.promotions import promotion_of
 
     gate: dict[str, Any] | None = None
+    how = {name: value for name, value in (("min_pairs", min_pairs), ("level", level)) if value is not None}
     if margin or threshold or forgetting:
         gate = {"margins": numbers("margin", margin or []), "thresholds": numbers("threshold", threshold or [])}
-        gate |= {"forgetting": by_suite(forgetting or []), "min_pairs": min_pairs, "level": level}
+        gate |= {"forgetting": by_suite(forgetting or []), **how}
+    elif how:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in how)
+        raise typer.BadParameter(
+            "says nothing of the gate last used, which stays as it is; state a whole gate with --margin, --threshold "
+            "or --forgetting.",
+            param_hint=options,
+        )
     with open_client(url, token) as client:
         made = client.promote(name, version, {"alias": alias, "gate": gate, "suite": suite, "held": held})
     print_json(made) if json else say(promotion_of(made))

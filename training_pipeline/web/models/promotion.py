@@ -12,7 +12,7 @@ from training_pipeline.models.promotion.gate import Gate
 from training_pipeline.models.promotion.records import PromotionKind
 from training_pipeline.schemas.model_version import ModelVersionDetails
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
-from training_pipeline.web import urls
+from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import VALUE, Tag, button, icon, link, moment, panel, small_table
 from training_pipeline.web.layout import problem
@@ -26,9 +26,14 @@ _FIELDS: Final = {
     "margins": ("Margins", "exact_match=0.02", "By less than this it may be worse than the version in use."),
     "thresholds": ("Thresholds", "exact_match=0.7", "What it must reach; the most, for a loss."),
     "forgetting": ("Forgetting", "general:bits_per_byte=0.05", "On other suites: worse than its base model by less."),
+    "min_pairs": ("Fewest pairs", str(_PAIRS), "With fewer pairs nothing is decided."),
+    "level": ("Level", str(LEVEL), "How sure an interval is, 0.5 to 0.999."),
     "suite": ("Suite", "", "Default: that of the latest evaluation."),
     "reason": ("Reason to roll back", "", "Kept with the decision."),
 }
+
+
+_NUMBERS: Final = {int: "whole number", float: "number"}
 
 
 class PromotionPanel:
@@ -156,7 +161,8 @@ class PromotionPanel:
 def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
     """The gate that the fields describe; None where they are empty. Pure.
 
-    Raises `InvalidRequest` naming everything that is no `METRIC=NUMBER`, and in `forgetting` no `SUITE:METRIC=NUMBER`.
+    Raises `InvalidRequest` naming everything that is no `METRIC=NUMBER`, and in `forgetting` no `SUITE:METRIC=NUMBER`;
+    and what says how to decide, but not on what: the gate last used stays as it is.
     """
     problems: list[FieldProblem] = []
     gate: dict[str, Any] = {field: {} for field in ("margins", "thresholds", "forgetting")}
@@ -173,9 +179,19 @@ def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
                 problems.append(FieldProblem(f"/gate/{field}", "metric_number", f"{name} appears twice"))
             else:
                 metrics[name] = value
+    how: dict[str, Any] = {}
+    for field, kind in (("min_pairs", int), ("level", float)):
+        if text := typed.get(field, "").strip():
+            try:
+                how[field] = kind(text)
+            except ValueError:
+                problems.append(FieldProblem(f"/gate/{field}", "number", f"{text!r} is no {_NUMBERS[kind]}"))
+    if how and not any(gate.values()):
+        said = "needs margins, thresholds or forgetting beside it: the gate last used stays as it is"
+        problems += [FieldProblem(f"/gate/{field}", "no_gate", said) for field in how]
     if problems:
         raise InvalidRequest("The gate is invalid.", problems=problems)
-    return gate if any(gate.values()) else None
+    return {**gate, **how} if any(gate.values()) else None
 
 
 def gate_in_words(gate: Mapping[str, Any]) -> str:
@@ -193,7 +209,7 @@ def gate_in_words(gate: Mapping[str, Any]) -> str:
 
 
 def _numbers(margins: Mapping[str, float]) -> list[str]:
-    return [f"{metric}={number:g}" for metric, number in margins.items()]
+    return [f"{metric}={formats.value(number)}" for metric, number in margins.items()]
 
 
 def _number(text: str) -> float | None:

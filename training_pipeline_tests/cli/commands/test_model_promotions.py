@@ -58,6 +58,9 @@ def test_the_exit_code_is_the_verdict(
         assert ("approval of a person other than ada" in here[1]) == decided.waits
     gate = {"margins": {"exact_match": 0.0}, "thresholds": {}, "forgetting": {}, "min_pairs": 30, "level": 0.95}
     assert asked == [("triage", "2", "champion", gate)] * 8
+    for option in (("--min-pairs", "200"), ("--level", "0.99")):
+        code, _, err = command("models", "promote", "triage", "2", *option)
+        assert (code, option[0] in err, "--margin" in err) == (2, True, True)
     assert "must be given once" in command("models", "promote", "triage", "2", "--margin", "exact_match")[2]
     forgetting = ("--forgetting", "general:rouge_l=0.1", "--forgetting", "general:json_f1=0.2")
     command("models", "promote", "triage", "2", "--margin", "exact_match=0", *forgetting)

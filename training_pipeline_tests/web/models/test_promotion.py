@@ -44,9 +44,22 @@ def test_a_gate_is_read_as_it_is_typed() -> None:
     ]
 
 
+def test_how_to_decide_is_part_of_a_gate_and_none_by_itself() -> None:
+    typed = {"margins": "exact_match=0.02", "min_pairs": "200", "level": "0.99"}
+    asked = gate_of(typed)
+    assert asked is not None
+    assert (parse_gate(asked).min_pairs, parse_gate(asked).level) == (200, 0.99)
+    with pytest.raises(InvalidRequest) as refused:
+        gate_of({"min_pairs": "200", "level": "0.99"})
+    assert [each.pointer for each in refused.value.problems] == ["/gate/min_pairs", "/gate/level"]
+    with pytest.raises(InvalidRequest, match="'many' is no whole number"):
+        gate_of({**typed, "min_pairs": "many"})
+
+
 def test_a_gate_is_told_as_it_is_typed() -> None:
     gate = {"margins": {"exact_match": 0.02, "json_f1": 0.0}, "thresholds": {}, "min_pairs": 30}
     assert gate_in_words(gate) == "margins exact_match=0.02, json_f1=0"
+    assert gate_in_words({"margins": {"exact_match": 0.0200000001}}) == "margins exact_match=0.0200000001"
     assert gate_in_words({**gate, "thresholds": {"token_loss": 0.1}}).endswith("; thresholds token_loss=0.1")
 
 
