@@ -24,11 +24,14 @@ from training_pipeline.infra.sql_literal import literal
 _CHANGED: Final = """
 CREATE TEMP TABLE changed AS
 WITH one AS (FROM first_rows), two AS (FROM second_rows),
-gone AS (SELECT * FROM one ANTI JOIN two USING (pair_id)),
-fresh AS (SELECT * FROM two ANTI JOIN one USING (pair_id)),
+gone AS (
+    SELECT *, row_number() OVER (PARTITION BY row_hash ORDER BY pair_id) AS place FROM one ANTI JOIN two USING (pair_id)
+), fresh AS (
+    SELECT *, row_number() OVER (PARTITION BY row_hash ORDER BY pair_id) AS place FROM two ANTI JOIN one USING (pair_id)
+),
 same AS (
     SELECT gone.pair_id AS was, fresh.pair_id AS now, gone.split <> fresh.split AS moved
-    FROM gone JOIN fresh USING (row_hash)
+    FROM gone JOIN fresh USING (row_hash, place)
 ), kept AS (
     SELECT pair_id, one.row_hash IS DISTINCT FROM two.row_hash AS edited, one.split <> two.split AS moved
     FROM one JOIN two USING (pair_id)

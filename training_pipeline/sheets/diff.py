@@ -26,22 +26,26 @@ _COLUMNS: Final = {
     "decided": ("reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at"),
 }
 _FETCHED: Final = tuple(name for names in _COLUMNS.values() for name in names if name != "text")
-_SAME: Final = "\n    UNION ALL ".join(
-    f"SELECT one.pair_id AS was, two.pair_id AS now, '{change}' AS change FROM one JOIN two USING (pair_id) WHERE "  # noqa: S608
+_IN_BOTH: Final = "\n    UNION ALL ".join(
+    f"SELECT was, now, '{change}' FROM known JOIN one ON one.pair_id = was JOIN two ON two.pair_id = now WHERE "  # noqa: S608
     + " OR ".join(f"one.{name} IS DISTINCT FROM two.{name}" for name in names)
     for change, names in _COLUMNS.items()
 )
+_PLACE: Final = "row_number() OVER (PARTITION BY text, tools ORDER BY pair_id)"
 _CHANGED: Final = f"""
 CREATE TEMP TABLE changed AS
 WITH one AS (SELECT DISTINCT ON (pair_id) * FROM old_pairs), two AS (SELECT DISTINCT ON (pair_id) * FROM new_pairs),
-gone AS (SELECT * FROM one ANTI JOIN two USING (pair_id)), fresh AS (SELECT * FROM two ANTI JOIN one USING (pair_id)),
-same AS (
-    SELECT min(gone.pair_id) AS was, fresh.pair_id AS now, 'renamed' AS change
-    FROM gone JOIN fresh ON gone.text = fresh.text AND gone.tools IS NOT DISTINCT FROM fresh.tools GROUP BY now
-)
+gone AS (SELECT *, {_PLACE} AS place FROM one ANTI JOIN two USING (pair_id)),
+fresh AS (SELECT *, {_PLACE} AS place FROM two ANTI JOIN one USING (pair_id)),
+same AS (  -- of an example that stands several times as many as both sheets have
+    SELECT gone.pair_id AS was, fresh.pair_id AS now
+    FROM gone JOIN fresh
+    ON gone.text = fresh.text AND gone.tools IS NOT DISTINCT FROM fresh.tools AND gone.place = fresh.place
+),
+known AS (SELECT pair_id AS was, pair_id AS now FROM one SEMI JOIN two USING (pair_id) UNION ALL SELECT * FROM same)
 SELECT was, now, change FROM (
-    {_SAME}
-    UNION ALL SELECT * FROM same
+    SELECT was, now, 'renamed' AS change FROM same
+    UNION ALL {_IN_BOTH}
     UNION ALL SELECT pair_id, pair_id, 'removed' FROM gone ANTI JOIN same ON pair_id = was
     UNION ALL SELECT pair_id, pair_id, 'added' FROM fresh ANTI JOIN same ON pair_id = now
 )

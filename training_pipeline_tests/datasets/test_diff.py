@@ -145,6 +145,17 @@ def test_it_is_what_a_person_would_find_and_pages_lead_through_all_of_it(
                 assert (state is None) == (pair.pair_id not in known and PairChange.RENAMED not in pair.changes)
 
 
+def test_examples_that_stand_several_times_are_renamed_once_each(tmp_path: Path) -> None:
+    first = stored(tmp_path, "first", [included("a", "x"), included("b", "x")])
+    second = stored(tmp_path, "second", [included(name, "x") for name in ("c", "d", "e")])
+    found = diff(first, second)
+    assert {pair.pair_id: pair.changes for pair in found.pairs} == {
+        "c": (PairChange.RENAMED,),
+        "d": (PairChange.RENAMED,),
+        "e": (PairChange.ADDED,),
+    }
+
+
 def test_a_manifest_that_is_gone_or_damaged_is_said(tmp_path: Path) -> None:
     whole, damaged = stored(tmp_path, "whole", []), stored(tmp_path, "damaged", [])
     damaged.manifest_file.write_bytes(b"PAR1 no more")

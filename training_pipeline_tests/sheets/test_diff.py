@@ -7,6 +7,7 @@ from training_pipeline.domain.sheet_change import SheetChange
 from training_pipeline.sheets.diff import ChangedPair, diff
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.imports import import_rows
+from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 
 def row(pair_id: str, **more: Any) -> dict[str, Any]:
@@ -31,8 +32,8 @@ def test_what_changed_and_how(tmp_path: Path) -> None:
         row("label", label_allowed_uses=["testing"]),
         row("fresh"),
     ]
-    for name, rows in (("old", old), ("new", new)):
-        import_rows(tmp_path, rows, id=name, status="labeled")
+    for name, pairs in (("old", old), ("new", new)):
+        import_rows(tmp_path, pairs, id=name, status="labeled")
     sheets = FileTrainingSheets([tmp_path / "in"], threads=1)
     with sheets.open("old") as before, sheets.open("new") as after:
         found = diff(before, after)
@@ -70,3 +71,16 @@ def test_pairs_are_named_as_people_count(tmp_path: Path) -> None:
     with sheets.open("old") as before, sheets.open("new") as after:
         found = diff(before, after)
     assert [one.pair_id for one in found.pairs] == ["p-1", "p-2", "p-3", "p-10", "p-100"]
+
+
+def test_a_renamed_pair_shows_what_else_changed_and_a_copy_of_it_is_added(tmp_path: Path) -> None:
+    (old,) = rows(1, pair_id="a")
+    changed = {"allowed_uses": ["testing"], "item_ref": "j", "reviewed_by": "bo", "status": "rejected"}
+    write_sheet(tmp_path, "old", [old])
+    write_sheet(tmp_path, "new", [{**old, **changed, "pair_id": "b"}, {**old, "pair_id": "c"}])
+    sheets = FileTrainingSheets([tmp_path], threads=1)
+    with sheets.open("old") as before, sheets.open("new") as after:
+        there, back = diff(before, after), diff(after, before)
+    every = (SheetChange.RENAMED, SheetChange.STATUS, SheetChange.USES, SheetChange.ITEM, SheetChange.DECIDED)
+    assert there.pairs == (ChangedPair("b", "a", every), ChangedPair("c", None, (SheetChange.ADDED,)))
+    assert back.pairs == (ChangedPair("a", "b", every), ChangedPair("c", None, (SheetChange.REMOVED,)))
