@@ -33,17 +33,17 @@ _SWITCHES: Final = {"true": True, "false": False}
 
 
 def config_of(pairs: Iterable[str], **stated: str) -> dict[str, Any]:
-    """`training_config` from `key=value` pairs and options; an "auto" is left to the service.
+    """`training_config` from `key=value` pairs and options; an option that is "auto", as by default, says nothing.
 
     Raises a usage error for a pair without "=".
     """
-    found = dict(stated)
+    found = {key: text for key, text in stated.items() if text != "auto"}
     for pair in pairs:
         key, separator, value = pair.partition("=")
         if not separator or not key:
             raise typer.BadParameter(f"{pair!r} is not of the form key=value.", param_hint="--config")
         found[key] = value
-    return {key: _SWITCHES.get(text.lower(), as_number(text)) for key, text in found.items() if text != "auto"}
+    return {key: _SWITCHES.get(text.lower(), as_number(text)) for key, text in found.items()}
 
 
 def request_of(sheet: str, model_name: str | None, config: Mapping[str, Any], **stated: Any) -> dict[str, Any]:

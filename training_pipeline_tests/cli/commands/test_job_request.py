@@ -9,7 +9,7 @@ from training_pipeline.schemas.requests import CreateTrainingJob
 
 def test_what_is_typed_becomes_a_body() -> None:
     config = config_of(["method=lora", "seed=7", "max_length=auto", "a=b=c"], epochs="auto", learning_rate="1e-4")
-    assert config == {"method": "lora", "seed": 7, "a": "b=c", "learning_rate": 1e-4}
+    assert config == {"method": "lora", "seed": 7, "max_length": "auto", "a": "b=c", "learning_rate": 1e-4}
     assert request_of("Sheet.1", None, config, base_model=None, train_val_split=0.8) == {
         "training_sheet_id": "Sheet.1",
         "model_name": "sheet-1",
