@@ -172,7 +172,8 @@ class DatabricksTracking:
         ]
         if changes:
             grant = f"Let us own {model_name} or grant MANAGE on it, or take the model_privileges out of {_SETTING}"
-            with self._connection.calling(f"grant {model_name} to others", grant=grant):
+            then = "the next job of the model grants it then, or grant it yourself"
+            with self._connection.calling(f"grant {model_name} to others", grant=grant, then=then):
                 self._connection.client().grants.update("function", model_name, changes=changes)
 
     def _verified(self, found: ModelVersionInfo, model_name: str, version: str, run_id: str) -> str:

@@ -70,8 +70,12 @@ class Connection:
             self._made.clear()
 
     @contextmanager
-    def calling(self, what: str, *, grant: str = "") -> Iterator[None]:
+    def calling(
+        self, what: str, *, grant: str = "", then: str = "it waits and continues automatically"
+    ) -> Iterator[None]:
         """Turn the SDK's errors into ours while `what` (as "submit the run") is done; `grant` is what that takes.
+
+        `then` is what follows once somebody has mended what we are denied.
 
         Raises `Gone` for what is not there, `BackendFailed` for what would be refused again, `BackendDenied` for
         credentials that are refused or a grant that is missing, and `BackendUnreachable` for what may pass: no answer,
@@ -89,12 +93,12 @@ class Connection:
             raise Gone(f"Databricks could not {what}: {said(error)}", hint=grant and f"{grant}.") from error
         except errors.Unauthenticated as error:
             self.forget()
-            raise _refused(what, said(error)) from error
+            raise _refused(what, said(error), then) from error
         except errors.PermissionDenied as error:
             self.forget()
             found = refusal(said(error), error.error_code, grant=grant)
             message = f"Databricks does not let us {what} (403): {found.words}"
-            raise BackendDenied(message, hint=f"{found.hint}; it waits and continues automatically.") from error
+            raise BackendDenied(message, hint=f"{found.hint}; {then}.") from error
         except (errors.InternalError, errors.TooManyRequests, errors.TemporarilyUnavailable) as error:
             raise _silent(what, said(error)) from error
         except (errors.DeadlineExceeded, errors.Cancelled, errors.NotImplemented, TimeoutError) as error:
@@ -113,7 +117,7 @@ class Connection:
             if not is_about_credentials(error):
                 raise
             self.forget()
-            raise _refused(what, said(error)) from error
+            raise _refused(what, said(error), then) from error
 
 
 def is_about_credentials(error: ValueError) -> bool:
@@ -129,10 +133,10 @@ def said(error: BaseException) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
-def _refused(what: str, why: str) -> BackendDenied:
+def _refused(what: str, why: str, then: str) -> BackendDenied:
     return BackendDenied(
         f"Databricks refuses our credentials (401), so we cannot {what}: {why}",
-        hint=f"{RENEW}; it waits and continues automatically.",
+        hint=f"{RENEW}; {then}.",
     )
 
 

@@ -65,6 +65,7 @@ def test_a_grant_that_we_may_not_give_says_so(workspace: Workspace) -> None:
     ):
         share(workspace, ACCESS)
     assert "ACCESS_CONTROL_LIST" in raised.value.hint
+    assert raised.value.hint.endswith("; the next job of the model grants it then, or grant it yourself.")
 
 
 @pytest.mark.parametrize("source", ["models:/main.ml.other/1", "/Volumes/x", f"models:/{NAME}/x"])

@@ -9,7 +9,14 @@ from sqlalchemy import and_, func, or_, select
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.results import TrainingResult
-from training_pipeline.domain.errors import BackendFailed, Conflict, PermissionWithdrawn, PipelineError, Unavailable
+from training_pipeline.domain.errors import (
+    BackendDenied,
+    BackendFailed,
+    Conflict,
+    PermissionWithdrawn,
+    PipelineError,
+    Unavailable,
+)
 from training_pipeline.domain.job import TERMINAL, JobStatus, Phase, TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import SheetRef
@@ -29,7 +36,7 @@ from training_pipeline.training_jobs.lifecycle.submit import registered_name
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, collect_points
 from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.events import EventType, is_told
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_job_events
 
@@ -200,10 +207,13 @@ class Finalizer:
         try:
             self._tracking.share(name)
         except PipelineError as error:
-            if error.is_outage:
+            # A grant that we lack is for a person to mend, and what was trained does not wait for it.
+            if error.is_outage and not isinstance(error, BackendDenied):
                 raise
             said = f"Warning: {name} could not be granted to others: {backoff.describe(error)}"
-            self._store.record(job.id, EventType.ERROR, said)
+            with self._store.begin() as connection:
+                if not is_told(connection, job.id, said):
+                    self._store.within(connection).record(job.id, EventType.ERROR, said)
 
     def _as_trained(self, record: LineageRecord, result: TrainingResult) -> LineageRecord:
         """The record with what only the training program knows: its recipe, and the commit of the base model that it

@@ -13,7 +13,7 @@ from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle.submit import registered_name
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.events import EventType
+from training_pipeline.training_jobs.store.events import EventType, is_told
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 
@@ -66,10 +66,13 @@ class Registration:
     ) -> TrainingJob:
         """Store the job's version, and what was revoked taints it in the same transaction. Idempotent.
 
-        `version` is null for a model that is kept as an artifact. `files` are the model's, where they are known.
+        `version` is null for a model that is kept as an artifact. `files` are the model's, where they are known. The
+        event is written once, however often the job is finished.
         """
         within, name = self._store.within(connection), registered_name(job)
         self._revocations.registering(connection, job, lineage.read(within, job.id), name, version)
         lineage.set_model(within, job.id, version=version, files=files)
         values: dict[str, Any] = {"uc_model_name": None if version is None else name, "uc_model_version": version}
+        if event is not None and is_told(connection, job.id, event[1]):
+            event = None
         return within.update(job.id, values, event=event) or job

@@ -76,6 +76,13 @@ def record_event(
     announce(connection, job_id)
 
 
+def is_told(connection: Connection, job_id: str, message: str) -> bool:
+    """Whether the job has an event of these words. Reads only."""
+    events = training_job_events.c
+    told = select(events.id).where(events.job_id == job_id, events.message == message).exists()
+    return bool(connection.execute(select(told)).scalar_one())
+
+
 def event_from_row(row: Mapping[str, Any] | RowMapping) -> Event:
     """The event of a row of `training_job_events`. Pure."""
     old, new = row["old_status"], row["new_status"]

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from training_pipeline.app.container import Services, assemble
 from training_pipeline.backends.run_state import RunState
-from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, Unavailable
+from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable, PipelineError, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
@@ -67,23 +67,31 @@ def trained(services: Services, **values: Any) -> TrainingJob:
     return services.store.get(job.id)
 
 
-def test_a_grant_that_is_refused_is_told_and_the_version_stands(services: Services, tmp_path: Path) -> None:
+@pytest.mark.parametrize("refused", [BackendFailed("Nobody of that name."), BackendDenied("No MANAGE.")])
+def test_a_grant_that_is_refused_is_told_once_and_the_version_stands(
+    services: Services, refused: PipelineError, tmp_path: Path
+) -> None:
     job = trained(services, mlflow_run_id="run-1")
-    refused = BackendFailed("Principal nobody does not exist.", hint="Take it out of the setting")
-    done = finalizer_of(services, Registry(refused)).register(job, a_result(tmp_path))
-    assert done.result.uc_model_version == "3"
-    assert lineage.read(services.store, job.id).model_version == "3"
-    (event,) = services.store.events(job.id, limit=1)[0]
-    assert event.message.startswith("Warning: triage could not be granted to others: Principal nobody does not exist.")
+    for _ in range(2):
+        done = finalizer_of(services, Registry(refused)).register(job, a_result(tmp_path))
+        assert done.result.uc_model_version == "3"
+        assert lineage.read(services.store, job.id).model_version == "3"
+        assert [one.message for one in services.store.events(job.id, limit=2)[0]] == [
+            f"Warning: triage could not be granted to others: {refused.message}",
+            "Registered triage version 3.",
+        ]
 
 
 def test_a_grant_that_nobody_answers_is_tried_again_and_the_version_is_on_record(
     services: Services, tmp_path: Path
 ) -> None:
     job = trained(services, mlflow_run_id="run-1")
-    with pytest.raises(BackendUnreachable):
-        finalizer_of(services, Registry(BackendUnreachable("No answer."))).register(job, a_result(tmp_path))
-    assert services.store.get(job.id).result.uc_model_version == "3"
+    for _ in range(3):
+        with pytest.raises(BackendUnreachable):
+            finalizer_of(services, Registry(BackendUnreachable("No answer."))).register(job, a_result(tmp_path))
+        assert services.store.get(job.id).result.uc_model_version == "3"
+    told = [one.message for one in services.store.events(job.id, limit=100)[0]]
+    assert told.count("Registered triage version 3.") == 1
 
 
 def test_an_mlflow_run_that_was_not_known_when_the_training_ended_is_asked_for_again(
