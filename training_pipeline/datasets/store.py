@@ -9,13 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Final
 
 import pyarrow.parquet as pq
 
-from training_pipeline.domain.errors import Lost, NotFound
+from training_pipeline.domain.errors import Lost, NotFound, Unavailable
 from training_pipeline.domain.manifest import RowsDigest
 from training_pipeline.domain.refs import HEAD, MANIFEST, TRAIN, VALIDATION, DatasetRef
 from training_pipeline.infra.files import sha256
+from training_pipeline.infra.reading import unreadable
+
+_HINT: Final = "Retry the job: a damaged dataset is then prepared again from its sheet."
 
 
 def dataset_digest(*, train_sha256: str, validation_sha256: str, manifest_sha256: str, policy_version: str) -> str:
@@ -48,7 +52,10 @@ def every(root: Path) -> tuple[list[DatasetRef], list[Path]]:
 
 
 def verify(dataset: DatasetRef) -> None:
-    """Read every byte again; raises `Lost` naming each file that is not what its digest says. Reads only."""
+    """Read every byte again; raises `Lost` naming each file that is not what its digest says. Reads only.
+
+    Raises `Unavailable` where they cannot be read now.
+    """
     try:
         damaged = [
             name
@@ -61,21 +68,18 @@ def verify(dataset: DatasetRef) -> None:
             ]
             if stored != expected
         ]
-        reason = f"other content than recorded in {', '.join(dict.fromkeys(damaged))}"
     except (OSError, ValueError) as error:
-        damaged, reason = ["?"], str(error)
+        raise unreadable(f"Dataset {dataset.path}", error, dataset.path.parent, hint=_HINT) from error
     if damaged:
-        raise Lost(
-            f"Dataset {dataset.path} is damaged: {reason}.",
-            hint="Retry the job: a damaged dataset is then prepared again from its sheet.",
-        )
+        reason = f"other content than recorded in {', '.join(dict.fromkeys(damaged))}"
+        raise Lost(f"Dataset {dataset.path} is damaged: {reason}.", hint=_HINT)
 
 
 def is_whole(path: Path) -> bool:
     """Whether `path` holds an undamaged dataset. Reads only."""
     try:
         verify(read_dataset(path))
-    except (NotFound, Lost, ValueError):
+    except (NotFound, Unavailable, OSError, ValueError):
         return False
     return True
 

@@ -72,6 +72,10 @@ class HashKeys(Protocol):
         """The key of this id; None where it was destroyed or cannot be read."""
         ...
 
+    def is_destroyed(self, key_id: str) -> bool:
+        """Whether nobody will read the key of this id again: it was destroyed, or none is on record."""
+        ...
+
     def of_sheet(self, training_sheet_id: str) -> HashKey | None:
         """The living key of a training sheet; None where it has none or it cannot be read."""
         ...
@@ -91,6 +95,10 @@ class NoKeys:
     def read(self, key_id: str) -> HashKey | None:  # noqa: ARG002 - of the protocol
         """None."""
         return None
+
+    def is_destroyed(self, key_id: str) -> bool:  # noqa: ARG002 - of the protocol
+        """True."""
+        return True
 
     def of_sheet(self, training_sheet_id: str) -> HashKey | None:  # noqa: ARG002 - of the protocol
         """None."""

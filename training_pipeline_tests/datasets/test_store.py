@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
-from training_pipeline.datasets.store import is_whole, read_dataset, verify
-from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.datasets import store
+from training_pipeline.datasets.store import every, is_whole, read_dataset, verify
+from training_pipeline.domain.errors import Lost, NotFound, Unavailable
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.testing.sheets.manifests import read_manifest
 from training_pipeline.testing.sheets.pairs import open_sheet
@@ -53,3 +55,27 @@ def test_a_head_that_names_other_content_is_damage(tmp_path: Path) -> None:
     made = prepare(open_sheet(mixed()), tmp_path)
     with pytest.raises(Unavailable, match=r"dataset\.json"):
         verify(made.model_copy(update={"digest": "0" * 64}))
+
+
+def test_what_is_gone_is_lost_and_what_is_out_of_reach_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = prepare(open_sheet(mixed()), tmp_path)
+    made.train_file.unlink()
+    with pytest.raises(Lost, match="is damaged"):
+        verify(made)
+
+    def fails(path: Path) -> str:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(store, "sha256", fails)
+    with pytest.raises(Unavailable, match="cannot be read now") as raised:
+        verify(made)
+    assert not raised.value.recurs
+    assert not is_whole(made.path)
+
+
+def test_a_head_that_cannot_be_read_keeps_no_other_dataset_from_being_listed(tmp_path: Path) -> None:
+    made = prepare(open_sheet(mixed()), tmp_path)
+    broken = made.path.parent / "broken"
+    broken.mkdir()
+    (broken / "dataset.json").write_text("{")
+    assert every(broken.parent) == ([made], [broken])

@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.comparable_hashes import PLAIN, rows_in
 from training_pipeline.datasets.store import verify
-from training_pipeline.domain.errors import Lost
+from training_pipeline.domain.errors import Lost, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.rules.comparison import ALONE, LATER, Comparison
 from training_pipeline.domain.rules.examples.rendering import rendered
@@ -108,7 +108,8 @@ def examine(
 
     A prompt put to more items than `policy.instruction_prompt_items` is an instruction: it makes no two questions the
     same. With a similarity of 0 in the policy only equal questions are found. Raises what the source raises, and
-    `Lost` where a dataset or the suite is gone or damaged, or the key of a dataset's hashes was destroyed.
+    `Lost` where a dataset or the suite is gone or damaged, or the key of a dataset's hashes was destroyed, and
+    `Unavailable` where one of them cannot be read now.
     """
     for each in ancestry.learned:
         verify(each.dataset)
@@ -206,13 +207,16 @@ def _rows_of_texts(learned: Learned, asked: pa.ChunkedArray, keys: HashKeys) -> 
     A row is hashed from its text. Its questions are those of all that are `asked` in texts which the key leads to. One
     that none of them is was asked under older rules: it meets no other, and stays as it is.
     """
-    key = keys.read(learned.dataset.hash_key or "")
+    key_id = learned.dataset.hash_key or ""
+    key = keys.read(key_id)
     if key is None:
-        raise Lost(
-            f"The key of the hashes of dataset {learned.dataset.digest} was destroyed, or cannot be read: how many "
-            "items its questions are put to is not known.",
-            hint="Nothing can be evaluated against it. Train a new version: it has a new key.",
-        )
+        whose = f"The key {key_id} of the hashes of dataset {learned.dataset.digest}"
+        if keys.is_destroyed(key_id):
+            raise Lost(
+                f"{whose} was destroyed: how many items its questions are put to is not known.",
+                hint="Nothing can be evaluated against it. Train a new version: it has a new key.",
+            )
+        raise Unavailable(f"{whose} cannot be read now.", hint="See that the folder `keys/` is there, or restore it.")
     rows = rows_in(learned.dataset, PLAIN, keys, ["item_ref", "prompt_hash"])
     found = {one.lstrip(LATER + ALONE) for text in pc.unique(asked).to_pylist() for one in (text or "").split()}
     ordered = sorted(found)

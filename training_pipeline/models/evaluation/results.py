@@ -11,6 +11,7 @@ import pyarrow as pa
 from training_pipeline.backends.evaluating import ScoresFile
 from training_pipeline.domain.errors import Lost
 from training_pipeline.infra.files import sha256
+from training_pipeline.infra.reading import unreadable
 from training_pipeline.models.evaluation.figures import figures
 from training_pipeline.models.evaluation.intervals import Interval
 from training_pipeline.models.evaluation.judges import METRIC
@@ -33,12 +34,18 @@ def figures_of(files: Mapping[str, ScoresFile]) -> list[StoredFigure]:
 
 
 def scores_of(stored: StoredScores) -> pa.Table:
-    """The scores on record. Raises `Lost` where the file is gone or another one than was measured. Reads."""
-    if not stored.path.is_file() or sha256(stored.path) != stored.sha256:
-        raise Lost(
-            f"The scores in {stored.path} are gone or not those that were measured.",
-            hint="Restore the file from a backup, or evaluate the version again.",
-        )
+    """The scores on record. Reads.
+
+    Raises `Lost` where the file is gone or another one than was measured, and `Unavailable` where it cannot be read
+    now.
+    """
+    hint = "Restore the file from a backup, or evaluate the version again."
+    try:
+        found = sha256(stored.path)
+    except OSError as error:
+        raise unreadable(f"The file of scores {stored.path}", error, stored.path.parent, hint=hint) from error
+    if found != stored.sha256:
+        raise Lost(f"The scores in {stored.path} are not those that were measured.", hint=hint)
     return read_scores(stored.path)
 
 

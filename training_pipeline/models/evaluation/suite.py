@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.verdicts import texts, verdicts
-from training_pipeline.domain.errors import GateRefused, Lost
+from training_pipeline.domain.errors import GateRefused, Lost, Unavailable
 from training_pipeline.domain.manifest import RowsDigest
 from training_pipeline.domain.rules.comparison import Comparison
 from training_pipeline.domain.rules.examples.rendering import rendered
@@ -25,6 +25,7 @@ from training_pipeline.domain.rules.text.normal_form import normal_form_table
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, TrainingSheet
 from training_pipeline.domain.usage import Use
 from training_pipeline.infra.files import new_private_file
+from training_pipeline.infra.reading import unreadable
 from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.models.evaluation.subsets import Half, half_of
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
@@ -116,23 +117,24 @@ def freeze(source: TrainingSheetSource, policy: GatePolicy, sheet_ids: Sequence[
     return suite
 
 
+_RESTORE: Final = "Restore the directory from a backup, or make a new suite from its training sheets."
 _HINT: Final = "A pair must be labeled, allow `evaluation` and not prohibit it."
 
 
 def rows_of(suite: Suite) -> pa.Table:
     """The pairs (`SUITE_SCHEMA`), of its half where it is one. Reads only.
 
-    Raises `Lost` where the pairs are gone or not those of the digest.
+    Raises `Lost` where the pairs are gone or not those of the digest, and `Unavailable` where they cannot be read now.
     """
     try:
         table = pq.read_table(suite.path / _PAIRS)
         found = _digest(suite.policy, _rows_digest(table))
     except (OSError, pa.ArrowException) as error:
-        found = str(error)
+        raise unreadable(f"The suite in {suite.path}", error, suite.path.parent, hint=_RESTORE) from error
     if found != suite.digest:
         raise Lost(
             f"The suite in {suite.path} is damaged: its pairs are not those that were frozen.",
-            hint="Restore the directory from a backup, or make a new suite from its training sheets.",
+            hint=_RESTORE,
         )
     if suite.half is None:
         return table
@@ -199,6 +201,6 @@ def _is_whole(path: Path) -> bool:
     try:
         stored = Suite.model_validate_json((path / _HEAD).read_bytes().replace(b"{", b'{"path": "",', 1))
         rows_of(stored.model_copy(update={"path": path}))
-    except (OSError, ValidationError, Lost):
+    except (OSError, ValidationError, Unavailable):
         return False
     return path.name == stored.digest

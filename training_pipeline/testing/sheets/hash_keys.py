@@ -16,8 +16,9 @@ def key_number(number: int) -> HashKey:
 class KeysInMemory:
     """The keys that can be read; the last of them is that of every training sheet."""
 
-    def __init__(self, keys: Collection[HashKey] = ()) -> None:
+    def __init__(self, keys: Collection[HashKey] = (), *, unreadable: Collection[HashKey] = ()) -> None:
         self._keys = {key.id: key for key in keys}
+        self._unreadable = {key.id for key in unreadable}
 
     def within(self, connection: Any) -> KeysInMemory:
         """See `HashKeys`."""
@@ -26,6 +27,10 @@ class KeysInMemory:
     def read(self, key_id: str) -> HashKey | None:
         """See `HashKeys`."""
         return self._keys.get(key_id)
+
+    def is_destroyed(self, key_id: str) -> bool:
+        """See `HashKeys`."""
+        return key_id not in self._keys and key_id not in self._unreadable
 
     def of_sheet(self, training_sheet_id: str) -> HashKey | None:
         """See `HashKeys`."""

@@ -57,6 +57,10 @@ class HashKeyStore:
         found = self._records(hash_keys.c.id == key_id, hash_keys.c.destroyed_at.is_(None))
         return _read(found[0]) if found else None
 
+    def is_destroyed(self, key_id: str) -> bool:
+        """Whether the key of this id was destroyed, or is unknown. Reads no secret."""
+        return not self._records(hash_keys.c.id == key_id, hash_keys.c.destroyed_at.is_(None))
+
     def of_sheet(self, training_sheet_id: str) -> HashKey | None:
         """The living key of a training sheet; None where it has none, or it cannot be read. Reads only."""
         found = self._living(training_sheet_id)

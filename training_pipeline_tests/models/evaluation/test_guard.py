@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.domain.errors import Lost
+from training_pipeline.domain.errors import Lost, Unavailable
 from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import Reference
@@ -123,6 +123,9 @@ def test_hashes_under_a_key_change_no_finding(tmp_path: Path) -> None:
         assert checked(rows, keyed, tmp_path / "s", policy, keys=readable) == plain
         with pytest.raises(Lost, match="was destroyed"):
             checked(rows, keyed, tmp_path / "s", policy)
+        with pytest.raises(Unavailable, match="cannot be read now") as raised:
+            checked(rows, keyed, tmp_path / "s", policy, keys=KeysInMemory(unreadable=[key, other]))
+        assert not raised.value.recurs
 
 
 def disguised(text: str, chosen: random.Random) -> str:
@@ -189,6 +192,15 @@ def test_a_dataset_that_is_damaged_vouches_for_nothing(tmp_path: Path) -> None:
     with pytest.raises(Lost, match="is damaged") as raised:
         checked([held_out(1)], ancestry, tmp_path / "suites")
     assert raised.value.recurs
+
+
+def test_a_dataset_whose_volume_is_away_is_waited_for(tmp_path: Path) -> None:
+    dataset = prepare(open_sheet([asked(number) for number in range(10)]), tmp_path / "data")
+    ancestry = Ancestry((Learned("own", "source", dataset),), is_known=True)
+    dataset.path.parent.rename(tmp_path / "away")
+    with pytest.raises(Unavailable, match="cannot be read now") as raised:
+        checked([held_out(1)], ancestry, tmp_path / "suites")
+    assert not raised.value.recurs
 
 
 def test_a_disguised_copy_is_found_where_no_question_tells(tmp_path: Path) -> None:

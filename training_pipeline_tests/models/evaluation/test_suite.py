@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.domain.errors import GateRefused, NotFound, Unavailable
+from training_pipeline.domain.errors import GateRefused, Lost, NotFound, Unavailable
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus
 from training_pipeline.models.evaluation.suite import Suite, freeze, rows_of
@@ -108,6 +108,18 @@ def test_the_same_pairs_are_the_same_suite_and_no_text_is_stored(sheets: SheetsI
     for path in suite.path.iterdir():
         assert b"secret" not in path.read_bytes()
         assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_suite_whose_volume_is_away_is_waited_for(sheets: SheetsInMemory, tmp_path: Path) -> None:
+    sheets.put("sheet-1", [evaluable(number) for number in range(3)])
+    suite = frozen(sheets, tmp_path)
+    suite.path.parent.rename(tmp_path / "away")
+    with pytest.raises(Unavailable, match="cannot be read now") as raised:
+        rows_of(suite)
+    assert not raised.value.recurs
+    (tmp_path / "suites" / "another").mkdir(parents=True)
+    with pytest.raises(Lost, match="is damaged"):
+        rows_of(suite)
 
 
 def test_a_damaged_suite_is_said_and_made_anew(sheets: SheetsInMemory, tmp_path: Path) -> None:

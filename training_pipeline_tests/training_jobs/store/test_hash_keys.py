@@ -95,6 +95,15 @@ def test_a_destroyed_key_is_refused_whatever_its_file_says(store: JobStore, keys
     assert keys.made("s").id != first.id
 
 
+def test_a_key_that_cannot_be_read_is_not_destroyed(store: JobStore, keys: HashKeyStore, tmp_path: Path) -> None:
+    made = keys.made("s")
+    (tmp_path / "keys").rename(tmp_path / "away")
+    assert (keys.read(made.id), keys.is_destroyed(made.id)) == (None, False)
+    destroy(store, keys, made.id)
+    assert keys.is_destroyed(made.id)
+    assert keys.is_destroyed("hk-0000000000000000")
+
+
 def test_within_a_transaction_it_is_read_as_the_transaction_has_it(store: JobStore, keys: HashKeyStore) -> None:
     made = keys.made("s")
 
