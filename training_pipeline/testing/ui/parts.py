@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from nicegui import Client, core, ui
+from nicegui.element import Element
 from nicegui.helpers import expects_arguments
 
 from training_pipeline.web.elements import Tag
@@ -60,7 +61,7 @@ def is_locked(tag: Tag) -> bool:
     return "disabled" in tag._props
 
 
-async def happens(tag: Tag, event: str = "click", value: Any = None) -> None:
+async def happens(tag: Element, event: str = "click", value: Any = None) -> None:
     """An event of the browser at this element, and all that follows from it."""
     assert tag.parent_slot is not None
     with tag.parent_slot:

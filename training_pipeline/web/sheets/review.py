@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
-from training_pipeline.domain.errors import Conflict, PipelineError
+from training_pipeline.domain.errors import Conflict, InvalidRequest, PipelineError
 from training_pipeline.domain.usage import Status
 from training_pipeline.schemas.sheet_edit import TrainingSheetEdit, TrainingSheetEdits
 from training_pipeline.schemas.sheet_pairs import SheetPair
@@ -70,7 +71,7 @@ class Review:
             self._all = button("Select all shown", kind="quiet small").when("click", self._toggle_all)
             self._buttons = [
                 button(name, kind="small", picture=picture).when(
-                    "click", lambda _, status=status, done=done: self.apply({"status": str(status)}, done)
+                    "click", lambda _, status=status, done=done: self._decide(status, done)
                 )
                 for name, status, picture, done in _ACTIONS
             ]
@@ -96,46 +97,52 @@ class Review:
                 made = Tag("input", type_="checkbox", aria_label=f"Select {pair_id}")
                 self._boxes[pair_id] = made.when("change", lambda event: self._choose(pair_id, event), _CHECKED)
 
-    async def apply(self, changes: dict[str, Any], done: str) -> bool:
-        """Edit the selected pairs; false where that was refused, which is said above the table."""
+    async def apply(self, changes: dict[str, Any], done: str) -> PipelineError | None:
+        """Edit the selected pairs; why that was refused, if it was."""
         if not (pair_ids := list(self._chosen)):
-            return False
+            return InvalidRequest("No pair is selected any more.", hint="Go back, and select the pairs again.")
         body = {"digest": self._digest, "pair_ids": pair_ids, **changes}
         return await self._carry_out(lambda: self._client.edit_pairs(self._sheet_id, body), done)
 
     async def undo(self, number: int) -> None:
         """Take an edit back."""
-        await self._carry_out(
-            lambda: self._client.undo_edit(self._sheet_id, number, self._digest), f"as before edit {number}"
-        )
+        if not self._is_writing:
+            call = partial(self._client.undo_edit, self._sheet_id, number, self._digest)
+            self._say(await self._carry_out(call, f"as before edit {number}"))
 
-    async def _carry_out(self, call: Callable[[], Awaitable[TrainingSheetEdit]], done: str) -> bool:
-        if self._is_writing:
-            return False
+    async def _decide(self, status: Status, done: str) -> None:
+        if not self._is_writing:
+            self._say(await self.apply({"status": str(status)}, done))
+
+    def _say(self, error: PipelineError | None) -> None:
+        """Say above the table why nothing was changed."""
+        if error is not None:
+            with self._trouble:
+                problem(error, title="Nothing was changed")
+
+    async def _carry_out(self, call: Callable[[], Awaitable[TrainingSheetEdit]], done: str) -> PipelineError | None:
         self._is_writing = True
         self._tell()
+        self._trouble.clear()
         try:
             return await self._written(call, done)
         finally:
             self._is_writing = False
             self._tell()
 
-    async def _written(self, call: Callable[[], Awaitable[TrainingSheetEdit]], done: str) -> bool:
-        self._trouble.clear()
+    async def _written(self, call: Callable[[], Awaitable[TrainingSheetEdit]], done: str) -> PipelineError | None:
         try:
             made = await call()
         except PipelineError as error:
-            with self._trouble:
-                problem(error, title="Nothing was changed")
             if isinstance(error, Conflict):
                 await self._renewed()  # so that what others did is seen
-            return False
+            return error
         self._last = made if made.undoes is None else None
         if made.old_digest == self._digest:  # what one did oneself is no surprise; what others did before it is
             self._digest = made.new_digest
         say(f"{_counted(made.pairs)} {done}.")
         await self._renewed()
-        return True
+        return None
 
     def _choose(self, pair_id: str, event: Any) -> None:
         if event.args:
