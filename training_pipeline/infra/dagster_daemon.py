@@ -2,8 +2,8 @@
 
 Dagster's own looks for sensors that are due every five seconds. A woken one is given a tick by the same loop, so that
 all that Dagster promises of ticks stays true: one at a time, each on record, a run key requested once. A wake-up that
-is lost costs nothing but the wait for the sensor's next tick. A sensor that rests has an interval of `REST_SECONDS` at
-least: a tick that finds nothing to do costs as much as one that does.
+is lost costs nothing but the wait for the sensor's next tick. A sensor that rests has a longer interval: a tick that
+finds nothing to do costs as much as one that does.
 """
 
 from __future__ import annotations
@@ -27,10 +27,9 @@ LOOK_SECONDS: Final = 0.1
 AGAIN_SECONDS: Final = 0.25
 #: A sensor that has not begun a tick for so long after it was woken is switched off, or there is none of its name.
 FORGET_SECONDS: Final = 60.0
-#: The least interval of a sensor that rests; what is to be seen within a minute is.
-REST_SECONDS: Final = 30
-#: Whether the sensor of this name rests. Asked in the sensors' loop several times for each tick, so it must be quick.
-Rests = Callable[[str], bool]
+#: The least interval in seconds of the sensor of this name while it rests, null where it does not. Asked in the loop of
+#: the sensors several times for each tick, so it must be quick.
+Rests = Callable[[str], int | None]
 
 
 class WakeUps:
@@ -104,7 +103,7 @@ class WokenSensors(SensorDaemon):
         yield from super().core_loop(workspace_process_context, pauses)
 
 
-def let_woken_tick(wake_ups: WakeUps, rests: Rests = lambda _: False) -> None:
+def let_woken_tick(wake_ups: WakeUps, rests: Rests = lambda _: None) -> None:
     """From now on a woken sensor is due in this process whatever its interval says, and one that rests more seldom."""
     under_interval = sensor.is_under_min_interval
 
@@ -112,8 +111,8 @@ def let_woken_tick(wake_ups: WakeUps, rests: Rests = lambda _: False) -> None:
         last = getattr(state.instigator_data, "last_tick_start_timestamp", None)
         if wake_ups.is_due(remote_sensor.name, last):
             return False
-        least = REST_SECONDS if rests(remote_sensor.name) else minimum_allowed_min_interval
-        return under_interval(state, remote_sensor, least)
+        least = rests(remote_sensor.name)
+        return under_interval(state, remote_sensor, minimum_allowed_min_interval if least is None else least)
 
     sensor.is_under_min_interval = unless_woken
 

@@ -54,7 +54,7 @@ class ModelSettings(BaseModel):
         gt=0,
         le=60,
         description="Seconds between two checks of a training sheet in files: whether the pairs that registered models "
-        "were trained on may still be used.",
+        "were trained on may still be used. At least 10 while no job, evaluation or study is under way.",
     )
     revocation_table_seconds: float = Field(
         3600.0,
@@ -67,7 +67,7 @@ class ModelSettings(BaseModel):
         gt=0,
         le=60,
         description="Seconds between two reads of the aliases of all registered models in the registry, and of the "
-        "serving endpoints of the workspace.",
+        "serving endpoints of the workspace. At least 10 while no job, evaluation or study is under way.",
     )
     on_taint: OnTaint = Field(
         "alert",

@@ -22,7 +22,6 @@ from hypothesis import strategies as st
 
 from training_pipeline.infra.dagster_daemon import (
     FORGET_SECONDS,
-    REST_SECONDS,
     Pauses,
     WakeUps,
     WokenSensors,
@@ -146,8 +145,8 @@ def test_dagsters_loop_gives_a_woken_sensor_a_tick_at_once(tmp_path: Path, monke
 
 def test_a_sensor_that_rests_has_a_longer_interval_unless_it_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sensor, "is_under_min_interval", sensor.is_under_min_interval)
-    wake_ups, resting = WakeUps(), {"tired"}
-    let_woken_tick(wake_ups, resting.__contains__)
+    wake_ups, resting = WakeUps(), {"tired": 30, "dozing": 10}
+    let_woken_tick(wake_ups, resting.get)
 
     def waits(name: str, seconds: float) -> bool:
         then = time.time() - seconds
@@ -156,8 +155,9 @@ def test_a_sensor_that_rests_has_a_longer_interval_unless_it_is_woken(monkeypatc
         one.name = name
         return sensor.is_under_min_interval(Mock(instigator_data=data), one)
 
-    assert [waits("tired", seconds) for seconds in (1, 6, REST_SECONDS + 1)] == [True, True, False]
-    assert [waits("awake", seconds) for seconds in (1, 6, REST_SECONDS + 1)] == [True, False, False]
+    assert [waits("tired", seconds) for seconds in (1, 6, 11, 31)] == [True, True, True, False]
+    assert [waits("dozing", seconds) for seconds in (1, 6, 11, 31)] == [True, True, False, False]
+    assert [waits("awake", seconds) for seconds in (1, 6, 11, 31)] == [True, False, False, False]
     wake_ups.wake("tired")
     assert not waits("tired", 1)
 

@@ -2,7 +2,7 @@
 
 What there is to do is announced by the database (`store/notify.py`), and by local runs with a file that they touch. A
 sensor that is woken claims what there is, as in every tick: woken twice, or for nothing, it launches nothing twice.
-What goes by unheard is found by its next tick. While nothing is under way all of them rest.
+What goes by unheard is found by its next tick. While nothing is under way those that look often rest.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -31,13 +31,13 @@ from training_pipeline.training_jobs.store.notify import WORK_CHANNEL, Work
 
 #: The sensor that sees to each kind of work.
 SENSORS: Final = {Work.LAUNCH: "launch_pending_jobs", Work.POLL: "poll_training_jobs"}
-#: Those that rest while nothing is under way. What they see to then may wait half a minute.
-RESTING: Final = frozenset(
-    {
-        *SENSORS.values(),
-        *("watch_training_runs", "watch_permissions", "watch_revocations", "watch_evaluations", "advance_studies"),
-    }
-)
+#: Those that rest while nothing is under way, and their least interval in seconds then: so long may wait what they see
+#: to. Models are used while nothing is trained, so whether their pairs may be is asked nearly as often as ever.
+RESTING: Final[Mapping[str, int]] = {
+    **dict.fromkeys(SENSORS.values(), 30),
+    **dict.fromkeys(("watch_training_runs", "watch_permissions", "watch_evaluations", "advance_studies"), 30),
+    "watch_revocations": 10,
+}
 #: So long after the last job, evaluation or study has ended, what follows from its end is still seen to without delay.
 LINGER_SECONDS: Final = 60.0
 #: Between two looks at the file that local runs touch.
@@ -85,9 +85,9 @@ class Rest:
         self._asked = -float("inf")
         self._active = clock()
 
-    def __call__(self, name: str) -> bool:
-        """Whether the sensor of this name rests. Reads; any thread may call it."""
-        return name in RESTING and self._idle()
+    def __call__(self, name: str) -> int | None:
+        """The least interval of the sensor of this name if it rests, else null. Reads; any thread may call it."""
+        return RESTING[name] if name in RESTING and self._idle() else None
 
     def _idle(self) -> bool:
         now = self._clock()

@@ -76,9 +76,8 @@ def _rows_at_once(group: Any, name: str) -> int:
     """How many rows of a column are about `_CHUNK` bytes."""
     columns = (group.column(number) for number in range(group.num_columns))
     within = [each for each in columns if f"{each.path_in_schema}.".startswith(f"{name}.")]
-    size: int = sum(each.total_uncompressed_size for each in within)
-    rows: int = group.num_rows
-    return max(1, min(_ROWS, _CHUNK * rows // max(1, size)))
+    size = sum(int(each.total_uncompressed_size) for each in within)
+    return max(1, min(_ROWS, _CHUNK * int(group.num_rows) // max(1, size)))
 
 
 def _leaves(array: Any) -> Iterator[bytes]:

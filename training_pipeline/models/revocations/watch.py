@@ -52,10 +52,11 @@ _DUE: Final = text(
     " AND (CAST(:sheet AS text) IS NULL OR j.training_sheet_id = :sheet)"
     " ORDER BY w.looked_at NULLS FIRST, j.training_sheet_id, j.dataset_digest"
 )
+#: When a look began is what counts: a change that came during it is seen no later for it.
 _LOOKED: Final = text(
     "INSERT INTO watched_sheets (training_sheet_id, version, looked_at)"
-    " VALUES (:sheet, :version, clock_timestamp()) ON CONFLICT (training_sheet_id) DO UPDATE"
-    " SET version = :version, looked_at = clock_timestamp()"
+    " VALUES (:sheet, :version, clock_timestamp() - make_interval(secs => :took))"
+    " ON CONFLICT (training_sheet_id) DO UPDATE SET version = :version, looked_at = excluded.looked_at"
     " WHERE watched_sheets.version IS NOT DISTINCT FROM :before RETURNING 1"
 )
 #: Raised where a look finds more than before: every sheet is then judged once more.
@@ -86,7 +87,7 @@ class Looked:
 
 
 class SheetWatch:
-    """Looks at the sheets of models on record, each at most every `seconds`."""
+    """Looks at the sheets of models on record, each at most every `seconds` from the beginning of a look."""
 
     def __init__(
         self,
@@ -122,8 +123,9 @@ class SheetWatch:
         for sheet in due:
             if time.monotonic() > deadline:
                 break
+            began = time.monotonic()
             try:
-                recorded += self._look(sheet)
+                recorded += self._look(sheet, began)
                 looked += 1
             except SheetChanged:  # somebody writes it just now
                 continue
@@ -132,10 +134,10 @@ class SheetWatch:
                 _log.warning("training sheet %s cannot be looked at: %s", sheet.sheet_id, backoff.describe(error))
                 blind.append((sheet.sheet_id, why))
                 self._blind(sheet.sheet_id, why)
-                self._note(sheet)
+                self._note(sheet, began)
         return Looked(looked, tuple(recorded), tuple(blind))
 
-    def _look(self, sheet: Watched) -> list[str]:
+    def _look(self, sheet: Watched, began: float) -> list[str]:
         datasets = [required(one, "dataset") for one in sheet.datasets.values()]
         with self._source.open(sheet.sheet_id) as opened:
             named = {one.hash_key for one in datasets if one.hash_key is not None}
@@ -143,11 +145,11 @@ class SheetWatch:
             version = _version(opened.digest, self._policy, datasets, unread)
             found = None if version == sheet.version else changed(opened, datasets, self._policy, self._keys)
         if found is None:
-            self._note(sheet)
+            self._note(sheet, began)
             return []
         with self._store.begin() as connection:
             lock(connection)
-            return self._record(connection, sheet, datasets, version, found)
+            return self._record(connection, sheet, datasets, version, found, began)
 
     def _record(
         self,
@@ -156,16 +158,14 @@ class SheetWatch:
         datasets: Sequence[DatasetRef],
         version: str,
         found: pa.Table,
+        began: float,
     ) -> list[str]:
         now = _due(connection, sheet.sheet_id, seconds=0)
         if [one.datasets.keys() for one in now] != [sheet.datasets.keys()]:
             # A model was registered during the look: whether its dataset holds the rows was not asked. Noted nowhere,
             # the sheet is looked at again.
             return []
-        if (
-            connection.execute(_LOOKED, {"sheet": sheet.sheet_id, "version": version, "before": sheet.version}).first()
-            is None
-        ):
+        if not _noted(connection, sheet, version, began):
             return []  # somebody else looked meanwhile
         rows = by_record(connection, sheet.sheet_id, found, self._keys.within(connection))
         counts = counted(datasets, rows.table()) if found.num_rows else {}
@@ -179,10 +179,17 @@ class SheetWatch:
             self._revocations.complete(connection, revocation_id, uses)
         return recorded
 
-    def _note(self, sheet: Watched) -> None:
+    def _note(self, sheet: Watched, began: float) -> None:
         """Note that it was looked at, and that nothing else came of it."""
         with self._store.begin() as connection:
-            connection.execute(_LOOKED, {"sheet": sheet.sheet_id, "version": sheet.version, "before": sheet.version})
+            _noted(connection, sheet, sheet.version, began)
+
+
+def _noted(connection: Connection, sheet: Watched, version: str | None, began: float) -> bool:
+    """Note a look that began then, by the monotonic clock; false, and nothing is noted, if another one came first."""
+    took = time.monotonic() - began
+    values = {"sheet": sheet.sheet_id, "version": version, "before": sheet.version, "took": took}
+    return connection.execute(_LOOKED, values).first() is not None
 
 
 def _due(connection: Connection, sheet_id: str | None, *, seconds: float) -> list[Watched]:

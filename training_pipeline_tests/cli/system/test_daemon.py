@@ -89,7 +89,7 @@ def test_what_a_local_run_has_to_tell_is_noticed(heard: Heard, runs: Path) -> No
 def test_the_sensors_that_are_woken_and_those_that_rest_are_there() -> None:
     assert set(SENSORS) == set(Work)
     often = {each.name for each in defs().sensors or [] if each.minimum_interval_seconds == Settings().poll_seconds}
-    assert set(SENSORS.values()) <= often == RESTING
+    assert set(SENSORS.values()) <= often == RESTING.keys()
 
 
 def test_sensors_rest_a_while_after_the_last_thing_has_ended_and_no_longer_than_nothing_is_under_way() -> None:
@@ -101,20 +101,21 @@ def test_sensors_rest_a_while_after_the_last_thing_has_ended_and_no_longer_than_
         return active
 
     rest, active = Rest(is_active, seconds=5.0, clock=lambda: now), False
-    assert not rest("poll_training_jobs")  # it has just begun
+    assert rest("poll_training_jobs") is None  # it has just begun
     now += LINGER_SECONDS
-    assert rest("poll_training_jobs")
-    assert not rest("somebody_else_s")
+    assert {name: rest(name) for name in RESTING} == dict(RESTING)
+    assert (RESTING["poll_training_jobs"], RESTING["watch_revocations"]) == (30, 10)
+    assert rest("somebody_else_s") is None
     active, before = True, asked
     now += 4.9
-    assert (rest("poll_training_jobs"), asked) == (True, before)
+    assert (rest("poll_training_jobs"), asked) == (30, before)
     now += 0.1
-    assert not rest("poll_training_jobs")
+    assert rest("poll_training_jobs") is None
     active = False
     now += LINGER_SECONDS - 0.1
-    assert not rest("poll_training_jobs")
+    assert rest("poll_training_jobs") is None
     now += 5.0
-    assert rest("poll_training_jobs")
+    assert rest("poll_training_jobs") == 30
 
 
 @pytest.mark.parametrize("error", [Unavailable("It does not answer."), OperationalError("SELECT", {}, Exception())])
@@ -127,7 +128,7 @@ def test_none_rests_where_it_cannot_be_told(error: Exception, caplog: pytest.Log
     rest = Rest(is_active, seconds=5.0, clock=lambda: now)
     for _ in range(3):
         now += LINGER_SECONDS
-        assert not rest("poll_training_jobs")
+        assert rest("poll_training_jobs") is None
     assert type(error).__name__ in caplog.text
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pyarrow as pa
 import pytest
@@ -238,6 +240,33 @@ def test_a_sheet_is_looked_at_when_it_is_due_and_not_judged_again(
     assert sheet_watch.look_due() == watch.Looked(sheets=1)
 
 
+def test_a_sheet_is_due_counted_from_the_beginning_of_a_look(
+    store: JobStore,
+    source: Source,
+    revocations: Revocations,
+    index: UseIndex,
+    dataset: DatasetRef,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, takes, right = 0.0, 0.0, source.open
+
+    def slow(sheet_id: str) -> Any:
+        nonlocal now
+        now += takes
+        return right(sheet_id)
+
+    monkeypatch.setattr(source, "open", slow)
+    monkeypatch.setattr(watch, "time", Mock(monotonic=lambda: now))
+    sheet_watch = SheetWatch(store, source, GatePolicy(), revocations, lambda *_: None, seconds=1800)
+    job_with(store, index, SHEET, dataset, version="1")
+    source.now(without("p-000001"))
+    takes = 3600
+    assert len(sheet_watch.look_due().recorded) == 1
+    assert sheet_watch.look_due().sheets == 1, "the look before had begun long ago, in which something was recorded"
+    takes = 60
+    assert [sheet_watch.look_due().sheets for _ in range(2)] == [1, 0], "or nothing was"
+
+
 #: Everything that happens from the change in the source to the taint, in its order; it dies after each.
 POINTS = (
     (watch, "changed"),
@@ -320,8 +349,8 @@ def test_two_that_look_at_the_same_moment_record_once(
     source.now(without("p-000001"))
     with store.begin() as connection:
         (due,) = watch._due(connection, SHEET, seconds=0)
-    assert len(sheet_watch._look(due)) == 1
-    assert sheet_watch._look(due) == []
+    assert len(sheet_watch._look(due, time.monotonic())) == 1
+    assert sheet_watch._look(due, time.monotonic()) == []
     assert len(on_record(store)) == 1
 
 
