@@ -16,7 +16,8 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 #: The folder of an attempt, or of a job.
 _RUN_FOLDER: Final = re.compile(r"(tj-\d{8}-\d{6}-[0-9a-f]{6})(?:-\d+)?")
-_FINISHED: Final = "Take the model of a job that has succeeded, or wait until this one has."
+#: What to do about a base model that is `unfinished`.
+FINISHED: Final = "Take the model of a job that has succeeded, or wait until this one has."
 
 
 def with_ancestors(store: JobStore, base: BaseModelRecord, *, job_id: str) -> BaseModelRecord:
@@ -27,7 +28,7 @@ def with_ancestors(store: JobStore, base: BaseModelRecord, *, job_id: str) -> Ba
     what lies in the run folder of a job and is not the model that is on record of it.
     """
     if why := unfinished(store, base.reference):
-        raise GateRefused(why, hint=_FINISHED)
+        raise GateRefused(why, hint=FINISHED)
     record = _trained_as(store, base, job_id)
     if record is not None:
         job = store.get(record.job_id)
@@ -38,10 +39,16 @@ def with_ancestors(store: JobStore, base: BaseModelRecord, *, job_id: str) -> Ba
                 hint="Choose another base model.",
             )
     elif base.files is not None and (made_by := _made_by(store, base.reference)):
+        if not made_by.model_files:
+            raise GateRefused(
+                f"The base model {base.reference!r} lies in the run folder of training job {made_by.job_id}, of whose "
+                "model no hashes are on record. What it learned from could not be told later.",
+                hint="Take the model of a job whose record has the hashes of its files, or train this one again.",
+            )
         raise GateRefused(
             f"The base model {base.reference!r} is a part of training job {made_by.job_id} that is not on record: its "
             "weights are not those of the job's model. What it learned from could not be told later.",
-            hint=_FINISHED,
+            hint=FINISHED,
         )
     return as_known(store, base, job_id=job_id)
 
@@ -49,10 +56,11 @@ def with_ancestors(store: JobStore, base: BaseModelRecord, *, job_id: str) -> Ba
 def unfinished(store: JobStore, base_model: str) -> str | None:
     """Why a base model may not be used that lies in the run folder of a job without a model on record. Reads only.
 
-    None for every other one. What learned from it could not be told later: nothing is known of its weights.
+    None for every other one. What learned from it could not be told later: nothing is known of its weights. A job of an
+    earlier version may have a model on record without the hashes of its files.
     """
     record = _made_by(store, base_model)
-    if record is None or record.model_files:
+    if record is None or record.model_version is not None or record.model_files is not None:
         return None
     return (
         f"The base model {base_model!r} lies in the run folder of training job {record.job_id}, which has no model on "

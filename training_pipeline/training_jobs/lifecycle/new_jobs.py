@@ -23,7 +23,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest, problems_of_names
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
-from training_pipeline.training_jobs.lifecycle.ancestors import unfinished
+from training_pipeline.training_jobs.lifecycle.ancestors import FINISHED, unfinished
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, fresh_split_warning, split_of
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor, followed, last_succeeded
@@ -212,7 +212,7 @@ class NewJobs:
             raise InvalidRequest("The model could not be registered.", problems=named, hint=hint)
         if why := unfinished(self._store, plan.base_model):
             problem = FieldProblem("/base_model", "unfinished", why)
-            raise InvalidRequest("The base model may not be used.", problems=[problem])
+            raise InvalidRequest("The base model may not be used.", hint=FINISHED, problems=[problem])
         return plan
 
 

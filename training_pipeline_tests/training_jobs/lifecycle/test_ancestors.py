@@ -25,9 +25,15 @@ def folder(number: int, **others: str) -> dict[str, str]:
 
 
 def trained(
-    store: JobStore, number: int, base: BaseModelRecord | None, *, version: str | None = "1", **values: Any
+    store: JobStore,
+    number: int,
+    base: BaseModelRecord | None,
+    *,
+    version: str | None = "1",
+    is_finished: bool = True,
+    **values: Any,
 ) -> LineageRecord:
-    """The record of a job whose model has the number; of its base model what `base` says."""
+    """The record of a job whose model has the number, once it is finished; of its base model what `base` says."""
     reference = base.reference if base is not None else "/models/old"
     name = {"model_name": f"m{number}", "uc_model_name": f"main.ml.m{number}" if version else None}
     given = {"base_model": reference, "uc_model_version": version, "status": JobStatus.SUCCEEDED, **name}
@@ -35,9 +41,11 @@ def trained(
     known = dict.fromkeys(
         (name for name in LineageRecord.model_fields if name not in {"assets", "base_model", "recipe"}), ""
     )
-    record = LineageRecord.model_validate({**known, "job_id": job.id, "base_model": base, "model_files": None})
+    unknown = {"model_version": None, "model_files": None}
+    record = LineageRecord.model_validate({**known, "job_id": job.id, "base_model": base, **unknown})
     lineage.write(store, record)
-    lineage.set_model(store, job.id, version=version, files=folder(number, **{"README.md": digest(1000 + number)}))
+    if is_finished:
+        lineage.set_model(store, job.id, version=version, files=folder(number, **{"README.md": digest(1000 + number)}))
     return lineage.read(store, job.id)
 
 
@@ -113,7 +121,7 @@ def test_of_twins_the_registered_one_counts_and_a_job_is_not_its_own_ancestor(st
 
 
 def test_a_model_whose_pairs_lost_their_permission_is_used_for_nothing(store: JobStore) -> None:
-    values = {"status": JobStatus.FAILED, "error_details": {"code": "permission_withdrawn"}}
+    values: dict[str, Any] = {"status": JobStatus.FAILED, "error_details": {"code": "permission_withdrawn"}}
     lost = trained(store, 1, None, version=None, **values)
     with pytest.raises(GateRefused, match=lost.job_id):
         base_of(store, 1)
@@ -127,8 +135,7 @@ def test_the_run_folder_of_a_job_without_a_model_on_record_is_no_base_model(stor
     base = BaseModelRecord(reference=place, files=folder(9))
     elsewhere = BaseModelRecord(reference=place)
     assert unfinished(store, place) is None, "it is no job of ours"
-    trained(store, 1, None, id=RUN)
-    lineage.set_model(store, RUN, version=None, files={})
+    trained(store, 1, None, id=RUN, is_finished=False)
     for one in (base, elsewhere):
         with pytest.raises(GateRefused, match=RUN):
             with_ancestors(store, one, job_id="tj-new")
@@ -136,6 +143,19 @@ def test_the_run_folder_of_a_job_without_a_model_on_record_is_no_base_model(stor
     lineage.set_model(store, RUN, version="1", files=folder(9))
     assert unfinished(store, place) is None
     assert [one.job_id for one in with_ancestors(store, base, job_id="tj-new").ancestors or ()] == [RUN]
+
+
+@pytest.mark.parametrize(("version", "files"), [("1", None), ("1", {}), (None, {})])
+def test_a_model_of_an_older_record_is_on_record_also_without_hashes(
+    store: JobStore, version: str | None, files: dict[str, str] | None
+) -> None:
+    trained(store, 1, None, id=RUN, is_finished=False)
+    lineage.set_model(store, RUN, version=version, files=files)
+    place = f"/state/runs/{RUN}-1/model"
+    assert unfinished(store, place) is None
+    assert with_ancestors(store, BaseModelRecord(reference=place), job_id="tj-new").ancestors is None
+    with pytest.raises(GateRefused, match="no hashes are on record"):
+        with_ancestors(store, BaseModelRecord(reference=place, files=folder(9)), job_id="tj-new")
 
 
 def test_what_else_a_job_left_in_its_run_folder_is_no_base_model(store: JobStore) -> None:

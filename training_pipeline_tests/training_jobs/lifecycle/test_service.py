@@ -30,6 +30,7 @@ from training_pipeline.testing.sheets.pairs import chat
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.dagster_runs import create
 from training_pipeline.training_jobs.lifecycle import advising, new_jobs
+from training_pipeline.training_jobs.lifecycle.ancestors import FINISHED
 from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.estimates import ADVICE
@@ -95,6 +96,7 @@ def test_what_lies_in_the_run_folder_of_a_job_without_a_model_is_no_base_model(s
             asked({"training_sheet_id": "small", "model_name": "triage", "base_model": place})
         (problem,) = refused.value.problems
         assert (problem.pointer, problem.code, other.id in problem.message) == ("/base_model", "unfinished", True)
+        assert refused.value.hint == FINISHED
     lineage.set_model(services.store, other.id, version=None, files={"model.safetensors": "0" * 64})
     assert create(services, base_model=place).request.base_model == place
 
