@@ -93,7 +93,7 @@ class JobParts(Base):
         """Which version a job has registered."""
         from training_pipeline.training_jobs.lifecycle.registration import Registration
 
-        return Registration(self.store, self.tracking, self.revocations)
+        return Registration(self.store, self.backend, self.tracking, self.revocations)
 
     @part
     def failures(self) -> Failures:

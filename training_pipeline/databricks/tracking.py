@@ -31,6 +31,8 @@ _SETTING: Final = "TRAINING_PIPELINE_DATABRICKS_ACCESS_CONTROL_LIST"
 class DatabricksTracking:
     """The same verbs as `Tracking` has, done by looking."""
 
+    runs_register = True
+
     def __init__(self, connection: Connection, access: Sequence[AccessEntry] = ()) -> None:
         self._connection = connection
         self._access = access

@@ -40,6 +40,11 @@ def _named(model_name: str) -> str:
 class RunTracking(Protocol):
     """What a job needs from MLflow, whether it is ours or that of a backend whose runs log to it themselves."""
 
+    @property
+    def runs_register(self) -> bool:
+        """Whether runs register their models themselves, while they train."""
+        ...
+
     def start_run(
         self, job_id: str, *, params: Mapping[str, Any], tags: Mapping[str, str]
     ) -> tuple[str | None, str | None]:
@@ -98,6 +103,8 @@ class RunTracking(Protocol):
 
 class Tracking:
     """Writes to one MLflow tracking server and its registry; `uri` may be our own PostgreSQL."""
+
+    runs_register = False
 
     def __init__(self, uri: SecretStr, *, experiment: str, artifacts: Path) -> None:
         self._uri = uri

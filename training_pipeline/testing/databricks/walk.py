@@ -178,7 +178,7 @@ class Walk:
                 backend,
                 tracking,
                 Permission(self._source, services.policy, revocations),
-                Registration(store, tracking, revocations),
+                Registration(store, backend, tracking, revocations),
                 lambda *_: None,
             ),
             failures=Failures(store, backend, max_attempts=3, patience_seconds=PATIENCE),

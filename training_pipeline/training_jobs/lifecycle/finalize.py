@@ -82,7 +82,7 @@ class Finalizer:
     def store_metrics(self, job: TrainingJob) -> TrainingResult:
         """Store every point that is left and the final figures, here and in MLflow. Idempotent."""
         result = self._backend.result(job.id, job.attempt)
-        job = self._collect(self._with_mlflow_run(job))
+        job = self._collect(self._registration.with_mlflow_run(job))
         final: dict[str, Any] = {
             name: getattr(result, name)
             for name in ("train_loss", "val_loss", "train_accuracy", "val_accuracy")
@@ -102,16 +102,6 @@ class Finalizer:
             event=_about_truncation(result),
         )
         return result
-
-    def _with_mlflow_run(self, job: TrainingJob) -> TrainingJob:
-        """The job with its MLflow run: the backend may have known none yet when it told of the end."""
-        if job.handles.mlflow_run_id is not None:
-            return job
-        state = self._backend.status(job.id, job.attempt)
-        if state.mlflow_run_id is None:
-            return job
-        found = {"mlflow_run_id": state.mlflow_run_id, "mlflow_experiment_id": state.mlflow_experiment_id}
-        return self._store.update(job.id, found, where={"mlflow_run_id": None}) or self._store.get(job.id)
 
     def _collect(self, job: TrainingJob) -> TrainingJob:
         """Store all points that are left, however many requests to the backend it takes."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from training_pipeline.domain.errors import PipelineError, Unavailable
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.domain.errors import NotFound, PipelineError, Unavailable
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.tracking.mlflow import RunTracking
@@ -29,21 +31,33 @@ class Tainting(Protocol):
 class Registration:
     """The version of a job, in the registry and on record."""
 
-    def __init__(self, store: JobStore, tracking: RunTracking, revocations: Tainting) -> None:
+    def __init__(
+        self, store: JobStore, backend: FineTuningBackend, tracking: RunTracking, revocations: Tainting
+    ) -> None:
         self._store = store
+        self._backend = backend
         self._tracking = tracking
         self._revocations = revocations
 
     def found(self, job: TrainingJob) -> str | None:
-        """The version that was registered for the job, on record or not; null where there is none. Reads only.
+        """The version that was registered for the trained job, on record or not; null where there is none.
 
-        Raises `Unavailable` where the registry does not say.
+        Raises `Unavailable` where the registry does not say, or nobody knows the run that registered it itself.
         """
         if job.result.uc_model_version is not None or not job.request.register_to_uc:
             return job.result.uc_model_version
+        name = registered_name(job)
+        if job.handles.mlflow_run_id is None and self._tracking.runs_register:
+            with suppress(NotFound):  # the backend has forgotten the run, and so nobody knows
+                job = self.with_mlflow_run(job)
+            if job.handles.mlflow_run_id is None:
+                raise Unavailable(
+                    f"It is unknown whether training job {job.id} has registered a version of {name}: the backend does "
+                    "not say which MLflow run was its own.",
+                    hint="Try again when it does.",
+                )
         if job.handles.mlflow_run_id is None:  # a version is registered from a run
             return None
-        name = registered_name(job)
         try:
             return self._tracking.registered_version(name, job_id=job.id, run_id=job.handles.mlflow_run_id)
         except PipelineError:
@@ -54,6 +68,16 @@ class Registration:
                 f"does not answer ({type(error).__name__}).",
                 hint="Try again when it does.",
             ) from error
+
+    def with_mlflow_run(self, job: TrainingJob) -> TrainingJob:
+        """The job with its MLflow run: the backend may have known none yet when it told of the end. Idempotent."""
+        if job.handles.mlflow_run_id is not None:
+            return job
+        state = self._backend.status(job.id, job.attempt)
+        if state.mlflow_run_id is None:
+            return job
+        found = {"mlflow_run_id": state.mlflow_run_id, "mlflow_experiment_id": state.mlflow_experiment_id}
+        return self._store.update(job.id, found, where={"mlflow_run_id": None}) or self._store.get(job.id)
 
     def record(
         self,

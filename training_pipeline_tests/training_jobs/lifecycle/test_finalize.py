@@ -56,7 +56,7 @@ def services(settings: Settings, database: Database, backend: ScriptedBackend) -
 
 def finalizer_of(services: Services, registry: Registry) -> Finalizer:
     tracking: Any = registry
-    registration = Registration(services.store, tracking, services.revocations)
+    registration = Registration(services.store, services.backend, tracking, services.revocations)
     return Finalizer(services.store, services.backend, tracking, services.permission, registration, lambda *_: None)
 
 

@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
-from training_pipeline.domain.errors import BackendDenied, PipelineError, Unavailable
-from training_pipeline.testing.jobs.jobs import new_job
+from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.backends.run_state import RunState
+from training_pipeline.domain.errors import BackendDenied, NotFound, PipelineError, Unavailable
+from training_pipeline.domain.job import JobStatus
+from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
 from training_pipeline.training_jobs.lifecycle.registration import Registration
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -13,8 +16,9 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 class Registry:
     """A registry that says one thing, and counts how often it is asked."""
 
-    def __init__(self, says: str | Exception | None) -> None:
+    def __init__(self, says: str | Exception | None, *, runs_register: bool = False) -> None:
         self.says = says
+        self.runs_register = runs_register
         self.asked: list[tuple[str, str, str]] = []
 
     def registered_version(self, model_name: str, *, job_id: str, run_id: str) -> str | None:
@@ -24,9 +28,26 @@ class Registry:
         return self.says
 
 
-def registration(store: JobStore, registry: Registry) -> Registration:
+def registration(store: JobStore, registry: Registry, backend: FineTuningBackend | None = None) -> Registration:
     tracking: Any = registry
-    return Registration(store, tracking, tracking)
+    return Registration(store, backend or ScriptedBackend(), tracking, tracking)
+
+
+def test_a_run_that_registers_by_itself_is_asked_for_before_the_registry_is(store: JobStore) -> None:
+    registry, backend = Registry("3", runs_register=True), ScriptedBackend()
+    asking = registration(store, registry, backend)
+    job = store.create(new_job(), message="Created.")
+    for state in (RunState(status=JobStatus.SUCCEEDED), NotFound("no such run")):
+        backend.state = state
+        with pytest.raises(Unavailable, match="does not say which MLflow run"):
+            asking.found(job)
+    assert registry.asked == []
+    backend.state = RunState(status=JobStatus.SUCCEEDED, mlflow_run_id="r", mlflow_experiment_id="e")
+    assert asking.found(job) == "3"
+    assert registry.asked == [("triage", job.id, "r")]
+    assert store.get(job.id).handles.mlflow_experiment_id == "e"
+    backend.state = RunState(status=JobStatus.SUCCEEDED)
+    assert asking.found(store.get(job.id)) == "3", "what is known is not asked again"
 
 
 @pytest.mark.parametrize(
