@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from training_pipeline.app.jobs import JobParts
@@ -58,6 +59,7 @@ class ModelParts(JobParts):
     def kept_models(self) -> KeptModels:
         """Models that can be asked, each with what it may be asked."""
         from training_pipeline.models.evaluation.kept import KeptModels
+        from training_pipeline.tuning.base_models import ours_beside
 
         return KeptModels(
             self.store,
@@ -68,6 +70,7 @@ class ModelParts(JobParts):
             standings=self.standings,
             refuse_near=self.refuse_near,
             keys=self.keys,
+            beside=partial(ours_beside, self.store),
         )
 
     @part

@@ -11,7 +11,10 @@ from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.search import BASE_MODEL
 from training_pipeline.domain.study import StudyBaseModel, StudyRequest
 from training_pipeline.domain.study_space import middle
+from training_pipeline.training_jobs.lifecycle.ancestors import as_known
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
+from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.tuning import records
 
 #: The dry run of a trial on each base model, by what the study calls it; null is the default one.
 Plans = Mapping[str | None, DryRun]
@@ -62,6 +65,16 @@ def identified(backend: FineTuningBackend, plans: Plans) -> tuple[StudyBaseModel
         )
         for asked, plan in plans.items()
     )
+
+
+def ours_beside(store: JobStore, job_id: str) -> tuple[str, ...]:
+    """The jobs of ours that trained the base models of the study of which a job is a trial; empty for other jobs.
+
+    No trial is asked what one of them has seen: scores on other pairs could not be compared. Reads only.
+    """
+    study = records.of_job(store, job_id)
+    known = [as_known(store, each.model, job_id=job_id).ancestors for each in study.base_models] if study else []
+    return tuple(dict.fromkeys(ancestors[0].job_id for ancestors in known if ancestors))
 
 
 def _differences(plans: Plans) -> list[str]:

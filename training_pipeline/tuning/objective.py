@@ -53,7 +53,7 @@ class Objectives:
     def problems_of(self, request: StudyRequest) -> list[FieldProblem]:
         """What can be said against the suite and the metric of a study before any trial. Reads sheet and suite.
 
-        What a base model of ours has seen is told by the guard, with the first trial. Raises what the source raises.
+        What any base model of ours has seen is told by the guard, with the first trial. Raises what the source raises.
         """
         if request.suite is None:
             stated = request.model_fields_set & {"metric"}

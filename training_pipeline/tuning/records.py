@@ -65,6 +65,14 @@ def find(store: JobStore, name: str) -> Study | None:
     return None if row is None else Study.model_validate(dict(row))
 
 
+def of_job(store: JobStore, job_id: str) -> Study | None:
+    """The study of which a job is a trial; None where it is none. Reads only."""
+    query = select(studies).join(study_trials, study_trials.c.study == studies.c.name)
+    with store.begin() as connection:
+        row = connection.execute(query.where(study_trials.c.job_id == job_id)).mappings().first()
+    return None if row is None else Study.model_validate(dict(row))
+
+
 def get(store: JobStore, name: str) -> Study:
     """A study; raises `NotFound`. Reads only."""
     found = find(store, name)

@@ -12,7 +12,8 @@ import pytest
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.domain.study import Study, StudyStatus, TrialStatus
+from training_pipeline.domain.lineage import BaseModelRecord
+from training_pipeline.domain.study import Study, StudyBaseModel, StudyStatus, TrialStatus
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import evaluations as running_evaluations
 from training_pipeline.models.evaluation import kept
@@ -24,11 +25,14 @@ from training_pipeline.models.evaluation.suite import Suite, rows_of
 from training_pipeline.models.evaluation.tables import model_evaluations
 from training_pipeline.schemas.study import StudyPage
 from training_pipeline.settings import Settings
+from training_pipeline.testing.jobs.job_life import prepared
 from training_pipeline.testing.models.evaluated import SUITE, make_suite, unseen
 from training_pipeline.testing.sheets.small_sheet import write_sheet
 from training_pipeline.testing.studies.scored_trials import ScoringBackend, trained
 from training_pipeline.testing.studies.trial_life import running, stored_study
 from training_pipeline.testing.system.installation import scripted_services
+from training_pipeline.training_jobs.store import lineage
+from training_pipeline.tuning import records
 from training_pipeline_tests.tuning.test_advance import Killed, advanced, dying, trials
 
 
@@ -178,6 +182,31 @@ def test_a_suite_that_every_trial_has_seen_ends_it(services: Services, backend: 
     assert study.status is StudyStatus.FAILED
     assert study.why.startswith("trial 1 was refused (gate_refused): No pair of the suite 'seen' is left to ask: of ")
     assert backend.evaluated == {}
+
+
+def test_no_trial_is_asked_what_a_base_model_of_the_study_has_seen(services: Services, backend: ScoringBackend) -> None:
+    """One base model is a model of ours; trials on the other one are asked no more than those on it."""
+    seen = [{**pair, "allowed_uses": ["training", "validation"]} for pair in unseen(12)]
+    write_sheet(services.settings.sheets, "earlier", seen)
+    ours = services.jobs.create({"training_sheet_id": "earlier", "model_name": "ours"}, created_by="ada")
+    prepared(services, ours.id)
+    files = {"model.safetensors": "a" * 64}
+    lineage.set_model(services.store, ours.id, version=None, files=files)
+    study = made(services)
+    models = [BaseModelRecord(reference="builtin:tiny"), BaseModelRecord(reference="/models/ours", files=files)]
+    both = [StudyBaseModel(asked=each.reference, model=each, estimate=study.estimate) for each in models]
+    stored = {"base_models": [each.model_dump(mode="json") for each in both]}
+    assert records.change(services.store, "s", stored, status=StudyStatus.RUNNING)
+    advanced(services)
+    trained(services, backend, running(services, "s")[0], right=1.0)
+    for _ in range(3):
+        advanced(services)
+        services.evaluations.settle_all()
+    (asked,) = backend.asked.values()
+    left = {pair["pair_id"] for pair in unseen(40)[12:]}
+    assert set(asked) == {one for one in left if half_of("held-out", one) is Half.CHOOSING}
+    assert advanced(services).status is StudyStatus.RUNNING
+    assert trials(services)[0].status is TrialStatus.SUCCEEDED
 
 
 def _small(services: Services) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from training_pipeline.domain.errors import Lost, Unavailable
@@ -54,10 +55,11 @@ def ancestry_of_both(store: JobStore, job_id: str, other: str | None) -> Ancestr
 
     Raises as `ancestry_of` does.
     """
-    own = ancestry_of(store, job_id)
-    if other is None:
-        return own
-    theirs = ancestry_of(store, other)
-    known = {each.job_id for each in own.learned}
-    more = tuple(each for each in theirs.learned if each.job_id not in known)
-    return Ancestry((*own.learned, *more), own.is_known and theirs.is_known)
+    return ancestry_of_all(store, job_id, [] if other is None else [other])
+
+
+def ancestry_of_all(store: JobStore, job_id: str, others: Iterable[str]) -> Ancestry:
+    """The same of a model and all `others` that it is compared with, its own first. Reads only."""
+    found = [ancestry_of(store, each) for each in dict.fromkeys([job_id, *others])]
+    learned = {each.job_id: each for one in reversed(found) for each in reversed(one.learned)}
+    return Ancestry(tuple(reversed(learned.values())), all(one.is_known for one in found))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.evaluating import AsksForQuestions
 from training_pipeline.domain.errors import PipelineError, Tainted
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
-from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of
+from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of_all
 from training_pipeline.models.evaluation.guard import examine
 from training_pipeline.models.evaluation.records import Counts, Evaluation, EvaluationStatus, require_some
 from training_pipeline.models.evaluation.subjects import asked_job, evaluating
@@ -18,6 +20,14 @@ from training_pipeline.models.versions.standing import Standings, no_standings
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
+
+#: The jobs of other models of ours that the model of a job is compared with.
+Beside = Callable[[str], Iterable[str]]
+
+
+def nobody(job_id: str) -> Iterable[str]:  # noqa: ARG001 - a `Beside`
+    """None of them."""
+    return ()
 
 
 class KeptModels:
@@ -34,7 +44,9 @@ class KeptModels:
         standings: Standings = no_standings,
         refuse_near: bool = True,
         keys: HashKeys = NO_KEYS,
+        beside: Beside = nobody,
     ) -> None:
+        self._beside = beside
         self._keys = keys
         self._store, self._source, self._policy, self._backend = store, source, policy, backend
         self._suites, self._standings, self._refuse_near = suites, standings, refuse_near
@@ -98,14 +110,14 @@ class KeptModels:
         return records.get(self._store, refused.id)
 
     def learned(self, job_id: str) -> Ancestry:
-        """What the model of a job, and all of ours that it comes from, learned from.
+        """What the model of a job, those it is compared with, and all of ours that they come from, learned from.
 
         Raises `Tainted` where a revocation reaches it, and what `ancestry_of` raises. Reads only.
         """
         standing = self._standings([job_id]).get(job_id)
         if standing is not None:
             raise Tainted(f"The model of training job {job_id} is {standing.state}. {' '.join(standing.reasons)}")
-        return ancestry_of(self._store, job_id)
+        return ancestry_of_all(self._store, job_id, self._beside(job_id))
 
 
 def _id(job_id: str, half: Half | None) -> str:
