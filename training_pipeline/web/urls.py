@@ -15,6 +15,7 @@ from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.study import StudyStatus, with_values
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.domain.uses import Kind
+from training_pipeline.schemas.request_like import request_like
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store.queries import JobSort
 from training_pipeline.web import formats
@@ -57,14 +58,10 @@ def job_of_trial(like: JobRequest, params: Mapping[str, object]) -> str:
 
 def asked_for(like: JobRequest | TrainingJob, config: Mapping[str, object]) -> dict[str, str]:
     """The texts of a form's fields for a request like this one, with these keys of a configuration. Pure."""
-    asked = {**config, "model_name": like.model_name, "base_model": like.base_model}
-    asked |= {"uc_catalog": like.uc_catalog, "uc_schema": like.uc_schema, "fresh_split": like.fresh_split or None}
-    asked |= {"tags": ", ".join(like.tags) or None}
-    asked |= {} if like.register_to_uc else {"register_to_uc": False}
-    if like.train_val_split != JobRequest.model_fields["train_val_split"].default:
-        asked["train_val_split"] = like.train_val_split
-    texts = {name: formats.value(value) for name, value in asked.items() if value is not None}
-    return {"sheet": like.training_sheet_id, **texts}
+    asked = request_like(like, config)
+    flat = {**asked.pop("training_config"), **asked, "tags": ", ".join(asked.get("tags", ()))}
+    sheet_id = flat.pop("training_sheet_id")
+    return {"sheet": sheet_id, **{name: text for name, value in flat.items() if (text := formats.value(value))}}
 
 
 def retry(job_id: str) -> str:

@@ -9,6 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from training_pipeline.cli.render.create_command import create_command
+from training_pipeline.schemas.request_like import request_like
+
 if TYPE_CHECKING:
     from training_pipeline.schemas.advice import Advice, Finding
     from training_pipeline.schemas.training_job import TrainingJob
@@ -52,8 +55,8 @@ def findings(found: Sequence[Finding], job: TrainingJob) -> RenderableType:
     for one in found:
         lines.append(Text(one.message))
         if one.changes:
-            create = f"Try: training-pipeline jobs create {job.training_sheet_id} --model-name {job.model_name}"
-            lines.append(_with(one.changes, create))
+            changed = request_like(job, {**job.requested_config, **one.changes})
+            lines.append(Text(f"Try: {create_command(changed)}", style="dim"))
     return Group(*lines)
 
 

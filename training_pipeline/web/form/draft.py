@@ -17,6 +17,8 @@ REQUEST: Final = (
     "model_name",
     "base_model",
     "train_val_split",
+    "split_seed",
+    "split_predecessor",
     "fresh_split",
     "register_to_uc",
     "uc_catalog",

@@ -59,7 +59,7 @@ class JobForm:
                         self._fields["base_model"] = BaseModelChoice(models, asked, self._changed)
                         self._widget("model_name")
                     self._split = SplitPanel(self._draft.values, self._changed)
-                    self._fields["train_val_split"] = self._split.complaint
+                    self._fields |= self._split.fields
                 else:
                     _kept(retried)
                 self._training()

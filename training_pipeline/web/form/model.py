@@ -10,9 +10,11 @@ from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.web import formats
 from training_pipeline.web.elements import VALUE, Tag, icon, panel
 from training_pipeline.web.form.fields import request_fields, typed
-from training_pipeline.web.form.widgets import switch
+from training_pipeline.web.form.widgets import Widget, switch
 
 Changed = Callable[[str, str], Any]
+#: What says which of all splits of that size.
+_WHICH: Final = ("split_seed", "split_predecessor")
 #: More base models than this can be searched.
 FEW: Final = 6
 #: What begins so is made here, to test the pipeline.
@@ -115,8 +117,13 @@ class SplitPanel:
                 slider.when("input", lambda event: changed(field.name, str(event.args)), VALUE, throttle=0.1)
                 self._value = Tag("output", "", for_="field-train_val_split", classes="slider-value")
             self._counts = Tag("p", "", classes="muted", id_="split-counts", role="status")
-            self.complaint = Complaint()
+            self.fields: dict[str, Widget | Complaint] = {field.name: Complaint()}
             switch(request_fields()["fresh_split"], values, changed)
+            with Tag("details", open=any(values.get(name) for name in _WHICH) or None):
+                Tag("summary", "Which split")
+                with Tag("div", classes="fields"):
+                    for name in _WHICH:
+                        self.fields[name] = Widget(request_fields()[name], values.get(name, ""), changed)
         self.show(asked)
 
     def show(self, asked: str) -> None:

@@ -61,7 +61,7 @@ class StudyForm:
                 self._panel("Budget", "budget", _BUDGET)
                 self._panel("How it is searched", "how", _HOW)
                 self._split = SplitPanel(self._draft.job.values, self._changed)
-                self._fields["train_val_split"] = self._split.complaint
+                self._fields |= self._split.fields
                 self._training()
             with Tag("aside", classes="form-side", aria_label="Summary"):
                 self._plan = PlanPanel("Create study", "plus", thing="study")

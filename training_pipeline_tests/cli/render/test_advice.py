@@ -42,6 +42,7 @@ def test_findings_come_with_the_command_that_tries_the_change() -> None:
         Finding(rule="gap", message="Far above.", changes={"lora_dropout": 0.05}, confidence="low"),
         Finding(rule="right_tokens_wrong_answers", message="No answer is.", changes={}, confidence="high"),
     ]
-    shown = text(advice.findings(found, job()))
-    assert "Try: training-pipeline jobs create sheet-123 --model-name triage --config lora_dropout=0.05" in shown
+    shown = text(advice.findings(found, job(requested_config={"epochs": 3})))
+    create = "Try: training-pipeline jobs create --model-name triage --base-model builtin:tiny"
+    assert f"{create} --config epochs=3 --config lora_dropout=0.05 -- sheet-123" in shown
     assert shown.count("Try:") == 1

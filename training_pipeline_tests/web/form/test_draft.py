@@ -72,17 +72,18 @@ def test_a_retry_changes_only_what_differs() -> None:
     st.booleans(),
     st.booleans(),
     st.sampled_from([0.8, 0.7, 0.70000001]),
+    st.fixed_dictionaries({}, optional={"split_seed": st.just("2026-11"), "split_predecessor": st.just("tj-0")}),
 )
 def test_a_duplicate_asks_for_what_its_job_asked_for(
-    config: dict[str, object], register: bool, fresh: bool, split: float
+    config: dict[str, object], register: bool, fresh: bool, split: float, which: dict[str, object]
 ) -> None:
     catalog: dict[str, object] = {"uc_catalog": "ml", "uc_schema": "models"} if register else {}
-    values = {"fresh_split": fresh, "register_to_uc": register, "train_val_split": split, **catalog}
+    values = {"fresh_split": fresh, "register_to_uc": register, "train_val_split": split, **catalog, **which}
     job = TrainingJob.of(
         new_job(requested_config=config, **values), Caller("ada", Role.ADMIN), Addresses.of(Settings())
     )
     query = dict(parse_qsl(urlsplit(urls.job_like(job, {})).query))
-    asked: dict[str, object] = {"model_name": "triage", "base_model": "builtin:tiny", **catalog}
+    asked: dict[str, object] = {"model_name": "triage", "base_model": "builtin:tiny", **catalog, **which}
     asked |= {"training_sheet_id": "sheet-123"} | ({"fresh_split": True} if fresh else {})
     asked |= {} if register else {"register_to_uc": False}
     asked |= {} if split == 0.8 else {"train_val_split": split}
