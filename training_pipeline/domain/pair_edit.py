@@ -19,6 +19,11 @@ from training_pipeline.domain.storable import storable
 from training_pipeline.domain.usage import STRICTNESS, DataClassification, Status, TagConstraints, Use
 
 _CONSTRAINTS: Final = ("allowed_uses", "prohibited_uses", "usage_reason", "data_classification")
+#: The columns that an edit may change.
+_EDITED: Final = (
+    *("status", "messages", *_CONSTRAINTS),
+    *("reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at"),
+)
 #: The words for what an edit changes, in the order in which it is told.
 WORDS: Final = {
     "status": "status",
@@ -114,8 +119,11 @@ def edited(pair: Mapping[str, Any], edit: PairEdit, *, actor: str, at: str) -> d
 
 
 def restored(now: Mapping[str, Any], before: Mapping[str, Any], *, actor: str, at: str) -> dict[str, Any]:
-    """The pair as it was before an edit. Where that opens a use that is closed now, `actor` has set the constraints."""
-    made = dict(before)
+    """The pair with all that edits change as it was before one; what no edit touches stays as it is now.
+
+    Where that opens a use that is closed now, `actor` has set the constraints.
+    """
+    made = {**now, **{name: before.get(name) for name in _EDITED}}
     if PairFacts.of(before).open_uses - PairFacts.of(now).open_uses:
         made |= {"constraints_set_by": actor, "constraints_set_at": at}
     return made
