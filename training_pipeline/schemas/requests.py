@@ -65,6 +65,10 @@ class UpdateTrainingJob(BaseModel):
     tags: Tags | None = Field(
         None, description="All tags, in the place of those before; empty for none.", examples=[["baseline"]]
     )
+    add_tags: Tags | None = Field(None, description="Tags to add to those that it has.", examples=[["baseline"]])
+    remove_tags: Tags | None = Field(
+        None, description="Tags to remove from those that it has, or gets.", examples=[["draft"]]
+    )
 
 
 class RetryTrainingJob(BaseModel):

@@ -160,8 +160,11 @@ def update_training_job(
     job_id: JobId,
     body: Annotated[UpdateTrainingJob, Body(strict=False)],
 ) -> TrainingJob:
-    """Replace the note or the tags of a training job in any status. Idempotent; its events keep what was there."""
-    return client.annotate(job_id, note=body.note, tags=body.tags)
+    """Replace the note or the tags of a training job in any status, or add and remove tags. Idempotent.
+
+    Its events keep what was there.
+    """
+    return client.annotate(job_id, **body.model_dump())
 
 
 @router.post("/jobs/{job_id}/finish", operation_id="finishTrainingJob", responses={409: {}})

@@ -29,9 +29,5 @@ def annotate(
     if note is None and not tag and not remove_tag:
         raise typer.BadParameter("Give --note, --tag or --remove-tag.", param_hint="--note")
     with open_client(url, token) as client:
-        tags = None
-        if tag or remove_tag:
-            gone = {one.strip() for one in remove_tag or ()}
-            tags = [one for one in (*client.get(job_id).tags, *(tag or ())) if one.strip() not in gone]
-        job = client.annotate(job_id, note=note, tags=tags)
+        job = client.annotate(job_id, note=note, add_tags=tag, remove_tags=remove_tag)
     print_json(job) if json else say(notes.written(job))

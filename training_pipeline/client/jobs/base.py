@@ -90,8 +90,16 @@ class Jobs(Protocol):
     def cancel(self, job_id: str, *, reason: str) -> TrainingJob:
         """Cancel a job, or ask its backend to. Idempotent."""
 
-    def annotate(self, job_id: str, *, note: str | None = None, tags: Collection[str] | None = None) -> TrainingJob:
-        """Replace the note or the tags of a job; what is null stays. Idempotent."""
+    def annotate(
+        self,
+        job_id: str,
+        *,
+        note: str | None = None,
+        tags: Collection[str] | None = None,
+        add_tags: Collection[str] | None = None,
+        remove_tags: Collection[str] | None = None,
+    ) -> TrainingJob:
+        """Replace the note or the tags of a job, or add and remove some tags; what is null stays. Idempotent."""
 
     def finish(self, job_id: str) -> TrainingJob:
         """Have a trained job finished now, whose registration had bad luck. Idempotent."""

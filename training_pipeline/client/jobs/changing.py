@@ -49,14 +49,22 @@ class LocalJobChanges(OnServices):
         return self.shown(self._services.jobs.cancel(job_id, actor=self.caller.name, reason=asked.reason))
 
     @needs(Role.OPERATOR)
-    def annotate(self, job_id: str, *, note: str | None = None, tags: Collection[str] | None = None) -> TrainingJob:
+    def annotate(
+        self,
+        job_id: str,
+        *,
+        note: str | None = None,
+        tags: Collection[str] | None = None,
+        add_tags: Collection[str] | None = None,
+        remove_tags: Collection[str] | None = None,
+    ) -> TrainingJob:
         """See `Client`. Its creator's, and admins'."""
-        asked = checked(UpdateTrainingJob, {"note": note, "tags": None if tags is None else list(tags)})
+        said = {"tags": tags, "add_tags": add_tags, "remove_tags": remove_tags}
+        lists = {name: None if found is None else list(found) for name, found in said.items()}
+        asked = checked(UpdateTrainingJob, {"note": note, **lists})
         job = self._services.store.get(job_id)
         require_own(self.caller, job.created_by, f"write on training job {job_id}")
-        return self.shown(
-            self._services.jobs.annotate(job_id, actor=self.caller.name, note=asked.note, tags=asked.tags)
-        )
+        return self.shown(self._services.jobs.annotate(job_id, actor=self.caller.name, **asked.model_dump()))
 
     @needs(Role.OPERATOR)
     def finish(self, job_id: str) -> TrainingJob:

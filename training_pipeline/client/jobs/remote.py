@@ -94,10 +94,19 @@ class RemoteJobs(OverHttp):
         """See `Client`."""
         return self._service.ask(TrainingJob, "POST", _job(job_id, "/cancel"), body={"reason": reason})
 
-    def annotate(self, job_id: str, *, note: str | None = None, tags: Collection[str] | None = None) -> TrainingJob:
+    def annotate(
+        self,
+        job_id: str,
+        *,
+        note: str | None = None,
+        tags: Collection[str] | None = None,
+        add_tags: Collection[str] | None = None,
+        remove_tags: Collection[str] | None = None,
+    ) -> TrainingJob:
         """See `Client`."""
-        body = {"note": note, "tags": None if tags is None else list(tags)}
-        return self._service.ask(TrainingJob, "PATCH", _job(job_id), body=body)
+        said = {"tags": tags, "add_tags": add_tags, "remove_tags": remove_tags}
+        body = {name: list(found) for name, found in said.items() if found is not None}
+        return self._service.ask(TrainingJob, "PATCH", _job(job_id), body={"note": note, **body})
 
     def finish(self, job_id: str) -> TrainingJob:
         """See `Client`."""

@@ -15,15 +15,28 @@ _SHOWN = 120
 
 
 def annotate(
-    store: JobStore, job_id: str, *, actor: str, note: str | None = None, tags: Sequence[str] | None = None
+    store: JobStore,
+    job_id: str,
+    *,
+    actor: str,
+    note: str | None = None,
+    tags: Sequence[str] | None = None,
+    add_tags: Sequence[str] | None = None,
+    remove_tags: Sequence[str] | None = None,
 ) -> TrainingJob:
     """The job with this note and these tags; what is null stays. Idempotent.
 
-    Raises `InvalidRequest` with every problem, and `NotFound`.
+    Tags are added to those that it has, or gets, and then removed, whatever others do at the same moment. Raises
+    `InvalidRequest` with every problem, and `NotFound`.
     """
-    wanted_note, wanted_tags = _checked(note, tags)
+    gone = {one.strip() for one in remove_tags or ()}
     while True:
         job = store.get(job_id)
+        wanted = None
+        if tags is not None or add_tags or gone:
+            held = job.tags if tags is None else tags
+            wanted = [one for one in (*held, *(add_tags or ())) if one.strip() not in gone]
+        wanted_note, wanted_tags = _checked(note, wanted)
         now = {
             "note": job.note if wanted_note is None else wanted_note,
             "tags": list(job.tags) if wanted_tags is None else wanted_tags,

@@ -164,13 +164,21 @@ class JobService:
             return self._registration.record(connection, done, version)
 
     def annotate(
-        self, job_id: str, *, actor: str, note: str | None = None, tags: Sequence[str] | None = None
+        self,
+        job_id: str,
+        *,
+        actor: str,
+        note: str | None = None,
+        tags: Sequence[str] | None = None,
+        add_tags: Sequence[str] | None = None,
+        remove_tags: Sequence[str] | None = None,
     ) -> TrainingJob:
-        """Replace a job's note or tags, whatever its status, with an event that has both as they were and are.
+        """Replace a job's note or tags, or some of these, with an event that has both as they were and are.
 
-        What is null stays. Idempotent. Raises `InvalidRequest` and `NotFound`.
+        In any status. What is null stays. Idempotent. Raises `InvalidRequest` and `NotFound`.
         """
-        return annotate(self._store, job_id, actor=actor, note=note, tags=tags)
+        change = {"tags": tags, "add_tags": add_tags, "remove_tags": remove_tags}
+        return annotate(self._store, job_id, actor=actor, note=note, **change)
 
     def finish(self, job_id: str, *, actor: str) -> TrainingJob:
         """Have a trained job finished now instead of after its pause: metrics, registration, lineage. Idempotent.

@@ -174,9 +174,11 @@ class JobCalls(PageCalls):
         own = self.caller.name == job.created_by or self.caller.may_act_as(Role.ADMIN)
         return own and self.caller.may_act_as(least_role(LocalClient.annotate))
 
-    async def annotate(self, job_id: str, *, note: str, tags: Sequence[str]) -> None:
-        """Replace the note and the tags of a job."""
-        await thread(self.local.annotate, job_id, note=note, tags=tags)
+    async def annotate(
+        self, job_id: str, *, note: str | None, add_tags: Sequence[str], remove_tags: Sequence[str]
+    ) -> None:
+        """Replace the note of a job, where one is given, and add and remove tags."""
+        await thread(self.local.annotate, job_id, note=note, add_tags=add_tags, remove_tags=remove_tags)
 
     async def finish(self, job_id: str) -> None:
         """Finish a trained job now."""

@@ -25,6 +25,7 @@ class Annotations:
         self._id = job_id
         self._done = done
         self._note, self._tags = "", ""
+        self._shown: TrainingJob
         self._dialog = Tag("dialog", classes="dialog", aria_labelledby="annotate-title")
         with self._dialog:
             Tag("h2", "Note and tags", id_="annotate-title")
@@ -60,6 +61,7 @@ class Annotations:
                         link(tag, JobFilters(tag=tag).address(), classes="tag")
 
     def _ask(self, job: TrainingJob) -> None:
+        self._shown = job
         self._note, self._tags = job.note, ", ".join(job.tags)
         set_value(self._note_field, self._note)
         set_value(self._tags_field, self._tags)
@@ -79,7 +81,13 @@ class Annotations:
     async def _saved(self) -> None:
         self._save.set(disabled=True)
         try:
-            await self._client.annotate(self._id, note=self._note, tags=tags_in(self._tags))
+            tags = tags_in(self._tags)
+            await self._client.annotate(
+                self._id,
+                note=None if self._note == self._shown.note else self._note,  # what others write meanwhile stays
+                add_tags=[one for one in tags if one not in self._shown.tags],
+                remove_tags=[one for one in self._shown.tags if one not in tags],
+            )
         except PipelineError as error:
             self._save.set(disabled=None)
             self._trouble.clear()

@@ -14,6 +14,7 @@ def test_a_note_and_tags_are_written_and_listed(command: Command, done: Training
     assert (code, error) == (0, "")
     assert note in said
     assert "baseline, k:v w" in said
+    assert command("jobs", "annotate", done.id, "--tag", "")[0] == 1
     more = ("--remove-tag", "baseline", "--tag", "x", "--json", "--url", url)
     code, said, _ = command("jobs", "annotate", done.id, *more)
     assert code == 0

@@ -63,6 +63,15 @@ def test_two_who_write_at_once_are_both_on_record(store: JobStore) -> None:
     assert [one["now"] for one in told[:-1]] == [one["before"] for one in told[1:]]
 
 
+def test_tags_that_are_added_and_removed_leave_those_of_others(store: JobStore) -> None:
+    job = store.create(new_job(status=JobStatus.FAILED, tags=("a", "b")), message="Created.")
+    assert annotate(store, job.id, actor="ada", add_tags=[" c ", "a"], remove_tags=["b ", "none"]).tags == ("a", "c")
+    assert annotate(store, job.id, actor="ada", remove_tags=["b"]).tags == ("a", "c")
+    assert annotate(store, job.id, actor="ada", tags=["x"], add_tags=["y"], remove_tags=["x"]).tags == ("y",)
+    with pytest.raises(InvalidRequest):
+        annotate(store, job.id, actor="ada", add_tags=[f"t{number}" for number in range(20)])
+
+
 def test_jobs_are_found_by_all_their_tags(store: JobStore) -> None:
     for tags in (("a", "b"), ("a",), ()):
         store.create(new_job(tags=tags), message="Created.")
