@@ -10,6 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -53,7 +54,7 @@ COMMANDS: Final = {
     ),
     "erase": (
         "commands.erase:erase",
-        "Delete the text of every dataset that holds a revoked row. Exit code 3: other files hold it still.",
+        "Delete the text of every dataset that holds a revoked row. Exit code 3: other files hold it, or may hold it.",
     ),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
     "suites": ("commands.suites:app", "Make and list evaluation suites, and check them against a model."),
@@ -112,7 +113,8 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=F
 @app.callback()
 def _root(ctx: typer.Context) -> None:
     """From expert-reviewed question-answer pairs to a fine-tuned language model, under governance, with its lineage."""
-    if ctx.invoked_subcommand != "down":  # what was started by another environment can be stopped in this one
+    # What was started by another environment can be stopped in this one, and help is what somebody reads to mend it.
+    if ctx.invoked_subcommand != "down" and "--help" not in takewhile(lambda one: one != "--", sys.argv[1:]):
         require_known_settings()
 
 

@@ -6,9 +6,10 @@ import ipaddress
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from training_pipeline.domain.access import Role
+from training_pipeline.settings.urls import all_readable, readable
 
 
 def leads_here(url: str) -> bool:
@@ -61,6 +62,9 @@ class AccessSettings(BaseModel):
         description="Origins of other pages that may call the REST API from a browser, separated by commas, such as "
         "https://portal.example.org.",
     )
+
+    _api_public_url_is_readable = field_validator("api_public_url")(readable)
+    _api_cors_origins_is_readable = field_validator("api_cors_origins")(all_readable)
 
     @property
     def cors_origins(self) -> tuple[str, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from training_pipeline.settings.urls import readable
 
 
 class DagsterUiSettings(BaseModel):
@@ -26,3 +28,5 @@ class DagsterUiSettings(BaseModel):
         description="URL of the Dagster UI, for links and behind a proxy. Default: host and port of the webserver. "
         "Needs AUTH=token, unless it is an address of this machine.",
     )
+
+    _dagster_url_is_readable = field_validator("dagster_url")(readable)

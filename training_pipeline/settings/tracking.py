@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from training_pipeline.settings.urls import readable
 
 
 class TrackingSettings(BaseModel):
@@ -19,3 +21,5 @@ class TrackingSettings(BaseModel):
         description="URL of MLflow's pages, for links. Default: the MLflow server, where there is one.",
     )
     mlflow_experiment: str = Field("training_pipeline", description="MLflow experiment of the training runs.")
+
+    _mlflow_url_is_readable = field_validator("mlflow_url")(readable)

@@ -141,10 +141,14 @@ def test_the_settings_title_is_what_the_guard_looks_for() -> None:
     assert caught.value.title == "Settings"
 
 
-def test_a_setting_that_does_not_exist_is_refused_by_every_command_but_the_one_that_stops(tmp_path: Path) -> None:
+def test_a_setting_that_does_not_exist_is_refused_by_all_but_the_command_that_stops_and_help(tmp_path: Path) -> None:
     mistyped = {"TRAINING_PIPELINE_STATE_DIR": str(tmp_path), "TRAINING_PIPELINE_AUHT": "token"}
     for command in (["env"], ["serve"], ["sheets", "list"]):
         done = run(*command, **mistyped)
         assert (done.returncode, done.stdout) == (1, "")
         assert "did you mean TRAINING_PIPELINE_AUTH?" in done.stderr
     assert "did you mean" not in run("down", **mistyped).stderr
+    for command in (["env", "--help"], ["sheets", "list", "--help"]):
+        done = run(*command, **mistyped)
+        assert (done.returncode, done.stderr) == (0, ""), "what it says is what helps to mend it"
+    assert run("sheets", "show", "--", "--help", **mistyped).returncode == 1
