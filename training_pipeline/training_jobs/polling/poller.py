@@ -1,8 +1,9 @@
 """Polls jobs: which ones are due, how many at once, and how long a backend may take.
 
-A poll that goes wrong never fails a job: that is an event, and the next poll comes after a pause. Backends
-are asked in threads, so that one that hangs holds up neither the others nor whoever polls; all that is written is
-written by the thread that polls, on one connection.
+A poll that goes wrong fails no job at once: that is an event, and the next poll comes after a pause. A job is failed
+where its backend has told nothing for the patience that it is given, or has not known it for `apply.LOST_SECONDS`.
+Backends are asked in threads, so that one that hangs holds up neither the others nor whoever polls; all that is written
+is written by the thread that polls, on one connection.
 """
 
 from __future__ import annotations
