@@ -23,7 +23,7 @@ from training_pipeline.datasets.trained_questions import trained_questions
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.domain.rules.comparison import LATER
+from training_pipeline.domain.rules.comparison import ALONE, LATER
 from training_pipeline.domain.rules.split import Before, SplitPlan
 from training_pipeline.domain.split_report import MOST_NAMED, KeptSides
 from training_pipeline.domain.storable import storable
@@ -31,11 +31,14 @@ from training_pipeline.domain.storable import storable
 #: The hashes of the included rows under a key or under none.
 Hashed = Callable[[Space], "pa.Array | pa.ChunkedArray"]
 #: What is asked of the included rows, to know them again.
-COLUMNS: Final = ("pair_id", "row_hash", "item_ref", "canonical_label_id", "prompt_hash")
+COLUMNS: Final = ("pair_id", "row_hash", "item_ref", "canonical_label_id", "prompt_hash", "instruction")
 
+_BARE: Final = f"ltrim(hash, '{LATER}{ALONE}')"
+_OUTRIGHT: Final = f"NOT (starts_with(hash, '{LATER}') OR starts_with(hash, '{ALONE}'))"
 #: `old` are the rows of the predecessors, `hashes` those of the included rows, each alike under what is `within`. Of a
 #: row without a hash it is not known which example it is: the pair with its id is taken for it. `learned` has the
-#: questions that were trained on; the hashes of those that tie have no mark of `LATER`.
+#: questions that were trained on. A question that only a later turn asks, which is marked, is the same as one that is
+#: asked outright; an instruction is none.
 _SIDES: Final = f"""
 WITH known AS (SELECT * FROM old WHERE row_hash IS NOT NULL),
 gone AS (
@@ -47,11 +50,21 @@ examples AS (
 edited AS (SELECT pair_id, bool_or(trained) AS trained FROM gone GROUP BY pair_id),
 items AS (SELECT DISTINCT item_ref AS trained_item FROM gone WHERE trained),
 labels AS (SELECT DISTINCT canonical_label_id AS trained_label FROM gone WHERE trained),
-questions AS (SELECT number, unnest(string_split(prompt_hash, ' ')) AS question FROM included),
-taught AS (SELECT DISTINCT unnest(string_split(asked, ' ')) AS question FROM learned),
+questions AS (
+    SELECT number, item_ref, instruction, {_BARE} AS question, {_OUTRIGHT} AS outright
+    FROM (SELECT *, unnest(string_split(prompt_hash, ' ')) AS hash FROM included)
+),
+instructions AS (
+    SELECT question FROM questions GROUP BY question
+    HAVING bool_or(instruction AND outright) OR count(DISTINCT item_ref) > $items
+),
+taught AS (
+    SELECT {_BARE} AS question, bool_or({_OUTRIGHT}) AS taught_outright
+    FROM (SELECT unnest(string_split(asked, ' ')) AS hash FROM learned) GROUP BY question
+),
 asking AS (
-    SELECT DISTINCT number, true AS asks FROM questions SEMI JOIN taught USING (question)
-    WHERE NOT starts_with(question, '{LATER}')
+    SELECT DISTINCT number, true AS asks FROM questions JOIN taught USING (question)
+    WHERE (outright OR taught_outright) AND question NOT IN (FROM instructions)
 )
 SELECT coalesce(examples.trained, edited.trained) AS trained,
     examples.trained IS NULL AND (
@@ -64,7 +77,7 @@ LEFT JOIN edited ON edited.pair_id = included.pair_id
 LEFT JOIN items ON trained_item = included.item_ref
 LEFT JOIN labels ON trained_label = included.canonical_label_id
 ORDER BY included.number
-"""  # noqa: S608 - our own mark
+"""  # noqa: S608 - our own marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +103,13 @@ def sides_before(
     keys: HashKeys = NO_KEYS,
     hashed: Hashed | None = None,
     key: HashKey | None = None,
+    *,
+    instruction_items: int,
 ) -> Known:
     """What was done with the included rows (`COLUMNS`) before. Reads only.
 
-    Their `prompt_hash` has the questions that tie, under `key` or under none. `hashed` gives the hashes of the examples
+    Their `prompt_hash` has the questions, under `key` or under none; one that is put to more than `instruction_items`
+    items is an instruction. `hashed` gives the hashes of the examples
     under a key or under none; without it `row_hash` has none. Where it is not known whether a predecessor had a row,
     neither by its example nor by its id, or whether it had its question, it may have been trained on.
 
@@ -110,7 +126,7 @@ def sides_before(
         asked = pa.chunked_array([one for one in questions if one is not None], pa.string())
         engine.register("learned", pa.table({"asked": asked}))
         engine.register("hashes", _alike(included, numbers, spaces, hashed or _plainly(included)))
-        found = engine.execute(_SIDES).to_arrow_table()
+        found = engine.execute(_SIDES, {"items": instruction_items}).to_arrow_table()
     side = found["trained"]
     known = pc.is_valid(side).to_numpy()
     is_unsure = None in spaces or any(one is None for one in questions)

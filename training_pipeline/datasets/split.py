@@ -57,7 +57,7 @@ def split_snapshot(
             hint="Review and label more pairs, or have a data steward review the constraints "
             "(TRAINING_PIPELINE_MIN_PAIRS sets the least number).",
         )
-    rows = included_rows(taken, [*COLUMNS, "instruction", "may_validate"])
+    rows = included_rows(taken, [*COLUMNS, "may_validate"])
     # A prompt that is an instruction ties nothing.
     prompt = pc.if_else(rows["instruction"], pa.scalar(None, pa.string()), rows["prompt_hash"])
     component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"])], [_questions(prompt)])
@@ -66,8 +66,8 @@ def split_snapshot(
     key = required_key(taken, keys)
     told = text_report(opened, taken, asked, rows["pair_id"], key)
     hashed = _hashes(opened, taken, rows, keys)
-    tying = rows.set_column(rows.column_names.index("prompt_hash"), "prompt_hash", prompt)
-    known = None if predecessor is None else sides_before(tying, predecessor, keys, hashed, key)
+    items = taken.policy.instruction_prompt_items
+    known = None if predecessor is None else sides_before(rows, predecessor, keys, hashed, key, instruction_items=items)
     plan = plan_split(
         component,
         # By the item, so that another pair on it changes nothing.

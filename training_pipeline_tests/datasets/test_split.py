@@ -285,6 +285,44 @@ def test_a_trained_question_that_is_asked_anew_is_trained_on(tmp_path: Path) -> 
         assert sides(second, "pair_id")[rows[mended]["pair_id"]] == "train"
 
 
+@pytest.mark.parametrize("policy", [None, "3"])
+@pytest.mark.parametrize("was_later", [True, False])
+def test_a_trained_question_is_known_in_a_later_turn(tmp_path: Path, was_later: bool, policy: str | None) -> None:
+    """It was asked in a later turn and is asked outright now, or the other way round: the model knows it."""
+    rng = random.Random(13)
+    texts = [sentence(rng, 80) for _ in range(40)]
+
+    def rows(first: int, *, later: bool) -> list[Row]:
+        found = [asked(first + number, text) for number, text in enumerate(texts)]
+        for row, text in zip(found if later else (), texts, strict=False):
+            row["messages"] = [*chat(sentence(rng, 80), "It is."), *chat(text, "An answer.")]
+        return found
+
+    first = made(rows(0, later=was_later), tmp_path, ratio=0.5)
+    if policy is not None:  # the hashes are of an earlier form: they come from the text
+        first = first.model_copy(update={"policy": first.policy.model_copy(update={"version": policy})})
+    trained = {key for key, side in sides(first, "pair_id").items() if side == "train"}
+    new = [row | {"pair_id": f"n-{place}"} for place, row in enumerate(rows(500, later=not was_later))]
+    second = made(new, tmp_path, after=(first,), ratio=0.1)
+    again = {f"n-{number}" for number in range(40) if f"p-{number:06d}" in trained}
+    assert {sides(second, "pair_id")[one] for one in again} == {"train"}
+    assert "validation" in sides(second, "pair_id").values()
+
+
+def test_an_instruction_in_a_later_turn_is_no_trained_question(tmp_path: Path) -> None:
+    rng = random.Random(14)
+    policy = GatePolicy(instruction_prompt_items=3)
+    said = "Summarise this invoice in one line, please."
+    many = [asked(number, said) for number in range(20)]
+    first = made(many, tmp_path, policy=policy)
+    more = [
+        pair(100 + number, messages=[*chat(sentence(rng, 80), "It is."), *chat(said, f"Answer {number}.")])
+        for number in range(3)
+    ]
+    second = made([*many, *more], tmp_path, after=(first,), ratio=0.1, policy=policy)
+    assert {sides(second, "pair_id")[row["pair_id"]] for row in more} == {"validation"}
+
+
 def test_a_copy_that_takes_the_place_of_one_that_was_trained_on_is_trained_on(tmp_path: Path) -> None:
     rng = random.Random(12)
     rows = [asked(number, sentence(rng, 80)) for number in range(60)]
