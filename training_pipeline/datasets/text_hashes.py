@@ -13,7 +13,7 @@ import ibis
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.comparison import HASH_DIGITS
-from training_pipeline.domain.rules.examples.json_text import NO_JSON, parsed
+from training_pipeline.domain.rules.examples.json_text import NO_JSON, first_counts, is_ambiguous, no_constant, parsed
 from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.text.characters import WHITE_SPACE
@@ -54,10 +54,11 @@ def text_hashes(text: str) -> TextHashes:
 
 
 def texts_of(content: bytes) -> Iterator[str]:
-    """The texts of a file: each line of JSONL, whose first begins with a brace, or the whole of any other.
+    """The texts of a file: each line of JSONL, or the whole of any other.
 
-    What is JSON as a whole is one text. Lines end with a line feed alone. Raises `InvalidRequest` where the file has no
-    UTF-8, or a line that is no JSON.
+    What is JSON as a whole is one text, and so is a question that begins with a brace. JSONL is a file whose lines are
+    all JSON, or whose first line is an example. Lines end with a line feed alone. Raises `InvalidRequest` where the
+    file has no UTF-8, or where its first line is an example and another one is no JSON, or has a key twice.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -67,13 +68,31 @@ def texts_of(content: bytes) -> Iterator[str]:
     if not lines or not lines[0][1].lstrip().startswith("{") or parsed(text) is not NO_JSON:
         yield text
         return
-    for number, line in lines:
-        if parsed(line.strip()) is NO_JSON:
-            raise InvalidRequest(
-                f"Line {number} of the file is no JSON, though the first line begins with a brace.",
-                hint="Give examples in JSONL, one object a line, or a question alone.",
-            )
-        yield line
+    broken = [(number, line) for number, line in lines if parsed(line.strip()) is NO_JSON]
+    if not broken:
+        yield from (line for _, line in lines)
+    elif _is_example(lines[0][1]):
+        number, line = broken[0]
+        what = "is no JSON" if _read(line) is NO_JSON else "has a key twice in an object"
+        raise InvalidRequest(
+            f"Line {number} of the file {what}; its first line is an example, and so must the others be.",
+            hint="Give examples in JSONL, one object a line, or a question alone.",
+        )
+    else:
+        yield text
+
+
+def _read(line: str) -> object:
+    """The JSON in a line, also where a key stands twice in it."""
+    try:
+        return json.loads(line, object_pairs_hook=first_counts, parse_constant=no_constant)
+    except (ValueError, RecursionError):
+        return NO_JSON
+
+
+def _is_example(line: str) -> bool:
+    found = _read(line)
+    return isinstance(found, dict) and "messages" in found
 
 
 def _example(text: str) -> dict[str, Any] | None:
@@ -81,12 +100,14 @@ def _example(text: str) -> dict[str, Any] | None:
     if not text.startswith("{"):
         return None
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=first_counts)
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise InvalidRequest("The file has half a surrogate pair, which no text has.") from None
     except ValueError:
         return None
+    if is_ambiguous(found):
+        raise InvalidRequest("The file has JSON with a key twice in an object.", hint="Leave one of the two out.")
     messages = found.get("messages") if isinstance(found, dict) else None
     if not isinstance(messages, list) or not all(isinstance(message, Mapping) for message in messages) or not messages:
         raise InvalidRequest(

@@ -165,6 +165,30 @@ def test_a_line_ends_with_a_line_feed_alone() -> None:
     assert list(texts_of("\n".join(lines).encode())) == lines
 
 
-def test_jsonl_with_a_line_that_is_no_json_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match=r"Line 2 of the file is no JSON"):
-        list(texts_of(b'{"a": 1}\nnot json'))
+@pytest.mark.parametrize(("second", "what"), [("not json", "is no JSON"), ('{"a": 1, "a": 2}', "has a key twice")])
+def test_jsonl_with_a_line_that_is_no_json_is_refused(second: str, what: str) -> None:
+    first = '{"messages": [{"role": "user", "content": "x"}]}'
+    with pytest.raises(InvalidRequest, match=f"Line 2 of the file {what}"):
+        list(texts_of(f"{first}\n{second}".encode()))
+
+
+def test_an_example_with_a_key_twice_is_named_as_such() -> None:
+    example = '{"messages": [{"role": "user", "role": "system", "content": "x"}]}'
+    for content in (example, example.replace("{", "{\n")):
+        with pytest.raises(InvalidRequest, match="a key twice in an object"):
+            [text_hashes(text) for text in texts_of(content.encode())]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "{x | x > 0} is which set?",
+        "{{name}} asks: why?",
+        '{"age": 3}\nWhat is wrong with this record?',
+        "{x | x > 0}\n{x | x < 0}\nWhat do they share?",
+    ],
+)
+def test_a_question_may_begin_with_a_brace(question: str) -> None:
+    (text,) = texts_of(question.encode())
+    hashes = text_hashes(text)
+    assert (text, hashes.row_hashes, len(hashes.question_hashes)) == (question, (), 2)
