@@ -33,9 +33,16 @@ def test_white_space_around_a_tag_takes_no_rule_away(tag: str) -> None:
     assert constraints_from_tags([tag]) == constraints_from_tags(["PHI"])
 
 
-@pytest.mark.parametrize("text", ["PHI;pii", "PHI, pii", "PHI/pii", "[PHI] (pii)", "internal|PHI|pii\n"])
+@pytest.mark.parametrize(
+    "text", ["PHI;pii", "PHI, pii", "PHI/pii", "[PHI] (pii)", '["PHI", "pii"]', "internal|PHI|pii\n"]
+)
 def test_words_with_a_rule_are_found_whatever_stands_between_them(text: str) -> None:
     assert ruling_words(text) == ["PHI", "pii"]
+
+
+@pytest.mark.parametrize("text", ["non-PII", "Non-Confidential", "PHI_free", "no-phi; not.pii", "unconfidential", ""])
+def test_a_word_that_says_the_opposite_has_no_rule(text: str) -> None:
+    assert ruling_words(text) == []
 
 
 @given(TAGS, TAGS)
