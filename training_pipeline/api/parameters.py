@@ -24,7 +24,7 @@ PageRows = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Maximum number 
 Cursor = Annotated[
     str | None,
     Query(
-        max_length=1000,
+        max_length=10_000,  # one may hold the id of a pair
         description="The `next_cursor` of the previous page. No row is skipped or repeated while others are added.",
         examples=["eyJpZCI6NDcxMX0"],
     ),

@@ -1,12 +1,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training_pipeline.schemas.paging import EventPosition, InvalidParameter, JobPosition, PairPosition, decode, encode
+from training_pipeline.api import parameters
+from training_pipeline.domain.pair_change import PairChange
+from training_pipeline.schemas.paging import (
+    DiffPosition,
+    EventPosition,
+    InvalidParameter,
+    JobPosition,
+    PairPosition,
+    decode,
+    encode,
+)
 
 KINDS = (JobPosition, EventPosition, PairPosition)
 
@@ -22,6 +33,12 @@ def test_what_is_no_cursor_is_refused(text: str) -> None:
     for kind in KINDS:
         with pytest.raises(InvalidParameter):
             decode(kind, text)
+
+
+def test_the_longest_cursor_may_be_sent() -> None:
+    (bounds,) = (one for one in get_args(parameters.Cursor)[1].metadata if hasattr(one, "max_length"))
+    position = DiffPosition(first="a" * 64, second="b" * 64, changes=tuple(PairChange), pair_id="\x01" * 1024)
+    assert 1000 < len(encode(position)) <= bounds.max_length
 
 
 def test_a_cursor_of_another_list_is_refused() -> None:
