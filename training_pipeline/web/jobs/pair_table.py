@@ -62,9 +62,10 @@ class PairTable:
         await self._show()
 
     async def _on(self) -> None:
-        if self._next is not None:
+        following, self._next = self._next, None  # a second click is for the page that it leads to
+        if following is not None:
             self._before.append(self._cursor)
-            await self._turn(self._next)
+            await self._turn(following)
 
     async def _back(self) -> None:
         await self._turn(self._before.pop() if self._before else "")

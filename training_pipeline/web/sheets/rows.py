@@ -148,9 +148,10 @@ class SheetRowTable:
         await self.load()
 
     async def _on(self) -> None:
-        if self._next is not None:
+        following, self._next = self._next, None  # a second click is for the page that it leads to
+        if following is not None:
             self._before.append(self._cursor)
-            self._cursor = self._next
+            self._cursor = following
             await self.load()
 
     async def _back(self) -> None:
