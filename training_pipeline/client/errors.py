@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import ssl
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import httpx2
@@ -142,3 +144,15 @@ def _of_connect(url: str, error: httpx2.ConnectError) -> Unavailable:
         f"{url} cannot be reached: {why}.",
         hint="Check the URL, and that the service is running (`training-pipeline serve` or `up`).",
     )
+
+
+def not_json(body: object, pointer: str = "") -> Iterator[FieldProblem]:
+    """The numbers of a request that JSON has no words for. Pure."""
+    if isinstance(body, float) and not math.isfinite(body):
+        yield FieldProblem(pointer, "finite_number", "must be a finite number")
+    elif isinstance(body, Mapping):
+        for name, value in body.items():
+            yield from not_json(value, f"{pointer}/{name}")
+    elif isinstance(body, list | tuple):
+        for place, value in enumerate(body):
+            yield from not_json(value, f"{pointer}/{place}")

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from training_pipeline.client import errors
 from training_pipeline.client.config import API_PATH, RemoteService
+from training_pipeline.domain.errors import InvalidRequest
 
 CONNECT_SECONDS: Final = 10.0
 #: A little more than the service itself gives a request (TRAINING_PIPELINE_API_REQUEST_SECONDS).
@@ -88,6 +89,8 @@ class HttpService:
         the codes `again`: after as many seconds as the answer says, and until they add up to `AGAIN_SECONDS`.
         """
         stated = {name: value for name, value in (params or {}).items() if value is not None}
+        if problems := [*errors.not_json(body)]:
+            raise InvalidRequest("The request is invalid.", problems=problems)
         waited = 0.0
         while True:
             try:

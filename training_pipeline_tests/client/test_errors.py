@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from training_pipeline.client.remote import RemoteClient
-from training_pipeline.domain.errors import PipelineError, Unavailable
+from training_pipeline.domain.errors import InvalidRequest, PipelineError, Unavailable
 from training_pipeline.schemas.problem import MEDIA_TYPE
 from training_pipeline.testing.jobs.api_answers import TOKEN, URL, job, service
 from training_pipeline.testing.system.command_line import Command
@@ -183,6 +183,26 @@ def test_nothing_else_is_asked_again(answer: httpx2.Response) -> None:
     with service(lambda _: answer, sleep=pauses.append) as http, pytest.raises(PipelineError):
         RemoteClient(http).create({"training_sheet_id": "small"})
     assert pauses == []
+
+
+def test_a_number_that_json_has_no_word_for_is_named_and_never_sent() -> None:
+    asked: list[httpx2.Request] = []
+    body = {
+        "training_sheet_id": "small",
+        "training_config": {"learning_rate": float("nan"), "epochs": [1, float("inf")]},
+    }
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request)
+        return busy("")
+
+    with service(answer) as http, pytest.raises(InvalidRequest) as caught:
+        RemoteClient(http).create(body)
+    assert [problem.pointer for problem in caught.value.problems] == [
+        "/training_config/learning_rate",
+        "/training_config/epochs/1",
+    ]
+    assert asked == []
 
 
 def test_nobody_listens_there(command: Command) -> None:

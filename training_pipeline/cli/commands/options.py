@@ -54,7 +54,8 @@ def print_json(answer: BaseModel) -> None:
 
 def console() -> Console:
     """The console for tables and messages."""
-    return terminal(highlight=False) if sys.stdout.isatty() else terminal(highlight=False, width=_WIDE)
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()  # there is none after `>&-`
+    return terminal(highlight=False) if is_terminal else terminal(highlight=False, width=_WIDE)
 
 
 def say(what: RenderableType) -> None:

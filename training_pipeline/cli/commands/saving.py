@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
-from training_pipeline.domain.errors import Conflict
+from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.infra.files import new_private_file, sha256
 
 
 def save(pieces: Iterable[bytes], path: Path) -> str:
-    """Write a new file that only its owner may read; returns its SHA-256. Raises `Conflict` where it is there."""
+    """Write a new file that only its owner may read; returns its SHA-256.
+
+    Raises `Conflict` where it is there, and `InvalidRequest` where it cannot be written.
+    """
     if path.exists():
         raise Conflict(f"{path} exists already.", hint="Name another file with --output, or remove that one.")
     partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -20,6 +24,10 @@ def save(pieces: Iterable[bytes], path: Path) -> str:
             for piece in pieces:
                 file.write(piece)
         partial.rename(path)
+        return sha256(path)
+    except OSError as error:
+        why = f"{path} cannot be written: {error.strerror}."
+        raise InvalidRequest(why, hint="See that its folder is there, and that you may write there.") from None
     finally:
-        partial.unlink(missing_ok=True)
-    return sha256(path)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)

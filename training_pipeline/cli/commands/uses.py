@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json as jsonlib
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, TextIO, cast
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -116,8 +115,8 @@ def _answer_all(client: Governance, file: Path, output: Path | None) -> None:
     """Answer line by line, so that no file is too long; what cannot be answered is said in its place."""
     with ExitStack() as opened:
         try:
-            lines = opened.enter_context(file.open(encoding="utf-8"))
-            target = sys.stdout if output is None else opened.enter_context(output.open("w", encoding="utf-8"))
+            lines = opened.enter_context(file.open("rb"))
+            target = None if output is None else opened.enter_context(output.open("w", encoding="utf-8"))
         except OSError as error:
             raise InvalidRequest(f"{error.filename} cannot be opened: {error.strerror}.") from None
         failed = total = 0
@@ -127,13 +126,13 @@ def _answer_all(client: Governance, file: Path, output: Path | None) -> None:
             total += 1
             answer = _answer(client, line)
             failed += "error" in answer
-            _write(target, {"line": number, **answer})
+            typer.echo(jsonlib.dumps({"line": number, **answer}), file=target)
     typer.echo(f"{total - failed:,} of {total:,} keys were found.", err=True)
     if failed:
         raise typer.Exit(1)
 
 
-def _answer(client: Governance, line: str) -> Mapping[str, Any]:
+def _answer(client: Governance, line: bytes) -> Mapping[str, Any]:
     try:
         keys = jsonlib.loads(line)
     except ValueError:
@@ -145,7 +144,3 @@ def _answer(client: Governance, line: str) -> Mapping[str, Any]:
         return {"keys": keys, "uses": client.uses(**keys).model_dump(mode="json")}
     except PipelineError as error:
         return {"keys": keys, "error": error.code, "message": str(error)}
-
-
-def _write(target: TextIO, answer: Mapping[str, Any]) -> None:
-    target.write(jsonlib.dumps(answer) + "\n")

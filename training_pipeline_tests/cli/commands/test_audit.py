@@ -32,4 +32,6 @@ def test_an_archive_is_written_once_and_whole(
     code, _, error = command("models", "audit", "triage", "9", "-o", str(tmp_path / "none.zip"), "--url", url)
     assert code == 1
     assert "Nearest: 2" in error
+    code, _, error = command("jobs", "audit", done.id, "-o", str(tmp_path / "nowhere" / "a.zip"))
+    assert (code, "nowhere/a.zip cannot be written: No such file or directory." in error) == (1, True)
     assert sorted(one.name for one in tmp_path.iterdir() if one.is_file()) == [path.name, other.name]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from training_pipeline.cli.commands.options import console
@@ -12,6 +14,11 @@ def test_what_cannot_be_an_id_is_no_job_and_is_asked_nowhere(command: Command, j
     assert (code, out) == (1, "")
     assert "There is no training job" in err
     assert "training-pipeline jobs list" in err
+
+
+def test_where_output_is_closed_nothing_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    console().print("nobody reads it")
 
 
 def test_where_output_is_no_terminal_lines_are_wide(capsys: pytest.CaptureFixture[str]) -> None:

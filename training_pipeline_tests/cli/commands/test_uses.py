@@ -77,7 +77,8 @@ def test_a_text_is_hashed_here_and_never_sent(
 def test_many_keys_are_answered_line_by_line(command: Command, url: str, done: TrainingJob, tmp_path: Path) -> None:
     asked, answered = tmp_path / "keys.jsonl", tmp_path / "uses.jsonl"
     keys: list[Any] = [{"pair": f"p-{number:04d}", "sheet": "small"} for number in range(5)]
-    asked.write_text("\n".join([*map(json.dumps, keys), "", '{"pair": 1}', "no json", '{"item": "none"}']) + "\n")
+    lines_asked = [*map(json.dumps, keys), "", '{"pair": 1}', '{"pair": "\xff"}', '{"item": "none"}']
+    asked.write_bytes("\n".join(lines_asked).encode("latin-1"))
     code, out, err = command("uses", "--keys-file", str(asked), "--output", str(answered))
     assert (code, out, err.strip()) == (1, "", "5 of 8 keys were found.")
     lines = [json.loads(line) for line in answered.read_text().splitlines()]
