@@ -12,8 +12,8 @@ MESSAGES_TYPE: Final = (
 #: true is no number. `tool_calls` is empty, and so invalid, where it is stated and neither a list nor the JSON text of
 #: one. `json_valid` allows NaN, Infinity and a comma after the last element, `is_json` does not. JSON text that is
 #: nested 1000 deep is no JSON to `json_of`, as to a warehouse. Calls and tools with a key twice in an object are
-#: invalid. `value_of` looks whether a value is JSON only where it may not be: text, and what DuckDB writes of numbers
-#: that JSON does not have.
+#: invalid, and those with a number that no double can hold: it would be trained as Infinity. `value_of` looks whether
+#: a value is JSON only where it may not be: text, and what DuckDB writes of numbers that JSON does not have.
 MACROS: Final = """
 CREATE TEMP MACRO string_or_number_of(x) AS
     CASE WHEN json_type(x) IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'DOUBLE') THEN x ->> '$' END;
@@ -36,15 +36,21 @@ CREATE TEMP MACRO value_of(x) AS CASE
     THEN json_of(text_of(x)) ELSE x END;
 CREATE TEMP MACRO is_ambiguous(x) AS
     len(list_filter(json_keys(x, '$..*'), lambda keys: len(keys) > len(list_distinct(keys)))) > 0;
+CREATE TEMP MACRO numbers_of(t) AS regexp_extract_all(
+    regexp_replace(t, '"(\\\\.|[^"\\\\])*"', '', 'g'), '[0-9][0-9.eE+-]*');
+CREATE TEMP MACRO is_finite(t) AS CASE WHEN regexp_matches(t, '[eE][+]?[0-9]{3}|[0-9]{200}')
+    THEN len(list_filter(numbers_of(t), lambda n: NOT coalesce(isfinite(TRY_CAST(n AS DOUBLE)), FALSE))) = 0
+    ELSE TRUE END;
 CREATE TEMP MACRO calls_of(x) AS CASE json_type(x) WHEN 'NULL' THEN NULL WHEN 'ARRAY' THEN CASE
     WHEN json_array_length(x) = 0 THEN NULL
-    WHEN is_ambiguous(x) OR len(list_filter(json_extract(x, '$[*].function.arguments'),
+    WHEN is_ambiguous(x) OR NOT is_finite(x::VARCHAR) OR len(list_filter(json_extract(x, '$[*].function.arguments'),
         lambda a: json_type(a) = 'VARCHAR'
-        AND CASE WHEN is_json(a ->> '$') THEN is_ambiguous('[' || (a ->> '$') || ']') ELSE TRUE END)) > 0 THEN ''
+        AND CASE WHEN is_json(a ->> '$') THEN is_ambiguous('[' || (a ->> '$') || ']') OR NOT is_finite(a ->> '$')
+            ELSE TRUE END)) > 0 THEN ''
     ELSE regexp_replace(x::VARCHAR, '("(?:\\\\.|[^"\\\\])*")|[ \\t\\n\\r]+', '\\1', 'g') END ELSE '' END;
 CREATE TEMP MACRO objects_of(x) AS CASE WHEN json_type(x) = 'NULL' THEN NULL
     WHEN json_type(x) = 'ARRAY' AND len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'OBJECT')) = 0
-        AND NOT is_ambiguous(x)
+        AND NOT is_ambiguous(x) AND is_finite(x::VARCHAR)
     THEN CASE WHEN json_array_length(x) > 0 THEN json(x)::VARCHAR END ELSE '' END;
 CREATE TEMP MACRO weight_of(x) AS CASE WHEN json_type(x) <> 'NULL' THEN coalesce(
     CASE WHEN json_type(x) IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN TRY_CAST(x AS DOUBLE) END, -1) END;

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from training_pipeline.domain.rules.examples.json_text import is_ambiguous
+from training_pipeline.domain.rules.examples.json_text import is_ambiguous, is_finite
 from training_pipeline.domain.rules.examples.tool_calls import calls_of, fault_of
 from training_pipeline.sheets.columns import LIST_COLUMNS
 from training_pipeline.sheets.importing.formats.messages import parsed_json
@@ -50,7 +50,12 @@ def _stored_tools(tools: object) -> str | None:
         tools = parsed_json(tools)
     if tools is None:
         return None
-    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools) or is_ambiguous(tools):
+    if (
+        not isinstance(tools, list)
+        or not all(isinstance(tool, dict) for tool in tools)
+        or is_ambiguous(tools)
+        or not is_finite(tools)
+    ):
         return UNREAD
     return _compact(tools) if tools else None
 

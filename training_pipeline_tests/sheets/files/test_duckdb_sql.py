@@ -314,6 +314,36 @@ def test_a_key_that_stands_twice_in_tool_definitions_makes_a_pair_invalid(
     assert "invalid_tools" in checked(path)
 
 
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.parametrize("number", ["1e999", "-2.5E+400", "9" * 400, "1" + "0" * 250 + "e99"])
+@pytest.mark.parametrize("place", ["[%s]", '[{"function":{"arguments":"{\\"n\\": %s}"}}]'])
+@pytest.mark.parametrize("in_text", [False, True])
+def test_a_number_that_no_double_can_hold_makes_a_pair_invalid(
+    put: Put, read: Read, number: str, suffix: str, place: str, in_text: bool
+) -> None:
+    calls = place % number
+    messages = '[{"role":"user","content":"q"},{"role":"assistant","content":"a","tool_calls":%s}]'
+    row = {name: value for name, value in ROW.items() if name != "messages"}
+    path = put_texts(put, row, {"messages": messages % (json.dumps(calls) if in_text else calls)}, suffix)
+    assert read()[0]["messages"][1]["tool_calls"] == ""
+    assert checked(path) & {"invalid_tool_calls", "invalid_tool_arguments"}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+def test_tool_definitions_have_no_such_number_either(put: Put, read: Read, suffix: str) -> None:
+    tools = '[{"type":"function","most":1e999}]'
+    path = put_texts(put, ROW | {"messages": json.dumps(ROW["messages"])}, {"tools": tools}, suffix)
+    assert read()[0]["tools"] == ""
+    assert "invalid_tools" in checked(path)
+
+
+def test_numbers_that_a_double_can_hold_are_kept(put: Put, read: Read) -> None:
+    calls = '[1e308,-1.5E+300,1e-999,123456789012345678901234567890,"1e999",{"a1e999":5}]'
+    path = put([ROW | {"messages": [*ROW["messages"][:1], {"role": "assistant", "content": "a", "tool_calls": calls}]}])
+    assert read()[0]["messages"][1]["tool_calls"] == calls
+    assert "invalid_tool_calls" not in checked(path)
+
+
 def put_texts(put: Put, row: dict[str, Any], texts: dict[str, str], suffix: str) -> Path:
     """A file of one row; of `texts`, which are JSON, JSONL has the values."""
     if suffix == ".jsonl":

@@ -16,7 +16,7 @@ from enum import StrEnum
 from types import NoneType
 from typing import Final
 
-from training_pipeline.domain.rules.examples.json_text import is_ambiguous, parsed
+from training_pipeline.domain.rules.examples.json_text import is_ambiguous, is_finite, parsed
 from training_pipeline.domain.rules.examples.tool_calls import FAULTS, calls_of, fault_of
 from training_pipeline.domain.rules.text.characters import WHITE_SPACE
 from training_pipeline.domain.training_sheet import ROLES
@@ -134,7 +134,11 @@ def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
     yield from message_problems(row.get("messages"))
     if not _are_tools(row.get("tools")):
         expected = "expected a list of tool definitions (objects), or the JSON text of one"
-        yield Problem("tools", "invalid_tools", f"is something else, or has a key twice in one object; {expected}")
+        yield Problem(
+            "tools",
+            "invalid_tools",
+            f"is something else, or has a key twice in one object or a number that no double can hold; {expected}",
+        )
     if is_blank(item_ref):
         yield Problem("item_ref", "missing_item_ref", "is missing or blank; name the item of the source sheet")
     yield from _status_problems(text_of(row.get("status")))
@@ -150,7 +154,7 @@ def _are_tools(tools: object) -> bool:
     if isinstance(tools, str):
         tools = parsed(tools)
     are_objects = isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools)
-    return tools is None or (are_objects and not is_ambiguous(tools))
+    return tools is None or (are_objects and not is_ambiguous(tools) and is_finite(tools))
 
 
 def _status_problems(status: str | None) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
@@ -41,6 +42,22 @@ def is_ambiguous(value: object) -> bool:
         elif isinstance(one, list):
             waiting.extend(one)
     return False
+
+
+def is_finite(value: object) -> bool:
+    """Whether JSON has the value, and a double can hold each of its numbers: others would be read as infinite."""
+    try:
+        json.loads(json.dumps(value, default=str, allow_nan=False), parse_int=_held)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _held(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("no double can hold a number")
+    return number
 
 
 def no_constant(name: str) -> NoReturn:

@@ -5,15 +5,15 @@ No list and JSON's null call nothing. What is neither is a fault: a call that ca
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
-from training_pipeline.domain.rules.examples.json_text import NO_JSON, is_ambiguous, parsed
+from training_pipeline.domain.rules.examples.json_text import NO_JSON, is_ambiguous, is_finite, parsed
 
 #: Codes of faults, in words.
 FAULTS: Final = {
     "invalid_tool_calls": (
-        "is something else, or has a key twice in one object; expected a list of tool calls, or the JSON text of one"
+        "is something else, or has a key twice in one object or a number that no double can hold; "
+        "expected a list of tool calls, or the JSON text of one"
     ),
     "invalid_tool_arguments": (
         "a call's arguments are text that is no JSON; expected an object, or the JSON text of one"
@@ -32,18 +32,9 @@ def fault_of(stated: object) -> str | None:
     calls = calls_of(stated)
     if calls is None:
         return None
-    if not isinstance(calls, list) or is_ambiguous(calls) or not _has_json(calls):
+    if not isinstance(calls, list) or is_ambiguous(calls) or not is_finite(calls):
         return "invalid_tool_calls"
     functions = [call.get("function") for call in calls if isinstance(call, dict)]
     arguments = [function.get("arguments") for function in functions if isinstance(function, dict)]
-    is_broken = any(isinstance(given, str) and parsed(given) is NO_JSON for given in arguments)
-    return "invalid_tool_arguments" if is_broken else None
-
-
-def _has_json(calls: list[object]) -> bool:
-    """Whether JSON has these values; it has no NaN."""
-    try:
-        json.dumps(calls, default=str, allow_nan=False)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    texts = (parsed(given) for given in arguments if isinstance(given, str))
+    return "invalid_tool_arguments" if any(one is NO_JSON or not is_finite(one) for one in texts) else None

@@ -27,6 +27,12 @@ def test_what_is_no_list_of_calls_is_a_fault(stated: Any) -> None:
     assert fault_of(stated) == "invalid_tool_calls"
 
 
+@pytest.mark.parametrize("stated", ["[1e999]", [10**400], "[-1e999]", [float("inf")]])
+def test_a_number_that_no_double_can_hold_is_a_fault(stated: Any) -> None:
+    assert fault_of(stated) == "invalid_tool_calls"
+    assert fault_of([{"function": {"arguments": '{"n": 1e999}'}}]) == "invalid_tool_arguments"
+
+
 @pytest.mark.parametrize("stated", [[CALL, BAD], json.dumps([BAD])])
 def test_arguments_in_text_must_be_json(stated: Any) -> None:
     assert fault_of(stated) == "invalid_tool_arguments"
