@@ -285,6 +285,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "models/evaluation/test_figures.py": ("models/evaluation/metrics.py",),
     "models/evaluation/test_suites.py": ("models/evaluation/ancestry.py", "models/evaluation/tables.py"),
     "models/uses/test_ask.py": (
+        "datasets/lost_manifest.py",
         "models/uses/keys.py",
         "models/uses/learners.py",
         "models/uses/lookup.py",

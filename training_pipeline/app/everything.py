@@ -7,7 +7,7 @@ of them. A setting that is missing is said when it starts, not when somebody fir
 from __future__ import annotations
 
 # What the parts import when they are built, so that this module brings it.
-from training_pipeline.app import alerting, backend, limits, sheet_source  # noqa: F401
+from training_pipeline.app import alerting, backend, heavy_reads, limits, sheet_source  # noqa: F401
 from training_pipeline.app.container import Services, open_services
 from training_pipeline.app.part import part
 from training_pipeline.auth import tokens  # noqa: F401

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from training_pipeline.datasets.erased import erased
+from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.hash_key import HashKey, HashKeys
 from training_pipeline.domain.refs import DatasetRef
@@ -94,14 +95,6 @@ def rows_in(dataset: DatasetRef, space: Space | None, keys: HashKeys, columns: S
         if space.key_id is not None and stored.key_id != space.key_id:
             hashes = under(hashes, space.key)
     return rows.select(list(columns)).append_column("comparable_hash", hashes)
-
-
-def lost_manifest(manifest: Path, reason: object) -> Unavailable:
-    """What is raised about a manifest that is gone or cannot be read."""
-    return Unavailable(
-        f"The manifest {manifest} cannot be read: {reason}.",
-        hint="Restore it from a backup. `training-pipeline index check` names every manifest that is lost or damaged.",
-    )
 
 
 def under(hashes: pa.Array | pa.ChunkedArray, key: HashKey | None) -> pa.Array:

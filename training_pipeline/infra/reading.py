@@ -14,10 +14,9 @@ def unreadable(what: str, error: Exception, root: Path, *, hint: str) -> Unavail
     cannot be made sense of is damaged: Arrow says that in an `OSError` without a number, too.
     """
     if isinstance(error, FileNotFoundError):
-        lost = _has_others(root)
-    else:
-        lost = not isinstance(error, OSError) or error.errno is None
-    if lost:
+        if _has_others(root):
+            return Lost(f"{what} is gone: {error.filename or error}.", hint=hint)
+    elif not isinstance(error, OSError) or error.errno is None:
         return Lost(f"{what} is damaged: {error}.", hint=hint)
     return Unavailable(f"{what} cannot be read now: {error}.", hint=f"See that its volume is mounted. If it is: {hint}")
 

@@ -20,6 +20,7 @@ from training_pipeline.domain.errors import (
     GateRefused,
     GovernanceChanged,
     InvalidRequest,
+    Lost,
     NotFound,
     NotYours,
     PermissionUnknown,
@@ -62,6 +63,7 @@ STATUSES: Final[Sequence[tuple[type[PipelineError], int]]] = (
     (SheetChanged, 503),
     (PermissionUnknown, 503),
     (RecordsDisagree, 503),
+    (Lost, 503),
     (Unavailable, 503),
 )
 _log = logging.getLogger(__name__)

@@ -60,7 +60,7 @@ def test_a_head_that_names_other_content_is_damage(tmp_path: Path) -> None:
 def test_what_is_gone_is_lost_and_what_is_out_of_reach_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = prepare(open_sheet(mixed()), tmp_path)
     made.train_file.unlink()
-    with pytest.raises(Lost, match="is damaged"):
+    with pytest.raises(Lost, match="is gone"):
         verify(made)
 
     def fails(path: Path) -> str:

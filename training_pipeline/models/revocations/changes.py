@@ -15,8 +15,9 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from training_pipeline.datasets.comparable_hashes import Space, lost_manifest, rows_in, with_sheet
+from training_pipeline.datasets.comparable_hashes import Space, rows_in, with_sheet
 from training_pipeline.datasets.keyed import keyed_table
+from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef

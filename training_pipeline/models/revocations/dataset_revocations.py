@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
-from training_pipeline.datasets.comparable_hashes import from_text, has_text, lost_manifest
+from training_pipeline.datasets.comparable_hashes import from_text, has_text
+from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.datasets.store import read_dataset
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys

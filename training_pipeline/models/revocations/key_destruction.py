@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
-from training_pipeline.datasets.comparable_hashes import lost_manifest
+from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.datasets.snapshot import read_snapshot
 from training_pipeline.datasets.store import every
 from training_pipeline.domain.errors import Conflict, Unavailable

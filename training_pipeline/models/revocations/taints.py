@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.revocations import Taint, Tainted
-from training_pipeline.models.revocations.affected import Found, Model
 from training_pipeline.models.revocations.tables import taints
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.tables import training_jobs
+
+if TYPE_CHECKING:
+    from training_pipeline.models.revocations.affected import Found, Model
 
 
 def taints_of(

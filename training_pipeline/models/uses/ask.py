@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
-from training_pipeline.datasets.comparable_hashes import lost_manifest
+from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.refs import MANIFEST

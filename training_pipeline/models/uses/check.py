@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Connection, text
 
-from training_pipeline.datasets.comparable_hashes import lost_manifest
+from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.datasets.store import manifest_sha256
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import MANIFEST

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection, text
 
-from training_pipeline.datasets.comparable_hashes import lost_manifest
+from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import MANIFEST
 from training_pipeline.domain.uses import MOST_ROWS, RowKind, UsedRow

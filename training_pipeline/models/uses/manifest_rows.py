@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from training_pipeline.datasets.comparable_hashes import lost_manifest
+from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.domain.uses import RowKind
 from training_pipeline.models.uses.keys import COLUMNS
 

@@ -69,8 +69,8 @@ def test_each_reason_is_a_sentence_with_what_to_do() -> None:
     words = {
         getattr(program, name) for name in dir(program) if name.isupper() and isinstance(getattr(program, name), str)
     }
-    assert words - {program.GIVEN_UP} == set(judging._REASONS)
-    for word in words - {program.GIVEN_UP}:
+    assert words - {program.GIVEN_UP, program.UNANSWERED} == set(judging._REASONS)
+    for word in words - {program.GIVEN_UP, program.UNANSWERED}:
         made = judges().named("house").model_copy(update={"answers": {"tuned": answers(missing=word)}})
         said = made.missing("tuned") or ""
         assert said.startswith("judged_right is missing, for the judge house failed: ")

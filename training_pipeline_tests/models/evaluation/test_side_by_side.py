@@ -54,6 +54,6 @@ def test_scores_that_are_gone_cost_the_wins_and_losses_alone(tmp_path: Path) -> 
     three = evaluated("c", tmp_path, 0.75, scores=None)
     first, second, third = side_by_side(["a", "b", "c"], [one, two, three])[0].jobs
     assert first.problem is None
-    assert "are gone" in str(second.problem)
+    assert "is gone" in str(second.problem)
     assert "no recorded scores of single pairs" in str(third.problem)
     assert [len(job.figures) for job in (first, second, third)] == [1, 1, 1]

@@ -118,7 +118,7 @@ def test_a_suite_whose_volume_is_away_is_waited_for(sheets: SheetsInMemory, tmp_
         rows_of(suite)
     assert not raised.value.recurs
     (tmp_path / "suites" / "another").mkdir(parents=True)
-    with pytest.raises(Lost, match="is damaged"):
+    with pytest.raises(Lost, match="is gone"):
         rows_of(suite)
 
 
