@@ -151,9 +151,10 @@ def test_bookkeeping_wakes_nobody(here: Served, services: Services, monkeypatch:
         messages = iter(stream)
         next(messages)
         next(messages)
-        services.store.update(job_id, {"poll_errors": 1, "polled_at": None})
         following = reader.submit(next, messages)
-        until(lambda: len(stream.comments) >= 4)  # 0.9 seconds without news at least
+        until(lambda: len(stream.comments) >= 3)  # what was announced of the creation has come
+        services.store.update(job_id, {"poll_errors": 1, "polled_at": None})
+        until(lambda: len(stream.comments) >= 7)  # 0.9 seconds without news at least
         finish(services, job_id)
         assert following.result().data["status"] == "succeeded"
     assert set(stream.comments) == {"heartbeat"}
