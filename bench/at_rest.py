@@ -33,7 +33,8 @@ COMMAND = [sys.executable, "-c", "from training_pipeline.cli.app import main; ma
 THEIRS = {
     "postgres": {"postgres_url": {"env": "DAGSTER_POSTGRES_URL"}},
 }
-SETTLE_SECONDS = 15
+#: The sensors of `up` rest once nothing has been under way for a minute.
+SETTLE_SECONDS = 75
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,10 @@ def megabytes(roots: list[int]) -> float:
     """Of memory, for a family; on Linux a page that several share is counted once, else only what is shared by none."""
     total = 0.0
     for process in family(roots):
-        memory = process.memory_full_info()
+        try:
+            memory = process.memory_full_info()
+        except psutil.NoSuchProcess:  # a connection that has ended
+            continue
         total += getattr(memory, "pss", memory.uss) / 1e6
     return total
 
