@@ -34,6 +34,6 @@ def fetch(link: str, headers: Mapping[str, str], *, timeout: float | tuple[float
 
 
 def _without_authorization(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """In place of an `auth` that requests would find by itself."""
+    """Given as `auth`, so that requests adds no login that it finds in a .netrc."""
     request.headers.pop("Authorization", None)
     return request

@@ -21,7 +21,7 @@ from training_pipeline.settings import Settings
 RESTARTS: Final = RetryPolicy(first=1.0, longest=60.0, attempts=10)
 #: A process that has lived for so many seconds has not died "in a row".
 STEADY_SECONDS: Final = 300.0
-#: For one that could not be put on record to end by itself.
+#: How long a process that could not be put on record has to stop after SIGTERM.
 END_SECONDS: Final = 5.0
 FORK_SERVER: Final = "fork_server"
 #: What the others import: each of them, for itself, would take two to four seconds of processor time for it.

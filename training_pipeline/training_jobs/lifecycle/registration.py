@@ -42,13 +42,13 @@ class Registration:
     def found(self, job: TrainingJob) -> str | None:
         """The version that was registered for the trained job, on record or not; null where there is none.
 
-        Raises `Unavailable` where the registry does not say, or nobody knows the run that registered it itself.
+        Raises `Unavailable` where the registry does not answer, or where the run registers by itself and is unknown.
         """
         if job.result.uc_model_version is not None or not job.request.register_to_uc:
             return job.result.uc_model_version
         name = registered_name(job)
         if job.handles.mlflow_run_id is None and self._tracking.runs_register:
-            with suppress(NotFound):  # the backend has forgotten the run, and so nobody knows
+            with suppress(NotFound):  # the backend no longer has the run
                 job = self.with_mlflow_run(job)
             if job.handles.mlflow_run_id is None:
                 raise Unavailable(
