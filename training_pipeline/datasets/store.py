@@ -42,13 +42,13 @@ def read_dataset(path: Path) -> DatasetRef:
 def every(root: Path) -> tuple[list[DatasetRef], list[Path]]:
     """The datasets below `root`, by name, and the directories whose head cannot be read. Reads only."""
     found: list[DatasetRef] = []
-    unreadable: list[Path] = []
+    broken: list[Path] = []
     for path in sorted(path for path in root.glob("*") if (path / HEAD).is_file()):
         try:
             found.append(read_dataset(path))
         except (NotFound, OSError, ValueError, TypeError):
-            unreadable.append(path)
-    return found, unreadable
+            broken.append(path)
+    return found, broken
 
 
 def verify(dataset: DatasetRef) -> None:

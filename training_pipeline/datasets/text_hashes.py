@@ -13,7 +13,7 @@ import ibis
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.comparison import HASH_DIGITS
-from training_pipeline.domain.rules.examples.json_text import NO_JSON, first_counts, is_ambiguous, no_constant, parsed
+from training_pipeline.domain.rules.examples.json_text import NO_JSON, first_counts, is_ambiguous, parsed, read
 from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.text.characters import WHITE_SPACE
@@ -73,7 +73,7 @@ def texts_of(content: bytes) -> Iterator[str]:
         yield from (line for _, line in lines)
     elif _is_example(lines[0][1]):
         number, line = broken[0]
-        what = "is no JSON" if _read(line) is NO_JSON else "has a key twice in an object"
+        what = "is no JSON" if read(line) is NO_JSON else "has a key twice in an object"
         raise InvalidRequest(
             f"Line {number} of the file {what}; its first line is an example, and so must the others be.",
             hint="Give examples in JSONL, one object a line, or a question alone.",
@@ -82,16 +82,8 @@ def texts_of(content: bytes) -> Iterator[str]:
         yield text
 
 
-def _read(line: str) -> object:
-    """The JSON in a line, also where a key stands twice in it."""
-    try:
-        return json.loads(line, object_pairs_hook=first_counts, parse_constant=no_constant)
-    except (ValueError, RecursionError):
-        return NO_JSON
-
-
 def _is_example(line: str) -> bool:
-    found = _read(line)
+    found = read(line)
     return isinstance(found, dict) and "messages" in found
 
 

@@ -21,12 +21,18 @@ def first_counts(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return values if len(values) == len(pairs) else Ambiguous(reversed(pairs))
 
 
-def parsed(text: str) -> object:
-    """The value in a text; `NO_JSON` where it is none, or a key stands twice in it."""
+def read(text: str) -> object:
+    """The value in a text; `NO_JSON` where it is none."""
     try:
         value: object = json.loads(text, object_pairs_hook=first_counts, parse_constant=no_constant)
     except (ValueError, RecursionError):
         return NO_JSON
+    return value
+
+
+def parsed(text: str) -> object:
+    """The same, and `NO_JSON` where a key stands twice in the value."""
+    value = read(text)
     return NO_JSON if is_ambiguous(value) else value
 
 
