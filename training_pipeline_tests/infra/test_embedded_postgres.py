@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,13 @@ from training_pipeline.infra.database import Database
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.postgres_programs import SYSTEM_USER
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.servers.postgres import copy_of, reachable_directory, url_of
+from training_pipeline.testing.servers.postgres import (
+    PREFIX_OF_DIRECTORIES,
+    copy_of,
+    reachable_directory,
+    sweep,
+    url_of,
+)
 
 AS_ROOT = os.geteuid() == 0
 START = """
@@ -304,4 +311,44 @@ def test_the_url_of_a_server_that_was_never_started_touches_nothing(tmp_path: Pa
     server = EmbeddedPostgres(tmp_path / "postgres")
     assert isinstance(url_of(server), SecretStr)
     assert not server.accepts_connections()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_removes_what_a_killed_session_left_and_nothing_of_a_live_one(
+    prepared: EmbeddedPostgres,
+) -> None:
+    with reachable_directory() as place:
+        left = place / f"{PREFIX_OF_DIRECTORIES}left"
+        left.mkdir(mode=0o711)
+        orphan = copy_of(prepared, left / "postgres")
+        orphan.start()
+        with reachable_directory(place) as live:
+            sweep([place])
+            assert live.is_dir()
+            assert not left.exists()
+        assert orphan.pid() is None
+
+
+def test_sessions_that_come_and_go_do_not_disturb_a_sweep(tmp_path: Path) -> None:
+    over = threading.Event()
+
+    def comes_and_goes() -> None:
+        for _ in range(100):
+            with reachable_directory(tmp_path) as directory:
+                (directory / "postgres" / "data" / "base").mkdir(parents=True)
+                assert (directory / "postgres").is_dir()
+
+    def sweeps() -> None:
+        while not over.is_set():
+            sweep([tmp_path])
+
+    with ThreadPoolExecutor(5) as pool:
+        sweepers = [pool.submit(sweeps) for _ in range(2)]
+        try:
+            for session in [pool.submit(comes_and_goes) for _ in range(3)]:
+                session.result()
+        finally:
+            over.set()
+        for sweeper in sweepers:
+            sweeper.result()
     assert list(tmp_path.iterdir()) == []

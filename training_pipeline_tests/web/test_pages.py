@@ -128,23 +128,12 @@ def test_a_job_from_the_form_to_a_pair_of_its_lineage(visitor: Visitor, system: 
     expect(page.get_by_text("assistant").first).to_be_visible()
     page.get_by_role("button", name="Create training job").dblclick()
 
-    job_id = job_id_of(page)
+    page.wait_for_url(re.compile(r"/train/jobs/tj-"))
     assert system.services.jobs.list(search="real-model")[1] == 1
     alive(page)
     page.evaluate("window.sameDocument = true")
     page.get_by_role("link", name="Metrics").click()
-    bar = page.get_by_role("progressbar", name="Progress of the training")
-    seen: list[tuple[float, int]] = []
-
-    def moved() -> bool:
-        if bar.is_visible():
-            steps = re.match(r"([\d,]+) steps", page.locator(".panel-head .muted").first.inner_text())
-            now = (float(bar.get_attribute("aria-valuenow") or 0), int(steps.group(1)) if steps else 0)
-            if not seen or now != seen[-1]:
-                seen.append(now)
-        return len({progress for progress, _ in seen}) > 2 and len({steps for _, steps in seen}) > 2
-
-    until(moved, seconds=180, what=f"the movement of bar and curve ({system.story(job_id)})")
+    expect(page.get_by_role("img", name=re.compile("^Loss over steps: Training from"))).to_be_visible(timeout=LAUNCH)
     assert page.evaluate("window.sameDocument") is True
     page.reload()
     expect(page.get_by_role("link", name="Metrics")).to_have_attribute("aria-current", "page")
@@ -180,6 +169,22 @@ def test_a_job_from_the_form_to_a_pair_of_its_lineage(visitor: Visitor, system: 
     expect(page.get_by_role("row", name=re.compile("training is prohibited")).first).to_be_visible()
     excluded = page.locator("main").inner_text()
     assert "Invoice from" not in excluded
+
+
+def test_bar_and_steps_move_on_a_page_that_stays_open(visitor: Visitor, under_way: str) -> None:
+    page = alive(visitor.open(f"/train/jobs/{under_way}/metrics"))
+    page.evaluate("window.sameDocument = true")
+    bar = page.get_by_role("progressbar", name="Progress of the training")
+    expect(bar).to_be_visible(timeout=LAUNCH)
+    seen: set[tuple[float, str]] = set()
+
+    def moved() -> bool:
+        steps = page.locator(".panel-head .muted").first.inner_text()
+        seen.add((float(bar.get_attribute("aria-valuenow") or 0), steps))
+        return len({progress for progress, _ in seen}) > 2 and len({steps for _, steps in seen}) > 2
+
+    until(moved, seconds=180, what="the movement of bar and steps")
+    assert page.evaluate("window.sameDocument") is True
 
 
 def test_the_server_is_restarted_in_the_middle(

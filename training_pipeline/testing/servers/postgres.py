@@ -6,18 +6,19 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import SecretStr
 from sqlalchemy import NullPool, create_engine
 
+from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.infra import file_lock
 from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
 
 _numbers = itertools.count()
-PREFIX_OF_DIRECTORIES = "tp-"
+PREFIX_OF_DIRECTORIES = "tp-test-"
 #: Where these directories may be: in memory (Linux), where to copy a database and drop it takes half of the processor
 #: time, and a tenth of it where the disk is busy; else in /tmp.
 MEMORY, DISK = Path("/dev/shm"), Path("/tmp")
@@ -31,24 +32,32 @@ def _place() -> Path:
 
 
 @contextmanager
-def reachable_directory() -> Iterator[Path]:
-    """A temporary directory in which the system user that runs PostgreSQL for root can reach what it owns."""
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX_OF_DIRECTORIES, dir=_place()))
-    directory.chmod(0o711)
-    with file_lock.hold(directory / "in-use"):
+def reachable_directory(place: Path | None = None) -> Iterator[Path]:
+    """A temporary directory in which the system user that runs PostgreSQL for root can reach what it owns.
+
+    Its lock is held until it is removed, and it gets the name that sweeps look for under that lock.
+    """
+    new = Path(tempfile.mkdtemp(prefix=f".{PREFIX_OF_DIRECTORIES}", dir=place or _place()))
+    new.chmod(0o711)
+    with file_lock.hold_directory(new):
+        directory = new.rename(new.with_name(new.name.removeprefix(".")))
         try:
             yield directory
         finally:
-            shutil.rmtree(directory)  # under the lock, or the sweep of another session would remove it as well
+            shutil.rmtree(directory)
 
 
-def sweep() -> None:
-    """Stop the servers of test sessions that were killed, and remove their directories."""
-    for lock in [found for place in (MEMORY, DISK) for found in place.glob(f"{PREFIX_OF_DIRECTORIES}*/in-use")]:
-        if lock.stat().st_uid == os.geteuid() and not file_lock.is_held(lock):
-            for pid_file in lock.parent.rglob("postmaster.pid"):
-                EmbeddedPostgres(pid_file.parent.parent).stop()
-            shutil.rmtree(lock.parent, ignore_errors=True)
+def sweep(places: Iterable[Path] = (MEMORY, DISK)) -> None:
+    """Stop the servers of test sessions that were killed, and remove their directories.
+
+    Other sessions may make and remove theirs meanwhile; what a live one holds is left alone. May be done at any time.
+    """
+    for directory in [found for place in places for found in place.glob(f"{PREFIX_OF_DIRECTORIES}*")]:
+        with suppress(NotFound, Conflict, PermissionError), file_lock.hold_directory(directory, wait=False):
+            for parent, _, files in os.walk(directory):  # a server that still runs removes files of its own meanwhile
+                if "postmaster.pid" in files:
+                    EmbeddedPostgres(Path(parent).parent).stop()
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def copy_of(prepared: EmbeddedPostgres, directory: Path) -> EmbeddedPostgres:
