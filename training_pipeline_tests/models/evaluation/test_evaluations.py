@@ -324,7 +324,7 @@ def test_what_is_refused_waited_for_and_cancelled(
 
 @pytest.mark.parametrize("lost", ["dataset", "suite"])
 def test_what_is_lost_is_not_waited_for(services: Services, evaluations: Evaluations, lost: str) -> None:
-    """It would keep its slot for ever: nobody but a person restores what is damaged."""
+    """It would keep its slot for ever: nobody but a person restores what is gone."""
     made = start(evaluations)
     asking(services, made)
     dataset = required(services.store.get(made.job_id).data.dataset, "dataset")
@@ -334,7 +334,7 @@ def test_what_is_lost_is_not_waited_for(services: Services, evaluations: Evaluat
     found = records.get(services.store, made.id)
     assert found.status is EvaluationStatus.FAILED
     assert f"{lost} " in str(found.error).lower()
-    assert "is damaged" in str(found.error)
+    assert "is gone" in str(found.error)
 
 
 def test_what_nobody_gives_its_questions_says_what_kept_them(
