@@ -18,7 +18,7 @@ from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.access import Caller
 from training_pipeline.settings import Settings
 from training_pipeline.web.client import PageClient
-from training_pipeline.web.sheets.counts import SheetCounts
+from training_pipeline.web.sheet_counts import SheetCounts
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from training_pipeline.schemas.training_sheet import TrainingSheet, TrainingShee
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, button, icon, link
-from training_pipeline.web.sheets.counts import SheetCounts
+from training_pipeline.web.sheet_counts import SheetCounts
 
 #: So many are shown before somebody asks for all.
 _FIRST: Final = 5
