@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final
 from training_pipeline.domain.errors import NotFound, PipelineError, Unavailable
 from training_pipeline.infra.files import new_private_file, replace_file
 from training_pipeline.uploads.limits import UploadLimits
-from training_pipeline.uploads.remote.origin import Origin
+from training_pipeline.uploads.origin import Origin
 from training_pipeline.uploads.turns import upload_turns
 
 ID: Final = r"^up-[0-9a-f]{32}$"

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.domain.bucket_location import CATALOG, BadLocation, BucketLocation, may_be_read, parse_location
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, SheetUnreadable
 from training_pipeline.uploads.limits import UploadLimits
+from training_pipeline.uploads.origin import Origin, of_file, of_table
 from training_pipeline.uploads.process import UploadNotRead, answer_of, died, error_of
 from training_pipeline.uploads.remote import catalog, copy, tables
 from training_pipeline.uploads.remote.catalog import CatalogTask, InCatalog
@@ -26,7 +27,6 @@ from training_pipeline.uploads.remote.copy import Copied, CopyTask
 from training_pipeline.uploads.remote.copying import POINTER, not_allowed
 from training_pipeline.uploads.remote.iceberg import INDEX
 from training_pipeline.uploads.remote.layout import Kind, table_name
-from training_pipeline.uploads.remote.origin import Origin, of_file, of_table
 from training_pipeline.uploads.remote.tables import TableRead, TableTask
 from training_pipeline.uploads.staging import Upload, Uploads, safe_name
 

@@ -23,7 +23,7 @@ from training_pipeline.testing.jobs.job_life import API
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.servers.bearers import asking_client, bearer
 from training_pipeline.testing.servers.served_api import served
-from training_pipeline.uploads.remote.origin import Origin
+from training_pipeline.uploads.origin import Origin
 from training_pipeline.uploads.staging import Upload
 from training_pipeline_tests.api.test_problems import problem
 from training_pipeline_tests.uploads.test_imports import HEAD, ROWS

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+from training_pipeline.uploads.origin import of_file, of_table
 from training_pipeline.uploads.remote.copying import Stat
-from training_pipeline.uploads.remote.origin import of_file, of_table
 
 
 def test_what_is_on_record_of_a_file_and_of_a_table() -> None:
