@@ -28,7 +28,7 @@ from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 #: What happened longer ago is history, not news: so that a new installation, or a long pause, does not tell all of it.
 NEWS: Final = timedelta(days=7)

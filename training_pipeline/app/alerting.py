@@ -15,7 +15,7 @@ from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.models.uses.in_use import in_use
 from training_pipeline.training_jobs.polling.permission import Warned
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 
 class Alerting:

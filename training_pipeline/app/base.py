@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from training_pipeline.training_jobs.polling.permission import Permission
     from training_pipeline.training_jobs.store.hash_keys import HashKeyStore
     from training_pipeline.training_jobs.store.jobs import JobStore
-    from training_pipeline.training_jobs.urls import Addresses
+    from training_pipeline.urls import Addresses
 
 
 class Base:
@@ -107,7 +107,7 @@ class Base:
     @part
     def urls(self) -> Addresses:
         """Where the pages of jobs and versions are."""
-        from training_pipeline.training_jobs.urls import Addresses
+        from training_pipeline.urls import Addresses
 
         return Addresses.of(self.settings)
 

@@ -6,6 +6,8 @@ of them. A setting that is missing is said when it starts, not when somebody fir
 
 from __future__ import annotations
 
+from training_pipeline import urls  # noqa: F401
+
 # What the parts import when they are built, so that this module brings it.
 from training_pipeline.app import alerting, backend, heavy_reads, limits, sheet_source  # noqa: F401
 from training_pipeline.app.container import Services, open_services
@@ -41,7 +43,6 @@ from training_pipeline.retraining import retrain  # noqa: F401
 from training_pipeline.reviewing import edits, log  # noqa: F401
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.unity_catalog import source  # noqa: F401
-from training_pipeline.training_jobs import urls  # noqa: F401
 from training_pipeline.training_jobs.lifecycle import (  # noqa: F401
     actual_costs,
     catalog_lineage,

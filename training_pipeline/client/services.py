@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.schemas.validation import invalid_request
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 if TYPE_CHECKING:
     from training_pipeline.app.container import Services

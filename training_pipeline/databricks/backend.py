@@ -32,8 +32,8 @@ from training_pipeline.databricks.run_request import Asked, RunOptions, asked_tr
 from training_pipeline.databricks.run_states import meaning
 from training_pipeline.databricks.runs import Key, Known, Runs
 from training_pipeline.databricks.upload import Uploads
-from training_pipeline.databricks.urls import is_page
 from training_pipeline.databricks.workspace import Connection, Gone
+from training_pipeline.databricks.workspace_pages import is_page
 from training_pipeline.domain.advice.facts import ModelFacts, family_of
 from training_pipeline.domain.errors import BackendFailed, FieldProblem
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob

@@ -18,7 +18,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra import advisory_lock
 from training_pipeline.retraining.retrain import NAME as RETRAINING
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 #: So many ticks of a sensor or schedule in a row fail before somebody is told: one may fail by a restart.
 FAILURES_IN_A_ROW: Final = 3

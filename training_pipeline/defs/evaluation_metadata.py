@@ -10,7 +10,7 @@ import dagster as dg
 from training_pipeline.models.evaluation.records import Evaluation, StoredFigure
 from training_pipeline.models.promotion.gate import Decision
 from training_pipeline.models.promotion.records import Promotion
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 Metadata = dict[str, Any]
 

@@ -27,7 +27,7 @@ from training_pipeline.models.evaluation.records import EvaluationStatus
 from training_pipeline.models.promotion import news
 from training_pipeline.models.promotion.news import Ended
 from training_pipeline.schemas.evaluation import EvaluateModelVersion
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 #: Which evaluation a run shows; without it the newest that has ended.
 EVALUATION_TAG: Final = f"{OURS}evaluation"

@@ -20,7 +20,7 @@ from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.split_report import KeptSides, TextReport
 from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -22,7 +22,7 @@ from training_pipeline.defs.launchpad import (
 )
 from training_pipeline.models.promotion.gate import Verdict
 from training_pipeline.schemas.promotion import ModelPromotion, PromoteModelVersion, PromotionGate
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 _GATE: Final = PromotionGate.model_fields
 _NUMBERS: Final = {str: float}

@@ -21,7 +21,7 @@ from training_pipeline.domain.lineage import version_of
 from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra import advisory_lock
 from training_pipeline.training_jobs.lifecycle.claims import lock_key
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 SOURCE_SHEET, PROMPT_TEMPLATE, CANONICAL_LABELS = (dg.AssetKey(name) for name in EXTERNAL)
 

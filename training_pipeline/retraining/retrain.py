@@ -39,8 +39,8 @@ from training_pipeline.training_jobs.store.idempotency import Answer, Remember, 
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
-from training_pipeline.training_jobs.urls import Addresses
 from training_pipeline.tuning.tables import study_trials
+from training_pipeline.urls import Addresses
 
 NAME: Final = "retrain_changed_sheets"
 _STORED: Final = 201

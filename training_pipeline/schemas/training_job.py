@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from training_pipeline.databricks.urls import DatabricksPages
+from training_pipeline.databricks.workspace_pages import DatabricksPages
 from training_pipeline.domain import job as domain
 from training_pipeline.domain.access import allowed_actions
 from training_pipeline.domain.advice.after_failure import what_to_do
@@ -17,7 +17,7 @@ from training_pipeline.training_jobs.store.rows import columns_of
 
 if TYPE_CHECKING:
     from training_pipeline.domain.access import Caller
-    from training_pipeline.training_jobs.urls import Addresses
+    from training_pipeline.urls import Addresses
 
 LOSS = "Cross-entropy in nats per trained token"
 ACCURACY = "Mean token accuracy, 0 to 1"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from training_pipeline.domain.access import Role
-from training_pipeline.settings.urls import all_readable, readable
+from training_pipeline.settings.stated_urls import all_readable, readable
 
 
 def leads_here(url: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from training_pipeline.settings.urls import readable
+from training_pipeline.settings.stated_urls import readable
 
 
 class TrackingSettings(BaseModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 
 @dataclass(frozen=True, slots=True)

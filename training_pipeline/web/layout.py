@@ -15,7 +15,7 @@ from training_pipeline.api.events.live import ANY_JOB, TooManyFollowers
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.schemas.problem import problem_of
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 from training_pipeline.web import documentation, urls
 from training_pipeline.web.elements import Tag, icon, link
 from training_pipeline.web.site import Site

@@ -5,7 +5,7 @@ from pydantic import SecretStr
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.links import links
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 TRAINED = new_job(
     id="tj-1",

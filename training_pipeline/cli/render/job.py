@@ -15,7 +15,7 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import ancestry
 from training_pipeline.schemas.training_job import TrainingJob as PublicJob
 from training_pipeline.training_jobs.store.events import EventType
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 if TYPE_CHECKING:
     from training_pipeline.backends.results import AnsweredQuestion

@@ -29,7 +29,7 @@ def serve(
     from training_pipeline.api.server import CONNECTIONS, Server
     from training_pipeline.cli.system import health
     from training_pipeline.cli.system.environment import prepare_environment
-    from training_pipeline.training_jobs.urls import address
+    from training_pipeline.urls import address
     from training_pipeline.web import mount as web
 
     health.require_free_port(settings.api_host, settings.api_port, setting="API")

@@ -32,7 +32,7 @@ from training_pipeline.infra.processes import ProcessIdentity, end
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
 from training_pipeline.settings.prefix import PREFIX
-from training_pipeline.training_jobs.urls import address
+from training_pipeline.urls import address
 
 START_SECONDS: Final = 180.0
 GRACE_SECONDS: Final = 10.0

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from training_pipeline.databricks.urls import is_page
+from training_pipeline.databricks.workspace_pages import is_page
 from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, NotFound
 from training_pipeline.training_jobs.store.jobs import JobStore
 

@@ -19,7 +19,7 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.events import EventType
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 
 URL = "https://train.example.org"
 TOKEN = "tp_s3cr3t"

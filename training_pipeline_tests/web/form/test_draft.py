@@ -10,7 +10,7 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.jobs import new_job
-from training_pipeline.training_jobs.urls import Addresses
+from training_pipeline.urls import Addresses
 from training_pipeline.web import urls
 from training_pipeline.web.form.draft import ANY_NAME, REQUEST, Draft
 from training_pipeline.web.form.fields import config_fields

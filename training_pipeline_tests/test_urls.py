@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.jobs import new_job
-from training_pipeline.training_jobs.urls import Addresses, address
+from training_pipeline.urls import Addresses, address
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.utils import databricks_utils
 
-from training_pipeline.databricks.urls import DatabricksPages
+from training_pipeline.databricks.workspace_pages import DatabricksPages
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.testing.jobs.jobs import new_job
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from training_pipeline.databricks.urls import DatabricksPages
+from training_pipeline.databricks.workspace_pages import DatabricksPages
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.settings import Settings
 
