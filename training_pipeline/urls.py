@@ -12,22 +12,22 @@ from training_pipeline.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Addresses:
-    """Addresses of one installation, without a slash at their end; `mlflow` is empty where MLflow has no page."""
+class Urls:
+    """The URLs of one installation, without a slash at their end; `mlflow` is empty where MLflow has no page."""
 
     dagster: str
     page: str
     mlflow: str = ""
 
     @classmethod
-    def of(cls, settings: Settings) -> Addresses:
-        """The addresses that the settings name, else those where `up` listens. Pure."""
+    def of(cls, settings: Settings) -> Urls:
+        """The URLs that the settings name, else those where `up` listens. Pure."""
         tracking = settings.mlflow_tracking_uri.get_secret_value() if settings.mlflow_tracking_uri else ""
-        # An address with a password in it is no link to show.
+        # A URL with a password in it is no link to show.
         mlflow = settings.mlflow_url or (tracking if tracking.startswith("http") and "@" not in tracking else "")
         return cls(
-            dagster=(settings.dagster_url or address(settings.webserver_host, settings.webserver_port)).rstrip("/"),
-            page=(settings.api_public_url or address(settings.api_host, settings.api_port)).rstrip("/"),
+            dagster=(settings.dagster_url or server_url(settings.webserver_host, settings.webserver_port)).rstrip("/"),
+            page=(settings.api_public_url or server_url(settings.api_host, settings.api_port)).rstrip("/"),
             mlflow=mlflow.rstrip("/"),
         )
 
@@ -78,7 +78,7 @@ class Addresses:
         return f"{self.mlflow}/#/models/{job.result.uc_model_name}/versions/{job.result.uc_model_version}"
 
 
-def address(host: str, port: int) -> str:
+def server_url(host: str, port: int) -> str:
     """Where a browser on this machine finds a server that listens on `host`. Pure."""
     named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - told from, not bound to
     return f"http://{f'[{named}]' if ':' in named else named}:{port}"

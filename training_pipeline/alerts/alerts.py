@@ -28,7 +28,7 @@ from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 #: What happened longer ago is history, not news: so that a new installation, or a long pause, does not tell all of it.
 NEWS: Final = timedelta(days=7)
@@ -79,7 +79,7 @@ class Alert(BaseModel):
     links: dict[str, str] = {}
 
 
-def of_job(job: TrainingJob, links: Addresses, *, now: datetime, pending: timedelta) -> Alert | None:
+def of_job(job: TrainingJob, links: Urls, *, now: datetime, pending: timedelta) -> Alert | None:
     """The alert about a job in its present state, or None if there is none. Reads nothing.
 
     A job that failed because a check blocked it has one alert, not two.
@@ -113,7 +113,7 @@ def of_job(job: TrainingJob, links: Addresses, *, now: datetime, pending: timede
     return Alert(key=key, kind=kind, message=message, job_id=job.id, links=found)
 
 
-def of_permission(job: TrainingJob, warning: str, identity: str, links: Addresses) -> Alert:
+def of_permission(job: TrainingJob, warning: str, identity: str, links: Urls) -> Alert:
     """The alert about a model trained on pairs that may no longer be trained on; `identity` tells such pairs apart."""
     return Alert(
         key=f"permission:{job.id}:{identity}",
@@ -124,7 +124,7 @@ def of_permission(job: TrainingJob, warning: str, identity: str, links: Addresse
     )
 
 
-def of_warning(job: TrainingJob, warned: Warned, links: Addresses) -> Alert:
+def of_warning(job: TrainingJob, warned: Warned, links: Urls) -> Alert:
     """The alert about what happened to the pairs that a job was submitted with."""
     return of_permission(job, warned.message, warned.identity, links)
 
@@ -133,7 +133,7 @@ def of_revocation(
     revocation: Revocation,
     taints: Sequence[Taint],
     jobs: Sequence[str],
-    links: Addresses,
+    links: Urls,
     *,
     endpoints: Sequence[str] = (),
 ) -> Alert | None:
@@ -170,7 +170,7 @@ def of_alias_move(move: AliasMove, at: datetime) -> Alert:
     )
 
 
-def of_tainted_alias(found: TaintedAlias, what: OnTaint, version: str | None, links: Addresses) -> Alert:
+def of_tainted_alias(found: TaintedAlias, what: OnTaint, version: str | None, links: Urls) -> Alert:
     """The alert about an alias that names a tainted version, or named it until it was moved."""
     names, done = "names", "Move it to a clean version."
     if what == "demote":
@@ -187,7 +187,7 @@ def of_tainted_alias(found: TaintedAlias, what: OnTaint, version: str | None, li
     )
 
 
-def of_tainted_endpoint(found: TaintedEndpoint, links: Addresses) -> Alert:
+def of_tainted_endpoint(found: TaintedEndpoint, links: Urls) -> Alert:
     """The alert about an endpoint that serves a tainted or withdrawn version: one for each of the two states."""
     return Alert(
         key=f"{found.state} endpoint:{found.model_name}:{found.model_version}:{found.job_id}:{found.url}",
@@ -258,7 +258,7 @@ def told_at(store: JobStore, beginning: str) -> datetime | None:
     return latest
 
 
-def notice_jobs(store: JobStore, links: Addresses, *, now: datetime, pending: timedelta) -> int:
+def notice_jobs(store: JobStore, links: Urls, *, now: datetime, pending: timedelta) -> int:
     """Record an alert for each job that failed, timed out, waits for somebody or is stuck in pending and has none.
 
     A job has one for each cause that it waits for. Returns how many.

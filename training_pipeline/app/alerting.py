@@ -15,13 +15,13 @@ from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.models.uses.in_use import in_use
 from training_pipeline.training_jobs.polling.permission import Warned
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 
 class Alerting:
     """Records alerts: with the caller's change where a connection is given, otherwise in a transaction of its own."""
 
-    def __init__(self, store: JobStore, urls: Addresses) -> None:
+    def __init__(self, store: JobStore, urls: Urls) -> None:
         self._store = store
         self._urls = urls
 

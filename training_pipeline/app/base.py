@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from training_pipeline.training_jobs.polling.permission import Permission
     from training_pipeline.training_jobs.store.hash_keys import HashKeyStore
     from training_pipeline.training_jobs.store.jobs import JobStore
-    from training_pipeline.urls import Addresses
+    from training_pipeline.urls import Urls
 
 
 class Base:
@@ -105,11 +105,11 @@ class Base:
         return ApiTokens(self.store)
 
     @part
-    def urls(self) -> Addresses:
+    def urls(self) -> Urls:
         """Where the pages of jobs and versions are."""
-        from training_pipeline.urls import Addresses
+        from training_pipeline.urls import Urls
 
-        return Addresses.of(self.settings)
+        return Urls.of(self.settings)
 
     @part
     def alerting(self) -> Alerting:

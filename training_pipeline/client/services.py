@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.domain.job import TrainingJob as StoredJob
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.schemas.validation import invalid_request
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 if TYPE_CHECKING:
     from training_pipeline.app.container import Services
@@ -29,7 +29,7 @@ class OnServices:
         self.caller = caller
         self._services = services
         self._drive = drive
-        self._addresses = Addresses.of(services.settings)
+        self._addresses = Urls.of(services.settings)
 
     def shown(self, job: StoredJob) -> TrainingJob:
         """A job of the store as the caller sees it: with what the caller may do."""

@@ -18,7 +18,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra import advisory_lock
 from training_pipeline.retraining.retrain import NAME as RETRAINING
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 #: So many ticks of a sensor or schedule in a row fail before somebody is told: one may fail by a restart.
 FAILURES_IN_A_ROW: Final = 3
@@ -47,7 +47,7 @@ def tell_people(context: dg.SensorEvaluationContext, services: dg.ResourceParam[
 def tell(instance: dg.DagsterInstance, services: Services) -> str:
     """Record new alerts and deliver due ones. Returns a summary for the tick."""
     deadline = time.monotonic() + TELL_SECONDS
-    now, links, store = datetime.now(UTC), Addresses.of(services.settings), services.store
+    now, links, store = datetime.now(UTC), Urls.of(services.settings), services.store
     pending = timedelta(minutes=services.settings.alert_pending_minutes)
     noticed = alerts.notice_jobs(store, links, now=now, pending=pending)
     found = [*failing(instance, links, partial(alerts.told_at, store)), *_failed_looks(instance, links)]
@@ -60,9 +60,7 @@ def tell(instance: dg.DagsterInstance, services: Services) -> str:
     return f"{told}. {failed}" if failed else f"{told}."
 
 
-def failing(
-    instance: dg.DagsterInstance, links: Addresses, told_at: Callable[[str], datetime | None]
-) -> Iterator[Alert]:
+def failing(instance: dg.DagsterInstance, links: Urls, told_at: Callable[[str], datetime | None]) -> Iterator[Alert]:
     """An alert for each sensor and schedule whose latest ticks all failed, once a row of failures. Reads only.
 
     `told_at` says when the latest alert whose key begins so was recorded: where no tick was good since then, it is the
@@ -86,7 +84,7 @@ def failing(
         )
 
 
-def _failed_looks(instance: dg.DagsterInstance, links: Addresses) -> Iterator[Alert]:
+def _failed_looks(instance: dg.DagsterInstance, links: Urls) -> Iterator[Alert]:
     """An alert for each failed run of the retraining schedule, which no person has started."""
     failed = dg.RunsFilter(
         job_name=RETRAINING, statuses=[dg.DagsterRunStatus.FAILURE], created_after=datetime.now(UTC) - NEWS

@@ -10,7 +10,7 @@ import dagster as dg
 from training_pipeline.models.evaluation.records import Evaluation, StoredFigure
 from training_pipeline.models.promotion.gate import Decision
 from training_pipeline.models.promotion.records import Promotion
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 Metadata = dict[str, Any]
 
@@ -22,7 +22,7 @@ _DUELS: Final = (
 )
 
 
-def of_evaluation(found: Evaluation, decided: Promotion | None, links: Addresses) -> Metadata:
+def of_evaluation(found: Evaluation, decided: Promotion | None, links: Urls) -> Metadata:
     """An evaluation that has succeeded. The figures of the version itself are also numbers, which the UI plots."""
     overall = [each for each in found.figures or () if each.of is None]
     own = [each for each in overall if each.model == "tuned" and each.over is None]

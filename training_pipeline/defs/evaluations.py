@@ -27,7 +27,7 @@ from training_pipeline.models.evaluation.records import EvaluationStatus
 from training_pipeline.models.promotion import news
 from training_pipeline.models.promotion.news import Ended
 from training_pipeline.schemas.evaluation import EvaluateModelVersion
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 #: Which evaluation a run shows; without it the newest that has ended.
 EVALUATION_TAG: Final = f"{OURS}evaluation"
@@ -57,7 +57,7 @@ def model_evaluation(context: dg.AssetExecutionContext, services: ServicesParam)
     decided = news.decision_on(services.store, found, approval=services.settings.promotion_approval)
     scores = {role: stored.sha256 for role, stored in (found.scores or {}).items()}
     return dg.MaterializeResult(
-        metadata=of_evaluation(found, decided, Addresses.of(services.settings)),
+        metadata=of_evaluation(found, decided, Urls.of(services.settings)),
         data_version=dg.DataVersion(f"{found.id}:{scores.get('tuned', '')[:16]}"),
     )
 
@@ -94,7 +94,7 @@ def evaluate(context: dg.OpExecutionContext, services: ServicesParam) -> None:
         f"The evaluation {made.id} of {name} version {version} on the suite {made.suite} is {made.status}: "
         f"{counts.evaluated:,} of {counts.asked:,} pairs are asked. model_evaluation shows it once it has ended."
     )
-    links = Addresses.of(services.settings)
+    links = Urls.of(services.settings)
     context.add_output_metadata(
         {
             "evaluation": made.id,

@@ -20,7 +20,7 @@ from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.split_report import KeptSides, TextReport
 from training_pipeline.domain.training_sheet import Reference
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ Metadata = dict[str, Any]
 _EXCLUSIONS = "| pairs | excluded because | usage reason |"
 
 
-def of_sheet(job: TrainingJob, sheet: SheetRef, links: Addresses) -> Metadata:
+def of_sheet(job: TrainingJob, sheet: SheetRef, links: Urls) -> Metadata:
     """The head of a training sheet."""
     head = sheet.sheet
     return {
@@ -52,7 +52,7 @@ def named(reference: Reference) -> str:
     return f"{reference.name or reference.id} ({reference.id}), version {reference.version or 'unknown'}"
 
 
-def of_snapshot(job: TrainingJob, taken: SnapshotRef, links: Addresses) -> Metadata:
+def of_snapshot(job: TrainingJob, taken: SnapshotRef, links: Urls) -> Metadata:
     """The verdicts of both gates."""
     summary = taken.summary
     return {
@@ -122,7 +122,7 @@ def _texts(found: TextReport) -> Metadata:
     return shown
 
 
-def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Addresses) -> Metadata:
+def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Urls) -> Metadata:
     """One split of the dataset."""
     report = dataset.report
     return {
@@ -145,7 +145,7 @@ def of_split(job: TrainingJob, dataset: DatasetRef, side: str, links: Addresses)
     }
 
 
-def of_submission(job: TrainingJob, links: Addresses) -> Metadata:
+def of_submission(job: TrainingJob, links: Urls) -> Metadata:
     """Where the job runs, and with which configuration."""
     return {
         "backend": job.backend,
@@ -161,7 +161,7 @@ def of_submission(job: TrainingJob, links: Addresses) -> Metadata:
     }
 
 
-def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, links: Addresses) -> Metadata:
+def of_metrics(job: TrainingJob, result: TrainingResult, frame: pd.DataFrame, links: Urls) -> Metadata:
     """The final metrics as plain numbers, which the UI plots across jobs, and the loss curve as a plot.
 
     What tells two jobs apart in those plots stands beside: model, sheet and learning rate.
@@ -206,7 +206,7 @@ def _learning_rate(job: TrainingJob) -> float | None:
     return float(rate) if isinstance(rate, int | float) else None
 
 
-def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, links: Addresses) -> Metadata:
+def of_model(job: TrainingJob, result: TrainingResult, record: LineageRecord, links: Urls) -> Metadata:
     """The registered model and what it was trained on."""
     name, version = job.result.uc_model_name or job.request.model_name, job.result.uc_model_version
     page = links.model_version(job)
@@ -265,7 +265,7 @@ def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
 
 
-def _job(job: TrainingJob, links: Addresses) -> dg.MetadataValue[Any]:
+def _job(job: TrainingJob, links: Urls) -> dg.MetadataValue[Any]:
     return dg.MetadataValue.url(links.job(job.id))
 
 
@@ -277,7 +277,7 @@ def _backend_run(job: TrainingJob) -> Any:
     )
 
 
-def _mlflow(job: TrainingJob, links: Addresses) -> Any:
+def _mlflow(job: TrainingJob, links: Urls) -> Any:
     page = links.mlflow_run(job)
     return dg.MetadataValue.url(page) if page else job.handles.mlflow_run_id or ""
 

@@ -22,7 +22,7 @@ from training_pipeline.defs.launchpad import (
 )
 from training_pipeline.models.promotion.gate import Verdict
 from training_pipeline.schemas.promotion import ModelPromotion, PromoteModelVersion, PromotionGate
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 _GATE: Final = PromotionGate.model_fields
 _NUMBERS: Final = {str: float}
@@ -67,7 +67,7 @@ def promote(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     subject = services.versions.subject(name, version)
     tags = run_tags(subject.job.id, name, made.evaluation_id or "none", caller.name)
     context.instance.add_run_tags(context.run_id, tags)
-    links = Addresses.of(services.settings)
+    links = Urls.of(services.settings)
     metadata = {
         "model": name,
         "model_version": version,

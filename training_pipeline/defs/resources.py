@@ -21,7 +21,7 @@ from training_pipeline.domain.lineage import version_of
 from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra import advisory_lock
 from training_pipeline.training_jobs.lifecycle.claims import lock_key
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 SOURCE_SHEET, PROMPT_TEMPLATE, CANONICAL_LABELS = (dg.AssetKey(name) for name in EXTERNAL)
 
@@ -45,9 +45,9 @@ class JobRun:
     sheet: SheetRef | None = None
 
     @property
-    def links(self) -> Addresses:
+    def links(self) -> Urls:
         """The URLs of the job's pages."""
-        return Addresses.of(self.services.settings)
+        return Urls.of(self.services.settings)
 
     @contextmanager
     def step(self, context: dg.AssetExecutionContext, phase: Phase) -> Iterator[TrainingJob]:

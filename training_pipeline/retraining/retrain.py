@@ -40,7 +40,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_jobs
 from training_pipeline.tuning.tables import study_trials
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 NAME: Final = "retrain_changed_sheets"
 _STORED: Final = 201
@@ -79,7 +79,7 @@ class Retrainer:
     jobs: JobService
     policy: GatePolicy
     min_pairs: int
-    urls: Addresses
+    urls: Urls
     withdrawn: WithdrawnRows
     keys: HashKeys = NO_KEYS
 

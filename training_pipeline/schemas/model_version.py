@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from training_pipeline.domain.model_version import Check as FoundCheck
     from training_pipeline.models.versions.find import Registered
     from training_pipeline.models.versions.versions import Whole
-    from training_pipeline.urls import Addresses
+    from training_pipeline.urls import Urls
 
 JOB = "tj-20261123-072145-9f3a2c"
 _UNAVAILABLE = Field(
@@ -218,7 +218,7 @@ class ModelVersionDetails(ModelVersion):
     def of_whole(
         cls,
         whole: Whole,
-        at: Addresses,
+        at: Urls,
         retrain: tuple[domain.RetrainProposal, estimates.Estimate] | None,
         *,
         download_problem: str | None,

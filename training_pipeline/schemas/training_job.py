@@ -17,7 +17,7 @@ from training_pipeline.training_jobs.store.rows import columns_of
 
 if TYPE_CHECKING:
     from training_pipeline.domain.access import Caller
-    from training_pipeline.urls import Addresses
+    from training_pipeline.urls import Urls
 
 LOSS = "Cross-entropy in nats per trained token"
 ACCURACY = "Mean token accuracy, 0 to 1"
@@ -197,7 +197,7 @@ class TrainingJob(Answer):
     )
 
     @classmethod
-    def of(cls, job: domain.TrainingJob, caller: Caller, at: Addresses) -> TrainingJob:
+    def of(cls, job: domain.TrainingJob, caller: Caller, at: Urls) -> TrainingJob:
         """A job of the store, as this caller sees it. Pure."""
         pages = DatabricksPages.of(job)
         worked_out = {

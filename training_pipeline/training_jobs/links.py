@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Link:
     url: str | None
 
 
-def links(job: TrainingJob, at: Addresses) -> tuple[Link, ...]:
+def links(job: TrainingJob, at: Urls) -> tuple[Link, ...]:
     """The places where this job has left something, in the order of its life. Pure."""
     found = []
     for label, run_id in (("Dagster launch run", job.launch.run_id), ("Dagster finish run", job.finalize.run_id)):

@@ -15,7 +15,7 @@ from training_pipeline.api.events.live import ANY_JOB, TooManyFollowers
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.schemas.problem import problem_of
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 from training_pipeline.web import documentation, urls
 from training_pipeline.web.elements import Tag, icon, link
 from training_pipeline.web.site import Site
@@ -68,7 +68,7 @@ def _header(site: Site, caller: Caller | None) -> None:
                 link("Studies", urls.STUDIES)
                 link("Models", urls.MODELS)
                 link("Revocations", urls.revocations())
-                link("Dagster", Addresses.of(site.settings).dagster)
+                link("Dagster", Urls.of(site.settings).dagster)
             with Tag("nav", classes="places", aria_label="Help"):
                 version = site.app.version
                 link("Docs", urls.document(documentation.START))

@@ -29,9 +29,9 @@ from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import alerts, training_jobs
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
-LINKS = Addresses(dagster="http://dagster", page="http://page")
+LINKS = Urls(dagster="http://dagster", page="http://page")
 NOW = datetime.now(UTC)
 PENDING = timedelta(minutes=15)
 TRAINED = {"status": JobStatus.RUNNING, "backend_status": JobStatus.SUCCEEDED}

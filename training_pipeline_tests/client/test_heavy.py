@@ -34,7 +34,7 @@ class Parts:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_what_reads_much_waits_for_a_turn(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training_pipeline.client.services.Addresses.of", lambda _: None)
+    monkeypatch.setattr("training_pipeline.client.services.Urls.of", lambda _: None)
     parts: Any = Parts()
     client = LocalClient(parts, Caller("eve", Role.VIEWER))
     assert least_role(getattr(LocalClient, verb)) == Role.VIEWER

@@ -16,9 +16,9 @@ from training_pipeline.app.container import Services
 from training_pipeline.defs.alerts import FAILURES_IN_A_ROW, failing, tell_people
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.testing.system.dagster_runs import create
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
-LINKS = Addresses(dagster="http://dagster", page="http://page")
+LINKS = Urls(dagster="http://dagster", page="http://page")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import ancestry
 from training_pipeline.schemas.training_job import TrainingJob as PublicJob
 from training_pipeline.training_jobs.store.events import EventType
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 if TYPE_CHECKING:
     from training_pipeline.backends.results import AnsweredQuestion
@@ -156,7 +156,7 @@ def of_answers(asked: Sequence[AnsweredQuestion]) -> RenderableType:
 
 def public(job: TrainingJob, settings: Settings) -> PublicJob:
     """The job as clients see it."""
-    return PublicJob.of(job, caller(), Addresses.of(settings))
+    return PublicJob.of(job, caller(), Urls.of(settings))
 
 
 def as_json(job: TrainingJob, settings: Settings) -> str:

@@ -29,13 +29,13 @@ def serve(
     from training_pipeline.api.server import CONNECTIONS, Server
     from training_pipeline.cli.system import health
     from training_pipeline.cli.system.environment import prepare_environment
-    from training_pipeline.urls import address
+    from training_pipeline.urls import server_url
     from training_pipeline.web import mount as web
 
     health.require_free_port(settings.api_host, settings.api_port, setting="API")
     prepare_environment(settings)
     log_as_json()
-    typer.echo(f"The REST API is on {address(settings.api_host, settings.api_port)}", err=True)
+    typer.echo(f"The REST API is on {server_url(settings.api_host, settings.api_port)}", err=True)
     allow_descriptors(CONNECTIONS + 500)
     app = create_app(settings)
     web.mount(app, settings)

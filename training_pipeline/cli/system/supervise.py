@@ -32,7 +32,7 @@ from training_pipeline.infra.processes import ProcessIdentity, end
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
 from training_pipeline.settings.prefix import PREFIX
-from training_pipeline.urls import address
+from training_pipeline.urls import server_url
 
 START_SECONDS: Final = 180.0
 GRACE_SECONDS: Final = 10.0
@@ -72,8 +72,8 @@ def up(
         record = Record(
             up=ProcessIdentity.of(os.getpid()),
             since=datetime.now(UTC),
-            url=address(settings.webserver_host, settings.webserver_port),
-            api_url=address(settings.api_host, settings.api_port),
+            url=server_url(settings.webserver_host, settings.webserver_port),
+            api_url=server_url(settings.api_host, settings.api_port),
             read_only_url=read_only_url(settings),
         ).stored(settings)
         with _stop_requests() as stop:
@@ -249,7 +249,7 @@ def _webserver(workspace: Path, probe: Path, *, read_only: bool) -> list[str]:
 def read_only_url(settings: Settings) -> str:
     """The read-only UI's URL on this machine; empty if there is none."""
     host = settings.read_only_host
-    return "" if host is None else address(host, settings.read_only_port)
+    return "" if host is None else server_url(host, settings.read_only_port)
 
 
 def require_loopback(settings: Settings) -> None:

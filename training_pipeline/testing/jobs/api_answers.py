@@ -19,7 +19,7 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.events import EventType
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 URL = "https://train.example.org"
 TOKEN = "tp_s3cr3t"
@@ -27,9 +27,7 @@ TOKEN = "tp_s3cr3t"
 
 def job(status: JobStatus = JobStatus.RUNNING, **values: Any) -> TrainingJob:
     """A job of a service."""
-    return TrainingJob.of(
-        new_job(id="tj-1", status=status, **values), Caller("ada", Role.ADMIN), Addresses.of(Settings())
-    )
+    return TrainingJob.of(new_job(id="tj-1", status=status, **values), Caller("ada", Role.ADMIN), Urls.of(Settings()))
 
 
 def event(number: int, kind: EventType = EventType.INFO) -> TrainingJobEvent:

@@ -23,7 +23,7 @@ from training_pipeline.models.versions.served_taints import ServedTaints
 from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import alerts
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 
 BY_HAND, IN_WORKSPACE, HOST = "https://serve.example.org/a", "https://dbc-1.example.org/ml/endpoints/b", "https://dbc-1"
 
@@ -46,7 +46,7 @@ def told(store: JobStore) -> list[str]:
 
 
 def served(store: JobStore) -> ServedTaints:
-    alerting = Alerting(store, Addresses(dagster="http://dagster", page="http://page"))
+    alerting = Alerting(store, Urls(dagster="http://dagster", page="http://page"))
     return ServedTaints(store, partial(standings, store), alerting.endpoint_tainted)
 
 

@@ -10,7 +10,7 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.jobs import new_job
-from training_pipeline.urls import Addresses
+from training_pipeline.urls import Urls
 from training_pipeline.web import urls
 from training_pipeline.web.form.draft import ANY_NAME, REQUEST, Draft
 from training_pipeline.web.form.fields import config_fields
@@ -21,7 +21,7 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 def retried(**config: object) -> TrainingJob:
     job = new_job(status=JobStatus.FAILED, requested_config=config)
-    return TrainingJob.of(job, Caller("ada", Role.ADMIN), Addresses.of(Settings()))
+    return TrainingJob.of(job, Caller("ada", Role.ADMIN), Urls.of(Settings()))
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), WORDS), WORDS)
@@ -79,9 +79,7 @@ def test_a_duplicate_asks_for_what_its_job_asked_for(
 ) -> None:
     catalog: dict[str, object] = {"uc_catalog": "ml", "uc_schema": "models"} if register else {}
     values = {"fresh_split": fresh, "register_to_uc": register, "train_val_split": split, **catalog, **which}
-    job = TrainingJob.of(
-        new_job(requested_config=config, **values), Caller("ada", Role.ADMIN), Addresses.of(Settings())
-    )
+    job = TrainingJob.of(new_job(requested_config=config, **values), Caller("ada", Role.ADMIN), Urls.of(Settings()))
     query = dict(parse_qsl(urlsplit(urls.job_like(job, {})).query))
     asked: dict[str, object] = {"model_name": "triage", "base_model": "builtin:tiny", **catalog, **which}
     asked |= {"training_sheet_id": "sheet-123"} | ({"fresh_split": True} if fresh else {})
