@@ -18,17 +18,3 @@ POLLS: Final = RetryPolicy(first=2.0, longest=300.0)
 def is_outage(error: Exception) -> bool:
     """Whether `error` says that a backend is out of reach, which a job waits for whatever its number of attempts."""
     return isinstance(error, PipelineError) and error.is_outage
-
-
-def describe(error: Exception) -> str:
-    """An error as events tell it: the message and hint of ours, of others only the type, for their words may hold an
-    address or a text.
-    """
-    if not isinstance(error, PipelineError):
-        return type(error).__name__
-    return f"{error.message.rstrip('.')}. {error.hint}".strip() if error.hint else error.message
-
-
-def duration(seconds: float) -> str:
-    """A time in words, such as `24 h` or `20 s`."""
-    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds:g} s"

@@ -33,13 +33,3 @@ def test_a_job_waits_for_as_long_as_is_stated_counted_in_pauses() -> None:
 )
 def test_only_an_outage_is_waited_for(error: Exception, waited_for: bool) -> None:
     assert backoff.is_outage(error) is waited_for
-
-
-def test_an_error_of_a_library_is_told_by_its_type_alone() -> None:
-    assert backoff.describe(RuntimeError("token=dapi123")) == "RuntimeError"
-    assert backoff.describe(Unavailable("It is away.", hint="Wait.")) == "It is away. Wait."
-    assert backoff.describe(Unavailable("It is away.")) == "It is away."
-
-
-def test_durations_in_words() -> None:
-    assert [backoff.duration(seconds) for seconds in (20, 3600, 86400, 5400)] == ["20 s", "1 h", "24 h", "1.5 h"]

@@ -11,10 +11,10 @@ from typing import Final
 from sqlalchemy import func, select, update
 
 from training_pipeline.backends.metric_point import MetricPoint
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, StoredFigure
 from training_pipeline.models.evaluation.tables import model_evaluations
 from training_pipeline.tracking.mlflow import RunTracking
-from training_pipeline.training_jobs.backoff import describe
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 _TRIED: Final = timedelta(days=7)

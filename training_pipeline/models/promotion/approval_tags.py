@@ -14,11 +14,11 @@ from typing import Final
 
 from sqlalchemy import text
 
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.tracking.mlflow import RunTracking
-from training_pipeline.training_jobs.backoff import describe
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 APPROVED: Final = "Approved"

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from training_pipeline.domain.access import person
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, PipelineError, Unavailable
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
@@ -22,7 +23,6 @@ from training_pipeline.models.promotion.records import Promotion, PromotionKind
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.models.versions.versions import ModelVersions
-from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: For so long a move is looked for that is not on record.
@@ -156,7 +156,7 @@ class Promotions:
                 with self._alone(name, alias):
                     self._holder(name, alias)
             except Exception as error:  # noqa: BLE001 - of the registry, in any class, or somebody decides just now
-                _log.warning("whether %s of %s was moved is not known: %s", alias, name, backoff.describe(error))
+                _log.warning("whether %s of %s was moved is not known: %s", alias, name, describe(error))
                 continue
             noted += next(one for one in self.of_model(name, alias) if one.number == newest.number).moved_at is not None
         return noted
@@ -221,7 +221,7 @@ class Promotions:
             raise
         except Exception as error:
             raise Unavailable(
-                f"The registry did not move {alias} of {name}: {backoff.describe(error)}.",
+                f"The registry did not move {alias} of {name}: {describe(error)}.",
                 hint=f"Decision {stored.number} is on record, and the alias where it was. Promote it again.",
             ) from error
         moved = records.moved(self._store, stored.number)

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.tracking.mlflow import RunTracking
-from training_pipeline.training_jobs.backoff import describe
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: The tag; its value names revocations.

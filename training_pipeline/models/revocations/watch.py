@@ -19,6 +19,7 @@ from typing import Final
 import pyarrow as pa
 from sqlalchemy import Connection, text
 
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import PipelineError, SheetChanged
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef, UnreadableRef, parsed, required
@@ -32,7 +33,6 @@ from training_pipeline.models.revocations.records import lock
 from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.uses.learners import jobs_of
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: Told of a sheet that nobody can look at: its id, and why.
@@ -131,7 +131,7 @@ class SheetWatch:
                 continue
             except Exception as error:  # noqa: BLE001 - a fault in one sheet keeps no other from being looked at
                 why = error.message if isinstance(error, PipelineError) else type(error).__name__
-                _log.warning("training sheet %s cannot be looked at: %s", sheet.sheet_id, backoff.describe(error))
+                _log.warning("training sheet %s cannot be looked at: %s", sheet.sheet_id, describe(error))
                 blind.append((sheet.sheet_id, why))
                 self._blind(sheet.sheet_id, why)
                 self._note(sheet, began)

@@ -11,10 +11,10 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from training_pipeline.domain.aliases import OnTaint, TaintedAlias
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.models.versions import find
 from training_pipeline.models.versions.aliases import Aliases
-from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 _TAINTED: Final = text(
@@ -100,8 +100,8 @@ class AliasWatch:
             try:
                 return self._move(one, version), None
             except Exception as error:  # noqa: BLE001 - of MLflow or of the workspace, in any class
-                _log.warning("the alias %s could not be moved: %s", one.alias, backoff.describe(error))
-                trouble = f"The alias {one.alias} of {one.model_name} could not be moved: {backoff.describe(error)}."
+                _log.warning("the alias %s could not be moved: %s", one.alias, describe(error))
+                trouble = f"The alias {one.alias} of {one.model_name} could not be moved: {describe(error)}."
                 if not (isinstance(error, PipelineError) and error.recurs):
                     break
         return False, trouble
@@ -141,7 +141,7 @@ class AliasWatch:
         try:
             return self._aliases.existing(one.model_name, before), None
         except Exception as error:  # noqa: BLE001 - as above
-            why = backoff.describe(error)
+            why = describe(error)
             _log.warning("the registry did not say which versions of %s it has: %s", one.model_name, why)
             return before, f"The registry did not say which versions of {one.model_name} it has: {why}."
 

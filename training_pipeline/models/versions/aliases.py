@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import Connection, text
 
 from training_pipeline.domain.aliases import AliasMove, moves
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Aliases:
             return self._tracking.aliases(name).get(alias)
         except Exception as error:
             raise Unavailable(
-                f"The registry could not be asked for the alias {alias!r} of {name}: {backoff.describe(error)}.",
+                f"The registry could not be asked for the alias {alias!r} of {name}: {describe(error)}.",
                 hint="Try again when it answers.",
             ) from error
 
@@ -129,7 +129,7 @@ class Aliases:
                     asked_at = connection.execute(_NOW).scalar_one()
                 self.remember(name, self._tracking.aliases(name), asked_at=asked_at)
             except Exception as error:  # noqa: BLE001 - whatever a registry says of one model, it is asked for the others
-                why = backoff.describe(error)
+                why = describe(error)
                 _log.warning("the aliases of %s could not be read: %s", name, why)
                 unseen[name] = f"The registry could not be asked for the aliases of {name}: {why}."
                 if (

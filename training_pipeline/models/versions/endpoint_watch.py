@@ -15,8 +15,8 @@ from typing import Final
 from sqlalchemy import text
 
 from training_pipeline.databricks.serving import Serving
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.models.versions import find
-from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -75,8 +75,8 @@ class EndpointWatch:
         except TimeoutError:
             return f"The workspace did not say within {self._patience:g} seconds what its endpoints serve."
         except Exception as error:  # noqa: BLE001 - whatever a workspace answers, the sensor goes on
-            _log.warning("serving endpoints could not be listed: %s", backoff.describe(error))
-            return f"The workspace could not be asked what its endpoints serve: {backoff.describe(error)}."
+            _log.warning("serving endpoints could not be listed: %s", describe(error))
+            return f"The workspace could not be asked what its endpoints serve: {describe(error)}."
         finally:
             if call is not None and call.answer.done():
                 self._calls.take(call)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import PipelineError, Unavailable
 from training_pipeline.domain.lineage import NOT_RECORDED
 from training_pipeline.domain.model_version import Check, Outcome
 from training_pipeline.domain.refs import DatasetRef, required
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.dagster_record import materialized
-from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.lifecycle.provenance import event_disagreements, tag_disagreements
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 
@@ -168,7 +168,7 @@ class Verifier:
         except TimeoutError:
             return _unknown("mlflow", f"MLflow did not answer within {MLFLOW_SECONDS:g} seconds.")
         except Exception as error:  # noqa: BLE001 - whatever a registry answers, the other checks stand
-            return _unknown("mlflow", f"MLflow could not be asked: {backoff.describe(error)}.")
+            return _unknown("mlflow", f"MLflow could not be asked: {describe(error)}.")
         finally:
             if begun is not None and begun.answer.done():
                 self._calls.take(begun)
@@ -182,7 +182,7 @@ class Verifier:
         except PipelineError as error:
             return _unknown(name, error.message)
         except Exception as error:  # noqa: BLE001 - one thing that cannot be looked at keeps no other from it
-            return _unknown(name, f"It could not be looked at: {backoff.describe(error)}.")
+            return _unknown(name, f"It could not be looked at: {describe(error)}.")
 
 
 def _in_words(told: Sequence[str]) -> list[str]:

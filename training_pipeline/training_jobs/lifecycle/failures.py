@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.domain.duration_in_words import duration
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import GateRefused, PermissionWithdrawn, PipelineError, RecordsDisagree
 from training_pipeline.domain.job import ACTIVE, JobStatus, Phase, TrainingJob
 from training_pipeline.training_jobs import backoff
@@ -50,13 +52,13 @@ class Failures:
         """A step of a run raised `error`."""
         details = error.details if isinstance(error, PermissionWithdrawn) else {}
         if backoff.is_outage(error) and not self._retries.gives_up(attempt):
-            release(self._store, phase, job_id, attempt, why=backoff.describe(error))
+            release(self._store, phase, job_id, attempt, why=describe(error))
         elif isinstance(error, PipelineError) and error.is_outage:
-            time, why = backoff.duration(self._patience_seconds), backoff.describe(error)
+            time, why = duration(self._patience_seconds), describe(error)
             waited = f"Gave up after waiting for {time}; if the run was submitted, it continues. {why}"
             self._give_up(phase, job_id, attempt, waited, code=error.code, why=why)
         elif phase is Phase.FINALIZE and isinstance(error, PipelineError) and self._may_be_mended(job_id, error):
-            self._give_up(phase, job_id, attempt, str(error), code=error.code, why=backoff.describe(error))
+            self._give_up(phase, job_id, attempt, str(error), code=error.code, why=describe(error))
         elif isinstance(error, PipelineError) and error.recurs:
             self._fail(phase, job_id, attempt, str(error), code=error.code, details=details)
         elif isinstance(error, PipelineError) and not error.is_counted:
@@ -116,7 +118,7 @@ class Failures:
         if not self._retries.gives_up(times):
             release(self._store, phase, job_id, attempt, why=why.rstrip("."), counted=False)
             return
-        message = f"Gave up after {times} attempts in {backoff.duration(self._patience_seconds)}: {why}"
+        message = f"Gave up after {times} attempts in {duration(self._patience_seconds)}: {why}"
         self._give_up(phase, job_id, attempt, message, code=code, why=why)
 
     def _give_up(self, phase: Phase, job_id: str, attempt: int, message: str, *, code: str, why: str) -> None:

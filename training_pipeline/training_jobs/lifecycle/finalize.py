@@ -9,6 +9,7 @@ from sqlalchemy import and_, func, or_, select
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.results import TrainingResult
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import (
     BackendDenied,
     BackendFailed,
@@ -22,7 +23,6 @@ from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra.files import unlike
 from training_pipeline.tracking.mlflow import RunTracking
-from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.permission_watch import Notice
 from training_pipeline.training_jobs.lifecycle.provenance import (
@@ -200,7 +200,7 @@ class Finalizer:
             # A grant that we lack is for a person to mend, and what was trained does not wait for it.
             if error.is_outage and not isinstance(error, BackendDenied):
                 raise
-            said = f"Warning: {name} could not be granted to others: {backoff.describe(error)}"
+            said = f"Warning: {name} could not be granted to others: {describe(error)}"
             with self._store.begin() as connection:
                 if not is_told(connection, job.id, said):
                     self._store.within(connection).record(job.id, EventType.ERROR, said)

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import PermissionUnknown
 from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.training_jobs import backoff
 from training_pipeline.training_jobs.polling.apply import ask_to_stop
 from training_pipeline.training_jobs.polling.permission import Answer, Permission, Warned
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -53,7 +53,7 @@ class PermissionWatch:
             try:
                 answers = self._permission.ask_all(sheet_id, jobs)
             except Exception as error:  # noqa: BLE001 - a fault in one sheet keeps no other from being asked about
-                _log.warning("training sheet %s could not be asked about: %s", sheet_id, backoff.describe(error))
+                _log.warning("training sheet %s could not be asked about: %s", sheet_id, describe(error))
                 answers = {}
             for job in jobs:
                 if self._settle(job, answers.get(job.id)):

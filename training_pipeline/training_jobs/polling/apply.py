@@ -18,6 +18,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from training_pipeline.backends.metric_point import MetricPoint
 from training_pipeline.backends.run_state import RunState
+from training_pipeline.domain.duration_in_words import duration
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import NotFound, PermissionUnknown, PermissionWithdrawn
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.training_jobs import backoff
@@ -111,10 +113,10 @@ def record_error(
     errors = job.polling.errors + 1
     pause = timedelta(seconds=backoff.POLLS.pause(errors))
     values: dict[str, Any] = {"poll_errors": errors, "poll_after": func.clock_timestamp() + pause}
-    said = backoff.describe(error)
+    said = describe(error)
     retries = replace(backoff.POLLS, deadline=patience_seconds)
     if began is not None and retries.gives_up(errors):
-        waited = backoff.duration(patience_seconds)
+        waited = duration(patience_seconds)
         message = f"Gave up after {waited} without an answer; the run may continue at its backend. {said}"
         failed = {"backend_status": JobStatus.FAILED, "error_message": message}
         written = _update(store, job, {**values, **failed}, began)

@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol
 
 from training_pipeline.datasets.comparable_hashes import with_sheet
 from training_pipeline.datasets.compare import MOST_PAIR_IDS, Pairs, RecheckResult, in_words, recheck
+from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import (
     GateRefused,
     NotFound,
@@ -30,7 +31,6 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
-from training_pipeline.training_jobs import backoff
 
 #: A job that has not begun to train.
 _BEFORE: Final = frozenset({JobStatus.PENDING, JobStatus.QUEUED})
@@ -120,7 +120,7 @@ class Permission:
         except (SheetChanged, SheetUnreadable):
             raise
         except Exception as error:  # noqa: BLE001 - a fault in one job keeps no other from an answer
-            why = backoff.describe(error)
+            why = describe(error)
             _log.warning("whether training job %s is still permitted is unknown: %s", job.id, why)
             return PermissionUnknown(
                 f"Whether the pairs of training job {job.id} may still be trained on is unknown: {why}",
