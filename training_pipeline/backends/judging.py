@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
+
+from training_pipeline.infra.retry import RetryPolicy
+
+#: Four tries of an answer within half a minute: a restart costs nothing. Whoever fails for long is given up on by the
+#: program that asks.
+RETRIES: Final = RetryPolicy(first=1.0, factor=4.0, jitter=0.25, attempts=4)
 
 
 class JudgeOrder(BaseModel):

@@ -8,18 +8,14 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.backends.judging import JudgedAnswers, JudgeOrder
+from training_pipeline.backends.judging import RETRIES, JudgedAnswers, JudgeOrder
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.judge import JudgeEndpoint
 from training_pipeline.domain.usage import STRICTNESS, DataClassification
-from training_pipeline.infra.retry import RetryPolicy
 
 #: The metric of a judge.
 METRIC: Final = "judged_right"
 _SETTING: Final = "TRAINING_PIPELINE_JUDGES"
-#: Four tries of an answer within half a minute: a restart costs nothing. Whoever fails for long is given up on by the
-#: program that asks.
-_RETRIES: Final = RetryPolicy(first=1.0, factor=4.0, jitter=0.25, attempts=4)
 _REASONS: Final[Mapping[str, str]] = {
     "classification": "none of the pairs may be sent to it. Raise TRAINING_PIPELINE_JUDGE_MAX_CLASSIFICATION if it may "
     "read more than `{most}`, or choose a judge that is still in the settings",
@@ -106,7 +102,7 @@ class Judges:
                 f"The judge {name!r} needs the key in the environment variable {endpoint.key_env}, which is not set.",
                 hint="Set it where `training-pipeline up` is started, then start that anew.",
             )
-        order = JudgeOrder(name=name, pauses=_RETRIES.pauses(), **endpoint.model_dump())
+        order = JudgeOrder(name=name, pauses=RETRIES.pauses(), **endpoint.model_dump())
         return Judging(order=order, max_classification=self._most)
 
     def readable(self, judging: Judging | None) -> Collection[str]:
