@@ -115,7 +115,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "api/routes/test_uses.py": ("schemas/uses.py",),
     "api/test_openapi.py": ("schemas/base.py",),
-    "api/test_problems.py": ("api/middleware/methods.py", "schemas/problem.py"),
+    "api/test_problems.py": ("api/allowed_methods.py", "api/middleware/methods.py", "schemas/problem.py"),
     "api/test_records.py": (
         "api/routes/events.py",
         "api/routes/lineage.py",

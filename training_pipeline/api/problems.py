@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from training_pipeline.api.middleware.methods import allowed_methods
+from training_pipeline.api.allowed_methods import allowed_methods
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.schemas import problem as documents
 from training_pipeline.schemas.problem import MEDIA_TYPE, Problem, ProblemField
