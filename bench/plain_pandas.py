@@ -17,10 +17,11 @@ import pyarrow as pa
 from training_pipeline.domain.manifest import MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, RowsDigest
 from training_pipeline.domain.rules.near.questions import NearPairs, near_pairs
 from training_pipeline.domain.rules.near.ties import tie_nearly
+from training_pipeline.domain.rules.plain_comparison import asked, spoken
 from training_pipeline.domain.rules.policy import GATE_POLICY_VERSION
 from training_pipeline.domain.rules.split import least_of, plan_split, tie
 from training_pipeline.domain.rules.text.characters import WHITE_SPACE
-from training_pipeline.domain.rules.text.plain_form import asked, loose, spoken, strict
+from training_pipeline.domain.rules.text.plain_form import loose, strict
 
 FIELDS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
 USES = {"training", "validation", "evaluation", "few_shot", "testing"}

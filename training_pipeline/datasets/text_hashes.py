@@ -16,8 +16,8 @@ from training_pipeline.domain.rules.comparison import HASH_DIGITS
 from training_pipeline.domain.rules.examples.json_text import NO_JSON, first_counts, is_ambiguous, parsed, read
 from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
+from training_pipeline.domain.rules.plain_comparison import questions, spoken
 from training_pipeline.domain.rules.text.characters import WHITE_SPACE
-from training_pipeline.domain.rules.text.plain_form import questions, spoken
 
 _TEXTS = ("role", "content", "name", "tool_call_id")
 _SEPARATOR = "\x1f"

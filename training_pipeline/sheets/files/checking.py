@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from training_pipeline.domain.rules.examples.chat_format import Problem, Severity, is_blank, pair_problems, text_of
-from training_pipeline.domain.rules.text.plain_form import questions, spoken, strict
+from training_pipeline.domain.rules.plain_comparison import questions, spoken
+from training_pipeline.domain.rules.text.plain_form import strict
 from training_pipeline.sheets.columns import QUESTION_ANSWER, column_problems
 from training_pipeline.sheets.files.inspecting import parquet_problems
 from training_pipeline.sheets.files.rows import declared_columns, read_rows, wrong_columns
