@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.uploads.remote.copying import Stat
-
 
 class Origin(BaseModel):
     """Where an upload was fetched from. `version` is a table's version or snapshot; of a file what the bucket says."""
@@ -33,16 +31,7 @@ class Origin(BaseModel):
         return {name: value for name, value in said.items() if value}
 
 
-def of_file(stat: Stat) -> Origin:
-    """The origin of one file, fetched now."""
-    version = stat.version or stat.etag
-    return Origin(url=stat.url, kind="file", version=version, etag=stat.etag, bytes=stat.bytes, fetched_at=_now())
-
-
-def of_table(url: str, kind: str, version: str, size: int) -> Origin:
-    """The origin of a table of which files of `size` bytes together were fetched now."""
-    return Origin(url=url, kind=kind, version=version, bytes=size, fetched_at=_now())
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def fetched_now(url: str, kind: str, *, version: str, size: int, etag: str = "") -> Origin:
+    """The origin of files of `size` bytes together that were fetched now."""
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    return Origin(url=url, kind=kind, version=version, etag=etag, bytes=size, fetched_at=moment)

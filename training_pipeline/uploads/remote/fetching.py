@@ -19,7 +19,7 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.domain.bucket_location import CATALOG, BadLocation, BucketLocation, may_be_read, parse_location
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, SheetUnreadable
 from training_pipeline.uploads.limits import UploadLimits
-from training_pipeline.uploads.origin import Origin, of_file, of_table
+from training_pipeline.uploads.origin import Origin, fetched_now
 from training_pipeline.uploads.process import UploadNotRead, answer_of, died, error_of
 from training_pipeline.uploads.remote import catalog, copy, tables
 from training_pipeline.uploads.remote.catalog import CatalogTask, InCatalog
@@ -123,7 +123,9 @@ class _Fetch:
                 if begun.start is None:
                     raise died(0, self._limits)
                 (self._staged / "file").replace(self._upload.file)
-                return of_file(begun.start)
+                found = begun.start
+                version = found.version or found.etag
+                return fetched_now(found.url, "file", version=version, size=found.bytes, etag=found.etag)
             return self._table(location, home, begun.kind, version)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -151,7 +153,7 @@ class _Fetch:
                 self._upload.file.unlink()
                 rows.chmod(0o600)
                 rows.replace(target)
-                return of_table(str(named), kind, read.version, self._fetched)
+                return fetched_now(str(named), kind, version=read.version, size=self._fetched)
             if kind == "delta":
                 self._copy(location, files={_below(location, name): name for name in read.lacking})
             else:
