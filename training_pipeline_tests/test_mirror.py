@@ -372,6 +372,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "web/test_import_page.py": ("web/imports/",),
     "web/test_pages.py": (
         "web/charts/",
+        "web/choice.py",
         "web/client/",
         "web/comparison/",
         "web/form/",
@@ -379,6 +380,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "web/layout.py",
         "web/models/",
         "web/pager.py",
+        "web/pair_cells.py",
         "web/pages/",
         "web/sheet_counts.py",
         "web/sheets/",

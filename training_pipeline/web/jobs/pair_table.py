@@ -12,12 +12,12 @@ from training_pipeline.client.jobs.base import Pairs
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.rules.policy import Reason
-from training_pipeline.domain.uses import Kind
 from training_pipeline.schemas.lineage import LineagePair
-from training_pipeline.web import formats, urls
+from training_pipeline.web import formats
 from training_pipeline.web.client import PageClient
-from training_pipeline.web.elements import VALUE, Tag, button, icon, link, small_table
+from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table
 from training_pipeline.web.layout import problem
+from training_pipeline.web.pair_cells import used, who
 
 PAGE: Final = 25
 _COLUMNS: Final = ("Pair", "Item", "Canonical label", "Classification", "Approved by", "Usage set by")
@@ -116,29 +116,3 @@ def _row(pair: LineagePair) -> None:
         who(pair.constraints_set_by, pair.constraints_set_at)
         if pair.reason is not None:
             Tag("td", MEANINGS[Reason(pair.reason)])
-
-
-def state_words(pair: LineagePair | None) -> str:
-    """Where a pair is: on a side of the split, excluded for a reason, or nowhere."""
-    if pair is None:
-        return "not in the sheet"
-    return pair.split or (MEANINGS[Reason(pair.reason)] if pair.reason else formats.NONE)
-
-
-def used(kind: Kind, name: str | None, *, classes: str = "mono") -> None:
-    """A cell with a name that leads to where it was used."""
-    with Tag("td", classes=classes):
-        if name is None:
-            Tag("span", formats.NONE)
-        else:
-            link(name, urls.uses(kind, name), title="Where was this used?")
-
-
-def who(name: str | None, at: str | None) -> None:
-    """A cell with a person and a time as the source stated it."""
-    with Tag("td"):
-        Tag("span", name or formats.NONE)
-        if at and "T" in at:
-            Tag("local-time", at, at=at, form="day", classes="sub")
-        elif at:  # a day is the same day in every zone
-            Tag("span", at, classes="sub")

@@ -11,7 +11,7 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, link, panel, small_table, text_fact
-from training_pipeline.web.jobs.pair_table import used
+from training_pipeline.web.pair_cells import used
 
 #: Why a text is not shown.
 _WITHHELD: Final = {

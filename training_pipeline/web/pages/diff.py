@@ -12,9 +12,9 @@ from training_pipeline.domain.pair_change import MEANINGS, PairChange
 from training_pipeline.schemas.diff import FieldDifference, PairDifference, TrainingJobDiff
 from training_pipeline.web import formats, urls
 from training_pipeline.web.elements import Tag, empty, link, panel, small_table
-from training_pipeline.web.jobs.pair_table import state_words, who
 from training_pipeline.web.layout import frame, problem
 from training_pipeline.web.pages.errors import show_not_found
+from training_pipeline.web.pair_cells import state_words, who
 from training_pipeline.web.site import Site
 
 PAGE: Final = 50

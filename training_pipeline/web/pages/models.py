@@ -13,8 +13,8 @@ from training_pipeline.domain.model_version import VersionState
 from training_pipeline.models.versions.find import VersionFacets
 from training_pipeline.schemas.model_version import ModelVersion, ModelVersionPage
 from training_pipeline.web import formats, urls
+from training_pipeline.web.choice import Choice
 from training_pipeline.web.elements import Tag, empty, icon, link, moment, small_table
-from training_pipeline.web.jobs.filters import Choice
 from training_pipeline.web.layout import frame, go
 from training_pipeline.web.models.state import PATIENCE, state_badge
 from training_pipeline.web.pager import pager

@@ -13,9 +13,9 @@ from training_pipeline.domain.study import StudyStatus
 from training_pipeline.schemas.study import Studies, Study
 from training_pipeline.tuning.records import StudyFacets
 from training_pipeline.web import formats, urls
+from training_pipeline.web.choice import Choice
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Bar, Redrawn, Tag, empty, icon, link, moment, small_table
-from training_pipeline.web.jobs.filters import Choice
 from training_pipeline.web.layout import Watch, frame, go
 from training_pipeline.web.pager import pager
 from training_pipeline.web.site import Site

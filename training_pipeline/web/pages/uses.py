@@ -14,10 +14,10 @@ from training_pipeline.domain.uses import WORDS
 from training_pipeline.schemas.uses import DatasetUse, SheetUses, Uses
 from training_pipeline.web import formats, urls
 from training_pipeline.web.elements import Badge, Tag, button, empty, icon, link, panel, small_table
-from training_pipeline.web.jobs.pair_table import used
 from training_pipeline.web.layout import frame, problem
 from training_pipeline.web.models.mention import places_cell, version_cell
 from training_pipeline.web.pages.errors import show_not_found
+from training_pipeline.web.pair_cells import used
 from training_pipeline.web.revoke_dialog import RevokeDialog, not_searched
 from training_pipeline.web.site import Site
 

@@ -11,11 +11,11 @@ from training_pipeline.domain.usage import Status
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.sheet_pairs import SheetPair
 from training_pipeline.web import formats
+from training_pipeline.web.choice import Choice
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import VALUE, Tag, button, icon, small_table
-from training_pipeline.web.jobs.filters import Choice
-from training_pipeline.web.jobs.pair_table import used, who
 from training_pipeline.web.layout import problem
+from training_pipeline.web.pair_cells import used, who
 from training_pipeline.web.sheets.conversation import ConversationDialog
 from training_pipeline.web.sheets.review import Review
 
