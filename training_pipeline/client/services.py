@@ -37,6 +37,7 @@ class OnServices:
 
     def _details(self, name: str, version: str) -> ModelVersionDetails:
         """A model version with everything that is on record of it. Raises `NotFound`."""
+        from training_pipeline.models.evaluation import records
         from training_pipeline.schemas.model_version import ModelVersionDetails
 
         whole = self._services.versions.show(name, version)
@@ -46,6 +47,7 @@ class OnServices:
             whole,
             self._addresses,
             None if proposal is None else (proposal, retrains.estimate(proposal)),
+            evaluations=records.of_version(self._services.store, name, version),
             download_problem=self._services.downloads.problem(whole),
         )
 

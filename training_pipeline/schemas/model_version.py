@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from training_pipeline.domain import retrain_proposal as domain
     from training_pipeline.domain.estimate import estimate as estimates
     from training_pipeline.domain.model_version import Check as FoundCheck
+    from training_pipeline.models.evaluation import records
     from training_pipeline.models.versions.find import Registered
     from training_pipeline.models.versions.versions import Whole
     from training_pipeline.urls import Urls
@@ -221,9 +222,10 @@ class ModelVersionDetails(ModelVersion):
         at: Urls,
         retrain: tuple[domain.RetrainProposal, estimates.Estimate] | None,
         *,
+        evaluations: Iterable[records.Evaluation],
         download_problem: str | None,
     ) -> Self:
-        """What is on record of a version. Pure."""
+        """What is on record of a version, and its evaluations, the newest first. Pure."""
         record, job = whole.record, whole.job
         return cls.model_validate(
             {
@@ -248,7 +250,7 @@ class ModelVersionDetails(ModelVersion):
                 "files": whole.files,
                 "download_problem": download_problem,
                 "snippet": whole.snippet,
-                "evaluations": [ModelEvaluation.of(each) for each in whole.evaluations],
+                "evaluations": [ModelEvaluation.of(each) for each in evaluations],
                 "registry_url": at.model_version(job),
                 "retrain": None if retrain is None else {**dict(retrain[0]), "estimate": retrain[1]},
             }

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import required
-from training_pipeline.models.evaluation import records
 from training_pipeline.models.versions import chain, endpoints, files, find
 from training_pipeline.models.versions.approvals import approvals
 from training_pipeline.models.versions.standing import no_standings
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from training_pipeline.domain.job import TrainingJob
     from training_pipeline.domain.lineage import LineageRecord
     from training_pipeline.domain.model_version import Check, VersionState
-    from training_pipeline.models.evaluation.records import Evaluation
     from training_pipeline.models.versions.aliases import Aliases, AliasUse
     from training_pipeline.models.versions.approvals import Approvals
     from training_pipeline.models.versions.chain import Ancestor, Descendant
@@ -64,8 +62,6 @@ class Whole:
     place: Place
     files: tuple[ModelFile, ...]
     snippet: str | None
-    #: How good it is: what was asked of it, the newest first.
-    evaluations: tuple[Evaluation, ...]
 
 
 class ModelVersions:
@@ -140,7 +136,6 @@ class ModelVersions:
             place=where,
             files=files.files(subject.record.model_files or {}, where),
             snippet=files.snippet(where),
-            evaluations=tuple(records.of_version(self._store, name, number)),
         )
 
     def verify(self, name: str, number: str) -> tuple[Check, ...]:

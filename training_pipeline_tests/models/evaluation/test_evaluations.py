@@ -91,7 +91,7 @@ def test_a_version_is_evaluated_beside_its_base_model(services: Services, evalua
     assert found.scores is not None
     assert scores_of(found.scores["tuned"])["exact_match"].to_pylist().count(1.0) == 54
     assert start(evaluations).id != made.id
-    assert services.versions.show("triage", "2").evaluations[1].id == made.id
+    assert records.of_version(services.store, "triage", "2")[1].id == made.id
     assert not [*services.settings.runs.glob(f"{made.id}-1/questions*jsonl")]
     said = {word for pair in unseen(60) for message in pair["messages"] for word in [message["content"]]}
     kept = {str(value) for row in pq.read_table(found.scores["tuned"].path).to_pylist() for value in row.values()}
