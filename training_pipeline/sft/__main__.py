@@ -6,7 +6,7 @@ it only says what it would refuse (`preflight/rehearse.py`), with `--probe` how 
 (`evaluation/run.py`). With `--ask` models answer one question that it is given on standard input
 (`evaluation/asking.py`), with `--parity CONFIG.json` it says whether an exported model answers as the trained one does
 (`evaluation/parity.py`), and with `--wait` it is started before there is anything to train (`wait.py`). `--rank` is for
-itself: one process of several that train together (`distributed/rank.py`).
+itself: one process of several that train together (`rank.py`).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ if __name__ == "__main__":
         "--parity": "evaluation.parity",
         "--ask": "evaluation.asking",
         "--wait": "wait",
-        "--rank": "distributed.rank",
+        "--rank": "rank",
     }
     other = programs.get(sys.argv[1] if len(sys.argv) > 1 else "")
     module = importlib.import_module(f"{package_name()}.{other or 'program'}")

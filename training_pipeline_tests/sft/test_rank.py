@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.sft.distributed import rank
+from training_pipeline.sft import rank
 from training_pipeline.sft.distributed.ranks import OtherFailed, Ranks
 from training_pipeline.sft.errors import FAILED, INTERRUPTED, SUCCEEDED, TrainingFailed
 from training_pipeline.sft.output import LAUNCHER

@@ -13,13 +13,13 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from ..config import read
-from ..errors import INTERRUPTED, SUCCEEDED
-from ..output import LAUNCHER, Masked
-from ..program import carry_out, fail, importing, set_environment
-from ..run_dir import RunDir, Status
-from ..stop import SharedStop
-from .ranks import join
+from .config import read
+from .distributed.ranks import join
+from .errors import INTERRUPTED, SUCCEEDED
+from .output import LAUNCHER, Masked
+from .program import carry_out, fail, importing, set_environment
+from .run_dir import RunDir, Status
+from .stop import SharedStop
 
 _PR_SET_PDEATHSIG: Final = 1
 
