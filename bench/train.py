@@ -215,12 +215,12 @@ def train(given: argparse.Namespace) -> None:
 
 def program(given: argparse.Namespace) -> None:
     """Our training program as it is, in this process."""
-    from training_pipeline.sft import program as ours
     from training_pipeline.sft.config import parse
+    from training_pipeline.sft.environment import set_environment
     from training_pipeline.sft.run_dir import RunDir, Status
     from training_pipeline.sft.stop import StopRequest
 
-    ours.set_environment([str(given.folder / "base")])
+    set_environment([str(given.folder / "base")])
     from training_pipeline.sft.training import train as module
 
     trainer: Any = module

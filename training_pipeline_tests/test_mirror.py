@@ -305,6 +305,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "sft/preflight/test_rehearse.py": ("sft/preflight/findings.py",),
     "sft/test_program.py": (
         "sft/__main__.py",
+        "sft/environment.py",
         "sft/training/prepare.py",
         "sft/databricks/register.py",
         "sft/training/report.py",

@@ -7,26 +7,23 @@ SIGINT, to be continued by starting it again; 4 failed for a reason outside (dis
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .config import BadConfig, Config, read
 from .distributed import devices
-from .distributed.ranks import Ranks, lost_another
-from .errors import BAD_CONFIG, DISK_FULL, FAILED, INTERRUPTED, STOPPED, SUCCEEDED, explain, scrubbed_traceback
-from .model.base_model import is_local
-from .output import Masked, hush_libraries, log, say
+from .distributed.ranks import Ranks
+from .endings import fail, listen, stopped
+from .environment import importing, set_environment, use_one_gpu
+from .errors import BAD_CONFIG, SUCCEEDED
+from .output import Masked, say
 from .run_dir import RunDir, Status, read_json, write_json
-from .stop import STOPS, LastWord, SharedStop, Stopped, StopRequest
-from .training import checkpoints
+from .stop import STOPS, SharedStop, Stopped, StopRequest
 
 
 def main(arguments: list[str]) -> int:
@@ -100,62 +97,6 @@ def imported() -> Callable[[Config, RunDir, Status, StopRequest | SharedStop, Ra
     return train
 
 
-@contextmanager
-def importing() -> Iterator[None]:
-    """Imports inside are not searched for garbage, which would take a quarter of their time, and never are again."""
-    gc.disable()
-    yield
-    gc.freeze()
-    gc.enable()
-
-
-def set_environment(base_models: Iterable[str]) -> None:
-    """Keep the libraries quiet, single-minded and at home. Only this process is changed."""
-    hush_libraries()
-    os.environ |= {"HF_HUB_DISABLE_TELEMETRY": "1", "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}
-    if all(map(is_local, base_models)):
-        os.environ |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    # Threads that wait by spinning take the cores from each other as soon as anything else runs: on a busy machine of
-    # two cores a small model then trains ten times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def use_one_gpu() -> None:
-    """One process works on one GPU; a model on more would be wrapped in DataParallel, which TRL refuses."""
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "0")
-
-
-def listen(run: RunDir, status: Status) -> StopRequest:
-    """Stop on SIGTERM and SIGINT: after the current step while training, at once otherwise.
-
-    Whoever listened with a `LastWord` has the last word before this process ends at once.
-    """
-    stop = StopRequest()
-
-    def asked(number: int, frame: Any) -> None:
-        stop.asked = True
-        if not stop.patient:
-            code = stopped(run, status)
-            if isinstance(before[number], LastWord):
-                before[number](number, frame)
-            os._exit(code)
-
-    before: dict[int, Any] = {number: signal.signal(number, asked) for number in STOPS}
-    return stop
-
-
-def stopped(run: RunDir, status: Status) -> int:
-    """Tell that the program was stopped and may go on; its exit code. Of several processes the first writes."""
-    if run.rank:
-        return STOPPED
-    status.facts |= {"phase": "stopped", "eta_seconds": None, "message": "stopped on request"}
-    status.write()
-    say("Stopped on request.")
-    facts = {key: status.facts[key] for key in ("step", "planned_steps", "epoch", "tokens")}
-    write_json(run.result, {"status": "stopped", **facts, "duration_seconds": status.facts["seconds"]})
-    return STOPPED
-
-
 def _refuse(path: Path, problem: BadConfig) -> int:
     """Tell what is wrong with the configuration, in `result.json` too where it names a usable run_dir."""
     sys.stderr.write(f"{problem}\n")
@@ -168,30 +109,6 @@ def _refuse(path: Path, problem: BadConfig) -> int:
         run.create()
         write_json(run.result, {"status": "failed", "error": str(problem), "error_type": "BadConfig", "recurs": True})
     return BAD_CONFIG
-
-
-def fail(run: RunDir, error: Exception, *, together: bool = False) -> int:
-    """Tell how the program failed; its exit code. Writes.
-
-    Of several processes the first that fails tells, and none that only saw another one go.
-    """
-    if together and (lost_another(error) or not run.may_tell()):
-        return INTERRUPTED
-    failure = explain(error, run.path)
-    # Room first, for what is told; and the result, on which others wait, whatever becomes of the rest.
-    with suppress(OSError):
-        run.release_reserve()
-        if failure.error_type == DISK_FULL:
-            checkpoints.discard_unfinished(run.checkpoints)
-            run.discard_half_done()
-    with suppress(OSError):
-        status = Status.of(RunDir(run.path))
-        status.facts |= {"phase": "failed", "eta_seconds": None, "message": failure.error}
-        status.write()
-    with suppress(OSError):
-        write_json(run.result, {"status": "failed", **asdict(failure)})
-    log(f"{scrubbed_traceback(error)}{failure.error}\n")
-    return FAILED if failure.recurs else INTERRUPTED
 
 
 def _clean_up(run: RunDir) -> None:

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from .config import read
-from .distributed.ranks import join
+from .distributed.ranks import join, lost_another
+from .endings import fail
+from .environment import importing, set_environment
 from .errors import INTERRUPTED, SUCCEEDED
 from .output import LAUNCHER, Masked
-from .program import carry_out, fail, importing, set_environment
+from .program import carry_out
 from .run_dir import RunDir, Status
 from .stop import SharedStop
 
@@ -39,7 +41,8 @@ def main(arguments: list[str]) -> int:
                 ranks = join(Path(arguments[1]), dict(os.environ))
             carry_out(config, run, Status.of(run), SharedStop(run.stop, run.patient), ranks)
         except Exception as error:  # noqa: BLE001  # the outermost place: every ending is told
-            return fail(run, error, together=True)
+            # The first that fails tells, and none that only saw another one go.
+            return INTERRUPTED if lost_another(error) or not run.may_tell() else fail(run, error)
     return SUCCEEDED
 
 

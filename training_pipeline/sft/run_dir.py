@@ -21,6 +21,8 @@ from typing import Any, Final
 STATUS_INTERVAL: Final = 0.5
 #: Bytes set aside so that a failure can be told even on a full disk.
 RESERVE_BYTES: Final = 64 << 10
+#: The file of a checkpoint that is written last: without it, the checkpoint was never completed.
+CHECKPOINT_MARKER: Final = "complete.json"
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -75,6 +77,12 @@ class RunDir:
         (self.path / f".{self.best.name}.tmp").unlink(missing_ok=True)
         for folder in (f".{self.model.name}.tmp", f"{self.base.name}.tmp"):
             shutil.rmtree(self.path / folder, ignore_errors=True)
+
+    def discard_unfinished_checkpoints(self) -> None:
+        """Delete checkpoints that were never completed, which take room and are of no use. Idempotent."""
+        for checkpoint in self.checkpoints.glob("checkpoint-*"):
+            if not (checkpoint / CHECKPOINT_MARKER).exists():
+                shutil.rmtree(checkpoint, ignore_errors=True)
 
     @property
     def status(self) -> Path:

@@ -13,6 +13,7 @@ import sys
 from typing import Final
 
 from . import program
+from .environment import set_environment
 from .errors import SUCCEEDED
 
 _PR_SET_PDEATHSIG: Final = 1
@@ -21,7 +22,7 @@ _PR_SET_PDEATHSIG: Final = 1
 def main(arguments: list[str]) -> int:
     """Wait, then train as `program.main` does, and return its exit code; 0 where no word came."""
     descriptor, base_model, *config = arguments
-    program.set_environment([base_model])
+    set_environment([base_model])
     program.imported()
     word = os.read(int(descriptor), 1)
     os.close(int(descriptor))

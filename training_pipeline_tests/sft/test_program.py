@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import io
 import json
-import os
 import re
 import shutil
 import signal
@@ -19,9 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import training_pipeline.sft
 from training_pipeline.backends.metric_point import PASSED_OVER, SYSTEM
-from training_pipeline.sft import program
-from training_pipeline.sft.errors import BAD_CONFIG, DISK_FULL, FAILED, INTERRUPTED, STOPPED, SUCCEEDED
-from training_pipeline.sft.run_dir import RunDir
+from training_pipeline.sft.errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED
 from training_pipeline.sft.training import checkpoints
 from training_pipeline.testing.trainers.trainer_runs import Run, new_run
 from training_pipeline.testing.trainers.triage import triage_pairs
@@ -218,48 +213,3 @@ def test_a_failure_is_one_sentence_without_the_text_of_a_pair(run: Run) -> None:
     assert run.read("status.json")["phase"] == result["status"] == "failed"
     assert "Traceback" in printed
     assert SECRET not in printed + json.dumps(result)
-
-
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_told_in_the_room_of_what_was_not_finished(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    run = RunDir(tmp_path / "run")
-    run.create()
-    half_done = [run.path / name for name in (".reserve", ".model.tmp", ".best.safetensors.tmp")]
-    half_done[1].mkdir()
-    half_done.append(run.checkpoints / "checkpoint-3")
-    half_done[-1].mkdir(parents=True)
-    half_done[2].touch()
-    full = OSError(number, os.strerror(number))
-    synced = os.fsync
-
-    def sync(descriptor: int) -> None:
-        if any(path.exists() for path in half_done):
-            raise full
-        synced(descriptor)
-
-    class Log(io.StringIO):
-        def write(self, _: str) -> int:
-            raise full
-
-    monkeypatch.setattr(os, "fsync", sync)
-    monkeypatch.setattr(sys, "stderr", Log())
-    assert program.fail(run, full) == INTERRUPTED
-    result = json.loads(run.result.read_text())
-    assert (result["status"], result["error_type"], result["recurs"]) == ("failed", DISK_FULL, False)
-    assert json.loads(run.status.read_text())["phase"] == "failed"
-
-
-def test_a_disk_that_stays_full_ends_the_program_as_one_that_may_be_started_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = RunDir(tmp_path / "run")
-    run.create()
-
-    def full(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    monkeypatch.setattr(os, "write", full)
-    assert program.fail(run, OSError(errno.ENOSPC, "No space left on device")) == INTERRUPTED

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.sft.run_dir import Progress, RunDir, Status, finite, read_json, write_json
+from training_pipeline.sft.run_dir import CHECKPOINT_MARKER, Progress, RunDir, Status, finite, read_json, write_json
 
 
 def lines(path: Path) -> list[dict[str, object]]:
@@ -141,3 +141,15 @@ def test_only_what_the_training_had_not_finished_is_deleted(tmp_path: Path) -> N
         (tmp_path / file).touch()
     run.discard_half_done()
     assert {path.name for path in tmp_path.iterdir()} == {"model", ".outcome.json.tmp", "best.safetensors"}
+
+
+def test_room_is_made_by_the_checkpoints_that_were_never_completed(tmp_path: Path) -> None:
+    run = RunDir(tmp_path)
+    complete, unfinished = run.checkpoints / "checkpoint-9", run.checkpoints / "checkpoint-50"
+    for checkpoint in (complete, unfinished):
+        checkpoint.mkdir(parents=True)
+        (checkpoint / "weights").touch()
+    (complete / CHECKPOINT_MARKER).touch()
+    for _ in range(2):
+        run.discard_unfinished_checkpoints()
+        assert [path.name for path in run.checkpoints.iterdir()] == ["checkpoint-9"]

@@ -24,7 +24,7 @@ def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append(f"trained {arguments}")
         return 7
 
-    monkeypatch.setattr(program, "set_environment", lambda model: done.append(f"environment for {model}"))
+    monkeypatch.setattr(wait, "set_environment", lambda model: done.append(f"environment for {model}"))
     monkeypatch.setattr(program, "imported", lambda: done.append("imported"))
     monkeypatch.setattr(program, "main", trained)
     return done

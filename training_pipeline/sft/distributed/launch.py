@@ -15,9 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..endings import stopped
 from ..errors import BAD_CONFIG, FAILED, INTERRUPTED, PROCESS_LOST, STOPPED, SUCCEEDED, Failure
 from ..output import LAUNCHER, say
-from ..program import stopped
 from ..run_dir import RunDir, Status, read_json, write_json
 
 

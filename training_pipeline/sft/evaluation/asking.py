@@ -19,8 +19,8 @@ from typing import Any, Final, TextIO
 
 from ..encoding.data import UNWRITABLE, Message
 from ..encoding.plain_text import as_message
+from ..environment import set_environment, use_one_gpu
 from ..errors import SUCCEEDED, TrainingFailed, explain, ran_out_of_memory
-from ..program import set_environment, use_one_gpu
 from .evaluate import SLACK, Question, answer
 
 #: What it gives way to trainings with.

@@ -14,8 +14,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
+from ..environment import set_environment, use_one_gpu
 from ..errors import FAILED, SUCCEEDED, TrainingFailed
-from ..program import set_environment, use_one_gpu
 
 
 def main(arguments: list[str]) -> int:

@@ -16,10 +16,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from ..endings import fail, listen, stopped
+from ..environment import importing, set_environment, use_one_gpu
 from ..errors import BAD_CONFIG, DISK_FULL, SUCCEEDED, TrainingFailed, explain, ran_out_of_memory
 from ..memory import give_back
 from ..output import say
-from ..program import fail, importing, listen, set_environment, stopped, use_one_gpu
 from ..run_dir import RunDir, Status, read_json, write_json
 from ..stop import Stopped, StopRequest
 

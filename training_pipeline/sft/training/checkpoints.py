@@ -11,12 +11,10 @@ import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from ..integrity import folder_sha256
-from ..run_dir import read_json, write_json
-
-MARKER: Final = "complete.json"
+from ..run_dir import CHECKPOINT_MARKER, read_json, write_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def mark(checkpoint: Path, ledger: Ledger) -> None:
     files = folder_sha256(checkpoint)
     for name in files:
         _flush(checkpoint / name)
-    write_json(checkpoint / MARKER, {**asdict(ledger), "files": files})
+    write_json(checkpoint / CHECKPOINT_MARKER, {**asdict(ledger), "files": files})
     earlier = [marker.parent for marker in _newest_first(checkpoint.parent) if _step(marker.parent) < _step(checkpoint)]
     for other in checkpoint.parent.glob("checkpoint-*"):
         if other not in {checkpoint, *earlier[:1]}:
@@ -70,15 +68,8 @@ def discard_after(checkpoints: Path, step: int) -> None:
             _discard(checkpoint)
 
 
-def discard_unfinished(checkpoints: Path) -> None:
-    """Delete checkpoints that were never completed, which take room and are of no use. Idempotent."""
-    for checkpoint in checkpoints.glob("checkpoint-*"):
-        if not (checkpoint / MARKER).exists():
-            shutil.rmtree(checkpoint, ignore_errors=True)
-
-
 def _newest_first(checkpoints: Path) -> list[Path]:
-    markers = checkpoints.glob(f"checkpoint-*/{MARKER}")
+    markers = checkpoints.glob(f"checkpoint-*/{CHECKPOINT_MARKER}")
     return sorted(markers, key=lambda marker: _step(marker.parent), reverse=True)
 
 
@@ -88,7 +79,7 @@ def _step(checkpoint: Path) -> int:
 
 def _discard(checkpoint: Path) -> None:
     """Delete it, its marker first: what a crash leaves of it counts no more."""
-    (checkpoint / MARKER).unlink(missing_ok=True)
+    (checkpoint / CHECKPOINT_MARKER).unlink(missing_ok=True)
     shutil.rmtree(checkpoint)
 
 
@@ -101,7 +92,7 @@ def _ledger(marker: Path) -> Ledger | None:
         found = folder_sha256(marker.parent)
     except (ValueError, TypeError, AttributeError, OSError):
         return None
-    del found[MARKER]
+    del found[CHECKPOINT_MARKER]
     # Runs that an earlier version of this program began have no digests.
     return ledger if files is None or found == files else None
 

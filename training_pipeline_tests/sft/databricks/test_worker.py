@@ -11,6 +11,7 @@ import pytest
 
 from training_pipeline.sft import program
 from training_pipeline.sft.databricks import worker
+from training_pipeline.sft.endings import listen
 from training_pipeline.sft.errors import STOPPED, TrainingFailed
 from training_pipeline.sft.run_dir import RunDir, Status
 
@@ -123,7 +124,7 @@ def test_a_stop_outside_the_steps_leaves_nothing_but_a_result(
     def train(_: list[str]) -> int:
         run = RunDir(works[0] / "run")
         run.create()
-        program.listen(run, Status(run.status))
+        listen(run, Status(run.status))
         os.kill(os.getpid(), signal.SIGTERM)
         pytest.fail("it went on")
 
