@@ -303,6 +303,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "settings/test_settings.py": ("settings/",),
     "sft/encoding/test_chat_format.py": ("sft/encoding/templates.py",),
     "sft/preflight/test_rehearse.py": ("sft/preflight/findings.py",),
+    "sft/databricks/test_worker.py": ("sft/databricks/machine.py", "sft/databricks/volume.py"),
     "sft/test_program.py": (
         "sft/__main__.py",
         "sft/environment.py",

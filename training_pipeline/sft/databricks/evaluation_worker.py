@@ -23,7 +23,8 @@ from ..evaluation import run as evaluation
 from ..integrity import folder_sha256
 from ..run_dir import RunDir, read_json
 from ..stop import LastWord
-from . import worker
+from .machine import mlflow_target, require_gpus
+from .volume import ended, fetched, require_volume, stopped_result
 
 #: How a model of Unity Catalog is named.
 REGISTERED: Final = "models:/"
@@ -42,12 +43,12 @@ def worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
 
     def end(result: dict[str, Any], code: int) -> int:
         _forget(staged)
-        return worker.ended(result, code, result_dir, work)
+        return ended(result, code, result_dir, work)
 
-    with LastWord(lambda: end(worker.stopped_result(run), STOPPED)).listening():
+    with LastWord(lambda: end(stopped_result(run), STOPPED)).listening():
         try:
-            worker.require_volume(result_dir)
-            worker.require_gpus(told, told["evaluation"]["base_model"])
+            require_volume(result_dir)
+            require_gpus(told, told["evaluation"]["base_model"])
             config = _fetched(told["evaluation"], work)
             with _telling(run):
                 code = evaluation.main([str(config)])
@@ -72,7 +73,7 @@ def _fetched(asked: Mapping[str, Any], work: Path) -> Path:
     models = [_model(dict(model), work / "models" / model["role"]) for model in asked["models"]]
     run = RunDir(work / "run")
     run.create()
-    worker.fetched(asked["questions"], run.path / evaluation.QUESTIONS)
+    fetched(asked["questions"], run.path / evaluation.QUESTIONS)
     _forget(Path(asked["questions"]["path"]))
     config = work / "config.json"
     config.write_text(json.dumps({"run_dir": str(run.path), "models": models}), encoding="utf-8")
@@ -95,7 +96,7 @@ def _model(model: dict[str, Any], folder: Path) -> dict[str, Any]:
     elif model.get("built_in"):
         built_in = dict(model["built_in"])
         folder.mkdir(parents=True)
-        train = worker.fetched(built_in.pop("train"), folder / "train.jsonl")
+        train = fetched(built_in.pop("train"), folder / "train.jsonl")
         model["built_in"] = {**built_in, "train_file": str(train)}
     return model
 
@@ -161,7 +162,7 @@ def _keep(result: dict[str, Any], run: Path, result_dir: Path) -> None:
 @contextmanager
 def _telling(run: Path) -> Iterator[None]:
     """While this lasts, the MLflow run says every few seconds how far the evaluation is. Never raises of itself."""
-    target = worker.mlflow_target()
+    target = mlflow_target()
     if target is None:
         yield
         return

@@ -8,25 +8,22 @@ evaluation, models answer questions instead (`evaluation_worker.py`).
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from .. import program
-from ..config import BUILTIN_TINY
-from ..errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED, TrainingFailed, explain, scrubbed_traceback
-from ..output import Masked, without_secrets
-from ..run_dir import finite, read_json
-from ..stop import STOPS, LastWord
+from ..errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED, explain, scrubbed_traceback
+from ..output import Masked
+from ..stop import LastWord
+from .machine import mlflow_target, require_gpus
 from .registry_check import release, require_registry
+from .volume import ended, fetched, require_volume, stopped_result
 
 
 def main(arguments: list[str]) -> int:
@@ -76,39 +73,6 @@ def _worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
         return end(result, code)
 
 
-def ended(result: dict[str, Any], code: int, result_dir: Path, work: Path) -> int:
-    """Leave the result in the volume and nothing on this worker; the exit code. Once begun, no stop interrupts it."""
-    for number in STOPS:
-        signal.signal(number, signal.SIG_IGN)
-    try:
-        leave(result_dir / "result.json", result)
-    except OSError as error:
-        sys.stderr.write(f"No result could be left in {result_dir}: {type(error).__name__}: {error.strerror}\n")
-        code = code or FAILED
-    shutil.rmtree(work, ignore_errors=True)
-    return code
-
-
-def stopped_result(run: Path) -> dict[str, Any]:
-    """The result of a run that is stopped at once: what the program told, if it had begun. Reads."""
-    result: dict[str, Any] = read_json(run / "result.json") or {"status": "stopped"}
-    return result
-
-
-def require_volume(result_dir: Path) -> None:
-    """Raise `TrainingFailed` where the result could not be left in the volume. Writes there, and takes it away."""
-    probe = result_dir / "is-writable"
-    try:
-        result_dir.mkdir(parents=True, exist_ok=True)
-        probe.write_text("yes")
-        probe.unlink()
-    except OSError as error:
-        raise TrainingFailed(
-            f"The worker cannot write to {result_dir} ({error.strerror or type(error).__name__}): grant WRITE VOLUME "
-            "on its volume to whom the pipeline runs as."
-        ) from error
-
-
 def _fetched(told: dict[str, Any], work: Path, *, sharding: str) -> Path:
     """The program's configuration, with the dataset on this worker's disk and proved to be what was uploaded."""
     config = {**told["config"], "run_dir": str(work / "run"), "sharding": sharding, "mlflow": mlflow_target()}
@@ -120,54 +84,12 @@ def _fetched(told: dict[str, Any], work: Path, *, sharding: str) -> Path:
     return path
 
 
-def fetched(file: Mapping[str, str], target: Path) -> Path:
-    """A file of the volume on this worker's disk. Raises `OSError` where it is not the one that was uploaded."""
-    source = Path(file["path"])
-    shutil.copyfile(source, target)
-    with target.open("rb") as copy:
-        digest = hashlib.file_digest(copy, "sha256").hexdigest()
-    if digest != file["sha256"]:
-        raise OSError(f"{source} is not the file that was uploaded: its SHA-256 is {digest}")
-    return target
-
-
 def _require_gpus(told: dict[str, Any]) -> int:
     """The GPUs of this machine; raises `TrainingFailed` where it has fewer than were asked for.
 
     Without any only the built-in model is trained, which proves the pipeline.
     """
     return require_gpus(told, told["config"].get("base_model"))
-
-
-def require_gpus(told: dict[str, Any], base_model: str | None) -> int:
-    """The GPUs of this machine; raises `TrainingFailed` where it has fewer than were asked for.
-
-    Without any only the built-in model does.
-    """
-    found, wanted = _gpus(), told.get("gpus") or 0
-    if found < wanted and (found or base_model != BUILTIN_TINY):
-        raise TrainingFailed(
-            f"The worker has {found} GPUs, and {wanted} were requested: it would be slower than what is paid for, or "
-            "not work at all. Ask for it again; if it recurs, the image lacks CUDA or the accelerator is another one."
-        )
-    return found
-
-
-def _gpus() -> int:
-    """The GPUs of this machine."""
-    import torch
-
-    return torch.cuda.device_count()
-
-
-def mlflow_target() -> dict[str, str] | None:
-    """The MLflow run that was made for this run; null, and no curves, where the platform made none."""
-    run_id = os.environ.get("MLFLOW_RUN_ID")
-    if not run_id:
-        sys.stderr.write("MLFLOW_RUN_ID is not set: the metrics of this run are not logged to MLflow.\n")
-        return None
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or "databricks"
-    return {"tracking_uri": uri, "experiment_id": os.environ.get("MLFLOW_EXPERIMENT_ID") or "-", "run_id": run_id}
 
 
 def _result(run: Path) -> dict[str, Any]:
@@ -230,9 +152,3 @@ def _copied(model: Path, result_dir: Path) -> str:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
     return str(target)
-
-
-def leave(path: Path, result: dict[str, Any]) -> None:
-    """Tell in the volume how the run ended, without secrets."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(without_secrets(json.dumps(finite(result), allow_nan=False)), encoding="utf-8")

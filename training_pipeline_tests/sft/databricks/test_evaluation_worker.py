@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from training_pipeline.sft.databricks import evaluation_worker, worker
+from training_pipeline.sft.databricks import evaluation_worker, machine, worker
 from training_pipeline.sft.errors import STOPPED
 from training_pipeline.sft.evaluation import run as evaluation
 from training_pipeline.sft.integrity import folder_sha256
@@ -22,7 +22,7 @@ from training_pipeline.sft.integrity import folder_sha256
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker without a GPU and without MLflow."""
-    monkeypatch.setattr(worker, "_gpus", lambda: 0)
+    monkeypatch.setattr(machine, "_gpus", lambda: 0)
     monkeypatch.delenv("MLFLOW_RUN_ID", raising=False)
 
 
@@ -213,7 +213,7 @@ def test_mlflow_is_told_how_far_it_is_and_its_silence_costs_nothing(
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setattr(
-        worker, "mlflow_target", lambda: {"tracking_uri": "databricks", "run_id": "r", "experiment_id": "-"}
+        evaluation_worker, "mlflow_target", lambda: {"tracking_uri": "databricks", "run_id": "r", "experiment_id": "-"}
     )
     (tmp_path / "status.json").write_text('{"step": 3}')
     with evaluation_worker._telling(tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from training_pipeline.sft import program
-from training_pipeline.sft.databricks import worker
+from training_pipeline.sft.databricks import machine, worker
 from training_pipeline.sft.endings import listen
 from training_pipeline.sft.errors import STOPPED, TrainingFailed
 from training_pipeline.sft.run_dir import RunDir, Status
@@ -18,7 +18,7 @@ from training_pipeline.sft.run_dir import RunDir, Status
 
 @pytest.fixture(autouse=True)
 def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "_gpus", lambda: 0)
+    monkeypatch.setattr(machine, "_gpus", lambda: 0)
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_a_stop_outside_the_steps_leaves_nothing_but_a_result(
 def test_the_number_of_gpus_is_that_of_the_machine(
     monkeypatch: pytest.MonkeyPatch, found: int, wanted: int | None, base: str, runs: bool
 ) -> None:
-    monkeypatch.setattr(worker, "_gpus", lambda: found)
+    monkeypatch.setattr(machine, "_gpus", lambda: found)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")  # whatever a variable says
     given = {"gpus": wanted, "config": {"base_model": base}}
     if not runs:
@@ -171,7 +171,7 @@ def test_the_number_of_gpus_is_that_of_the_machine(
 def test_a_model_is_divided_among_all_gpus_that_are_paid_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, found: int, sharding: str
 ) -> None:
-    monkeypatch.setattr(worker, "_gpus", lambda: found)
+    monkeypatch.setattr(machine, "_gpus", lambda: found)
     asked: list[str] = []
 
     def train(arguments: list[str]) -> int:
