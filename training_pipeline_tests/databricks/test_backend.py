@@ -19,8 +19,9 @@ from training_pipeline.domain.errors import BackendFailed, BackendUnreachable, N
 from training_pipeline.domain.job import TERMINAL, Handles, JobStatus
 from training_pipeline.testing.databricks.backend import backend_of, runs_of, workspace_with_volume
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
-from training_pipeline.testing.databricks_workspace.jobs import Run, jobs
+from training_pipeline.testing.databricks_workspace.jobs import jobs
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
+from training_pipeline.testing.databricks_workspace.run import Run
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.trainers.local_backend import submission
 

@@ -21,9 +21,10 @@ from training_pipeline.settings import Settings
 from training_pipeline.testing.databricks.backend import VOLUME, backend_of, runs_of, workspace_with_volume
 from training_pipeline.testing.databricks.evaluations import evaluating_services, texts_in, trained
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
-from training_pipeline.testing.databricks_workspace.jobs import Run, jobs
+from training_pipeline.testing.databricks_workspace.jobs import jobs
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 from training_pipeline.testing.databricks_workspace.models import registry
+from training_pipeline.testing.databricks_workspace.run import Run
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.models.evaluated import SUITE, over
 from training_pipeline.testing.trainers.local_backend import until
@@ -274,6 +275,4 @@ def test_the_program_itself_trains_and_evaluates(settings: Settings, database: D
 
 def log_of(workspace: Workspace) -> str:
     """What the program of the last run wrote."""
-    worker = runs_of(workspace)[-1].worker
-    assert worker is not None
-    return worker.log.read_text()
+    return jobs(workspace).workers[runs_of(workspace)[-1].run_id].log.read_text()

@@ -12,8 +12,9 @@ from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.workspace import Connection
 from training_pipeline.testing.databricks_workspace.app import serve
-from training_pipeline.testing.databricks_workspace.jobs import Run, jobs
+from training_pipeline.testing.databricks_workspace.jobs import jobs
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
+from training_pipeline.testing.databricks_workspace.run import Run
 from training_pipeline.testing.databricks_workspace.state import Workspace
 
 VOLUME: Final = "main.ml.training"

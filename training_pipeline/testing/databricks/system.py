@@ -11,8 +11,8 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.testing.databricks.backend import VOLUME, runs_of
 from training_pipeline.testing.databricks.sheet_tables import PAIRS, SHEETS
-from training_pipeline.testing.databricks_workspace.jobs import Run
 from training_pipeline.testing.databricks_workspace.models import Version, registry
+from training_pipeline.testing.databricks_workspace.run import Run
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.system.running_system import RunningSystem, temporary_state
 

@@ -25,7 +25,7 @@ from training_pipeline.databricks.program import SECRETS_FILE, packed
 from training_pipeline.testing.databricks_workspace import mlflow
 
 if TYPE_CHECKING:
-    from training_pipeline.testing.databricks_workspace.jobs import Run
+    from training_pipeline.testing.databricks_workspace.run import Run
     from training_pipeline.testing.databricks_workspace.state import Workspace
 
 #: Folders of a workspace that a worker has mounted.

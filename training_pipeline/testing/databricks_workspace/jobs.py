@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from training_pipeline.testing.databricks_workspace import ai_runtime
+from training_pipeline.testing.databricks_workspace.ai_runtime import Worker
+from training_pipeline.testing.databricks_workspace.run import Run
 from training_pipeline.testing.databricks_workspace.state import ApiError, Workspace, bad_request
 
 PAGE: Final = 20
@@ -22,45 +22,6 @@ PER_NODE: Final = {"GPU_1xA10": 1, "GPU_1xH100": 1, "GPU_8xH100": 8, "GPU_8xB300
 
 
 @dataclass
-class Run:
-    """One submitted run of one task. `life` and `result` are the words of the API."""
-
-    run_id: int
-    task_run_id: int
-    request: dict[str, Any]
-    user: str
-    life: str = "PENDING"
-    result: str | None = None
-    code: str | None = None
-    message: str = ""
-    error: str | None = None
-    start_time: int = field(default_factory=lambda: int(time.time() * 1000))
-    end_time: int | None = None
-    mlflow: dict[str, str] = field(default_factory=dict)
-    status_message: str = "Waiting for GPU compute."
-    cancel_asked: bool = False
-    worker: ai_runtime.Worker | None = None
-
-    @property
-    def over(self) -> bool:
-        """Whether the run has ended."""
-        return self.life in {"TERMINATED", "SKIPPED", "INTERNAL_ERROR"}
-
-    def end(self, result: str, code: str, message: str = "", *, life: str = "TERMINATED") -> None:
-        """End the run; the first ending counts."""
-        if not self.over:
-            self.result, self.code, self.message = result, code, message
-            self.end_time, self.life = int(time.time() * 1000), life
-
-    @property
-    def task(self) -> dict[str, Any]:
-        """The one task as it was submitted."""
-        task = self.request["tasks"][0]
-        assert isinstance(task, dict)
-        return task
-
-
-@dataclass
 class Jobs:
     """All runs. `wait_seconds` is how long a run waits for compute; runs in `vanished` are not known any more.
 
@@ -68,6 +29,8 @@ class Jobs:
     """
 
     runs: dict[int, Run] = field(default_factory=dict)
+    #: What executes each run, by its id.
+    workers: dict[int, Worker] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
     vanished: set[int] = field(default_factory=set)
     wait_seconds: float = 0.0
@@ -75,9 +38,8 @@ class Jobs:
 
     def close(self) -> None:
         """Kill what still runs."""
-        for run in self.runs.values():
-            if run.worker is not None:
-                run.worker.kill()
+        for worker in self.workers.values():
+            worker.kill()
 
 
 def jobs(workspace: Workspace) -> Jobs:
@@ -107,8 +69,9 @@ def routes(workspace: Workspace) -> list[Route]:
         state.runs[run.run_id] = run
         if token:
             state.tokens[token] = run.run_id
-        run.worker = ai_runtime.Worker(workspace, run, wait_seconds=state.wait_seconds, program=state.program)
-        run.worker.start()
+        worker = Worker(workspace, run, wait_seconds=state.wait_seconds, program=state.program)
+        state.workers[run.run_id] = worker
+        worker.start()
         return JSONResponse({"run_id": run.run_id})
 
     async def get(request: Request) -> JSONResponse:
