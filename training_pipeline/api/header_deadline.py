@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, ClassVar, Final, cast
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from training_pipeline.api.head_limit import HeadLimit
 
 HEADER_SECONDS: Final = 15.0
 #: A client that has read nothing of what waits for it for this long is gone, or has stopped reading for good.
@@ -60,8 +60,8 @@ class Incomplete:
         transport.abort()
 
 
-class HeaderDeadline(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # uvicorn chooses it when it is imported
-    """uvicorn's protocol, with a deadline for the headers of each request and for reading what was sent."""
+class HeaderDeadline(HeadLimit):
+    """uvicorn's protocol, with a limit and a deadline for the headers of each request and for reading what was sent."""
 
     incomplete: ClassVar[Incomplete]
     seconds: ClassVar[float] = HEADER_SECONDS

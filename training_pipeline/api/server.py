@@ -10,14 +10,13 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from training_pipeline.api.head_limit import LONGEST_HEAD
 from training_pipeline.api.header_deadline import protocol
 
 #: A client that has confirmed nothing of what it was sent for this long is gone, or has stopped reading for good.
 CLIENT_MILLISECONDS: Final = 90_000
 #: uvicorn refuses whatever is more than this, without a word to the application.
 CONNECTIONS: Final = 2000
-#: Bytes of a request line with its headers.
-LONGEST_HEAD: Final = 64 * 1024
 
 
 class Server(uvicorn.Server):

@@ -16,8 +16,9 @@ from dagster_webserver.version import __version__
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.types import ASGIApp
 
+from training_pipeline.api.head_limit import LONGEST_HEAD
 from training_pipeline.api.header_deadline import protocol
-from training_pipeline.api.server import CONNECTIONS, LONGEST_HEAD
+from training_pipeline.api.server import CONNECTIONS
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.dagster_ui.attribution import attribute_runs
 from training_pipeline.dagster_ui.callers import Callers
