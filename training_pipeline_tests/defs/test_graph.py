@@ -6,6 +6,8 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from training_pipeline.definitions import build
 from training_pipeline.defs import checks
@@ -39,6 +41,10 @@ def definitions(tmp_path: Path, **settings: object) -> dg.Definitions:
         ("grace@example.org", {"grace@example.org"}),
         ("document-operations", {"team:document-operations"}),
         ("Legal & Risk", {"team:Legal-Risk"}),
+        ("ann@company.technology", {"team:ann-company-technology"}),
+        ("x@y.123", {"team:x-y-123"}),
+        ("ann@corp.example.", {"team:ann-corp-example-"}),
+        ("team:legal", {"team:legal"}),
         (" ", set()),
         ("", set()),
     ],
@@ -46,6 +52,13 @@ def definitions(tmp_path: Path, **settings: object) -> dg.Definitions:
 def test_owners_are_those_that_the_sheets_name(owner: str, known_as: set[str]) -> None:
     found = owners_of([head(owner)])
     assert found == known_as
+    dg.AssetSpec("a", owners=sorted(found))
+
+
+@given(st.text() | st.emails() | st.from_regex(r"[a-z.+%]{1,5}@[A-Za-z0-9.|-]{1,9}", fullmatch=True))
+def test_whatever_a_head_names_dagster_takes_what_is_made_of_it(owner: str) -> None:
+    found = owners_of([head(owner)])
+    assert len(found) == bool(owner.strip())
     dg.AssetSpec("a", owners=sorted(found))
 
 
