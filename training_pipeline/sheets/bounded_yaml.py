@@ -62,7 +62,7 @@ def unstorable(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
         case dict():
             for key, inner in value.items():
                 if not isinstance(key, str):
-                    yield pointer, f"has the key {_shortened(repr(key))}, which is not text; put it in quotes"
+                    yield pointer, f"has the key {_shown(key)}, which is not text; put it in quotes"
                 elif reason := _bad_text(key):
                     yield pointer, f"has a key that {reason}"
                 else:
@@ -86,6 +86,10 @@ def _load(content: bytes, loader: type[_Loader]) -> object:
         raise BrokenYaml("broken_yaml", f"{what}{where}", mark.line + 1 if mark else None) from None
     except yaml.YAMLError:
         raise BrokenYaml("broken_yaml", "holds a character that YAML does not allow") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one broken document stops no other
+        raise BrokenYaml("broken_yaml", f"cannot be read ({type(error).__name__})") from None
 
 
 def _bad_text(text: str) -> str | None:
@@ -94,6 +98,13 @@ def _bad_text(text: str) -> str | None:
     if any("\ud800" <= character <= "\udfff" for character in text):
         return "must not contain half of a surrogate pair"
     return None
+
+
+def _shown(key: object) -> str:
+    try:
+        return _shortened(repr(key))
+    except ValueError:  # a number of more digits than Python writes
+        return f"of the type {type(key).__name__}"
 
 
 def _shortened(text: str) -> str:
@@ -148,8 +159,8 @@ class _Loader(yaml.SafeLoader):
         for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str | int) and key in seen:
-                shown = _shortened(repr(key) if isinstance(key, str) else f"'{key}'")
-                raise yaml.MarkedYAMLError(problem=f"the key {shown} appears twice", problem_mark=key_node.start_mark)
+                message = f"the key {_shown(key)} appears twice"
+                raise yaml.MarkedYAMLError(problem=message, problem_mark=key_node.start_mark)
             if isinstance(key, str | int):
                 seen.add(key)
         return super().construct_mapping(node, deep=deep)

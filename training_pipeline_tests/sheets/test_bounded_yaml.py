@@ -15,6 +15,8 @@ from training_pipeline.sheets.bounded_yaml import DEEPEST, LARGEST, MOST_VALUES,
 BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"a{level}: &a{level} [{','.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 10)
 )
+#: More digits than Python writes out.
+HUGE = "0x" + "f" * 3600
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.binary(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3),
@@ -26,7 +28,7 @@ PIECES = (
     | st.sampled_from(
         ["a: ", "b:\n", "- ", "  ", "\n", ", ", "&x ", "*x", "!!int ", "!!set ", "!!timestamp ", "!!omap ", "<<: "]
     )
-    | st.sampled_from(["2026-02-30", ".nan", "? ", "|\n", "---\n", "\\ud800", "\\0", "!<y> "])
+    | st.sampled_from(["2026-02-30", ".nan", "? ", "|\n", "---\n", "\\ud800", "\\0", "!<y> ", HUGE])
 )
 
 
@@ -43,7 +45,8 @@ PIECES = (
         (BOMB, f"has more than {MOST_VALUES:,} values", 5),
         ("a: &a {x: 1}\nb: {<<: 3}", "could not determine a constructor", 2),
         ("a: 1\nb: 2\na: 3", "the key 'a' appears twice", 3),
-        ("a: {1: x, 1: y}", "the key '1' appears twice", 1),
+        ("a: {1: x, 1: y}", "the key 1 appears twice", 1),
+        (f"? {HUGE}\n: 1\n? {HUGE}\n: 2", "the key of the type int appears twice", 3),
         ("[" * 5000, f"is nested deeper than {DEEPEST} levels", 1),
         ("- " * 5000, f"is nested deeper than {DEEPEST} levels", 1),
         ("x: [" + "y," * MOST_VALUES, f"has more than {MOST_VALUES:,} values", 1),
@@ -55,6 +58,20 @@ def test_what_is_beyond_the_bounds_has_one_reason_and_a_place(text: str, message
         load(text.encode())
     assert message in caught.value.message
     assert caught.value.line == line
+
+
+def test_what_nothing_foresaw_is_a_broken_document_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(yaml.SafeLoader, "construct_document", fail)
+    failure: Exception = LookupError("of what stands there")
+    with pytest.raises(BrokenYaml) as caught:
+        load(b"a: 1")
+    assert caught.value.message == "cannot be read (LookupError)"
+    failure = MemoryError()
+    with pytest.raises(MemoryError):
+        load(b"a: 1")
 
 
 def test_an_anchor_may_be_used_where_it_does_not_multiply() -> None:
@@ -92,6 +109,7 @@ def test_plain_data_comes_back_and_what_cannot_be_stored_is_named(value: object)
         ({"a/b": {"c~": "a\0b"}}, "/a~1b/c~0", "must not contain the character NUL"),
         ({"\ud800": 1}, "", "has a key that must not contain half of a surrogate pair"),
         ({"a": {1: 2}}, "/a", "has the key 1, which is not text"),
+        ({"a": {10**5000: 2}}, "/a", "has the key of the type int, which is not text"),
         ({"a": float("nan")}, "/a", "is not a finite number"),
         ({"a": -(2**63) - 1}, "/a", "is a number beyond 64 bits"),
         ({"a": b"x"}, "/a", "is of the type bytes"),

@@ -35,6 +35,7 @@ _YAML: Final = (
     *("[" * 200, "{a: " * 40, "{? [a] : 1}", "{<<: 3}", "{<<: [*a, *a]}", "!!python/object:os.system {}", "!<x> y"),
     *("|\n  block", ">-\n folded", "'it''s'", '"\\x41"', "~", '""', "[]", "{}", "yes", "=", "{1: 2}", "{a: 1, a: 2}"),
     *("9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "\u2028", "\ufeff", "\x85", "- - - x", "%YAML 1.1"),
+    "{? 0x%s : 1}" % ("f" * 3600),  # more digits than Python writes out
     "\n  a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(f"  b{n}: &b{n} [*a,*a]\n" for n in range(9)),
     "\n  a0: &a0 [x]\n" + "".join(f"  a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)),
 )
