@@ -16,7 +16,10 @@ LARGEST: Final = 256 * 1024
 MOST_VALUES: Final = 10_000
 #: Deepest nesting of lists and mappings.
 DEEPEST: Final = 32
+#: Most characters of a number: what a long one costs to read grows with the square of its length.
+LONGEST_NUMBER: Final = 1000
 _SHOWN: Final = 60
+_NUMBERS: Final = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,9 @@ class _Loader(yaml.SafeLoader):
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node.tag in _NUMBERS and len(node.value) > LONGEST_NUMBER:
+            message = f"is a number of more than {LONGEST_NUMBER:,} characters; put it in quotes"
+            raise yaml.MarkedYAMLError(problem=message, problem_mark=node.start_mark)
         try:
             return super().construct_object(node, deep=deep)
         except (yaml.YAMLError, MemoryError):
