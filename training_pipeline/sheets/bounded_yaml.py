@@ -122,6 +122,7 @@ class _Loader(yaml.SafeLoader):
         self._values = 0
         self._depth = 0
         self._sizes: dict[int, int] = {}  # the values below a node that has an anchor, by the node's identity
+        self._compared: set[int] = set()  # the mappings whose keys were compared, by the node's identity
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
@@ -159,17 +160,29 @@ class _Loader(yaml.SafeLoader):
             message = f"is no {_shortened(kind)}, though its form or its tag says so; put it in quotes"
             raise yaml.MarkedYAMLError(problem=message, problem_mark=node.start_mark) from None
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Refuses a key that appears twice, where YAML would silently keep the last one."""
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Refuses a key that appears twice, where YAML would silently keep the last one; then merges what `<<` names.
+
+        What a key says itself counts before what is merged, so only the keys that were written are compared.
+        """
+        if id(node) not in self._compared:
+            self._compared.add(id(node))
+            self._compare_keys(node)
+        super().flatten_mapping(node)
+
+    def _compare_keys(self, node: yaml.MappingNode) -> None:
         seen: set[object] = set()
-        for key_node, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if isinstance(key, str | int) and key in seen:
                 message = f"the key {_shown(key)} appears twice"
                 raise yaml.MarkedYAMLError(problem=message, problem_mark=key_node.start_mark)
             if isinstance(key, str | int):
                 seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+
+
+for _sign in ("merge", "value"):  # a plain `<<` and `=`, which are text where they merge nothing
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_sign}", lambda _, node: node.value)
 
 
 class _TextLoader(_Loader):

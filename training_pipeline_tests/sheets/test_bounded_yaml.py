@@ -17,6 +17,9 @@ BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(
 )
 #: More digits than Python writes out.
 HUGE = "0x" + "f" * 3600
+MERGED = "a0: &a0 {x: 1}\n" + "".join(
+    f"a{level}: &a{level} {{<<: [{','.join([f'*a{level - 1}'] * 9)}]}}\n" for level in range(1, 10)
+)
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.dates() | st.binary(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=3),
@@ -28,6 +31,7 @@ PIECES = (
     | st.sampled_from(
         ["a: ", "b:\n", "- ", "  ", "\n", ", ", "&x ", "*x", "!!int ", "!!set ", "!!timestamp ", "!!omap ", "<<: "]
     )
+    | st.sampled_from(["<<", "&m {", "<<: *m"])
     | st.sampled_from(["2026-02-30", ".nan", "? ", "|\n", "---\n", "\\ud800", "\\0", "!<y> ", HUGE])
 )
 
@@ -43,7 +47,9 @@ PIECES = (
         ("a: &m {x: *m}", "the anchor 'm' holds itself", 1),
         ("a: &m [1, &n [*m]]", "the anchor 'm' holds itself", 1),
         (BOMB, f"has more than {MOST_VALUES:,} values", 5),
-        ("a: &a {x: 1}\nb: {<<: 3}", "could not determine a constructor", 2),
+        ("a: &a {x: 1}\nb: {<<: 3}", "expected a mapping or list of mappings for merging", 2),
+        ("a: &a {x: 1}\nb: {<<: *a,\n <<: *a}", "the key '<<' appears twice", 3),
+        (MERGED, f"has more than {MOST_VALUES:,} values", 5),
         ("a: 1\nb: 2\na: 3", "the key 'a' appears twice", 3),
         ("a: {1: x, 1: y}", "the key 1 appears twice", 1),
         (f"? {HUGE}\n: 1", "is a number of more than 1,000 characters; put it in quotes", 1),
@@ -78,6 +84,31 @@ def test_an_anchor_may_be_used_where_it_does_not_multiply() -> None:
     assert load(b"a: &a [1, 2]\nb: *a\nc: *a") == {"a": [1, 2], "b": [1, 2], "c": [1, 2]}
 
 
+@pytest.mark.parametrize(
+    ("text", "document"),
+    [
+        ("a: &m {x: 1, y: 1}\nb: {<<: *m, y: 2}", {"a": {"x": 1, "y": 1}, "b": {"x": 1, "y": 2}}),
+        ("a: &m {x: 1}\nb: {y: 2, <<: [*m, {z: 3}]}", {"a": {"x": 1}, "b": {"x": 1, "y": 2, "z": 3}}),
+        # b is made before the mapping that it merges, in which x stands once, and once more by its own merge
+        (
+            "m: &m {x: 0}\np: {q: &a {<<: *m, x: 1}}\nb: {<<: *a}",
+            {"m": {"x": 0}, "p": {"q": {"x": 1}}, "b": {"x": 1}},
+        ),
+        ("a: =\nb: [<<, '<<']\n=: 1", {"a": "=", "b": ["<<", "<<"], "=": 1}),
+    ],
+)
+def test_merge_keys_merge_and_their_signs_are_text_elsewhere(text: str, document: object) -> None:
+    assert load(text.encode()) == document
+
+
+class Peer(yaml.CSafeLoader):
+    """PyYAML's own loader, which knows no constructor for a plain `<<` and `=`."""
+
+
+for sign in ("merge", "value"):
+    Peer.add_constructor(f"tag:yaml.org,2002:{sign}", lambda _, node: node.value)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES, max_size=20).map("".join))
 def test_whatever_is_written_is_loaded_or_refused(text: str) -> None:
@@ -87,7 +118,7 @@ def test_whatever_is_written_is_loaded_or_refused(text: str) -> None:
         return
     if not list(unstorable(document)):
         json.dumps(document, allow_nan=False, default=str).encode()
-        assert document == yaml.load(text, Loader=yaml.CSafeLoader)
+        assert document == yaml.load(text, Loader=Peer)
 
 
 @settings(max_examples=200, deadline=None)
