@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import yaml
+
 from training_pipeline.domain.lineage import BaseModelRecord
+from training_pipeline.infra.files import read_at_most
 
 #: A model card is of others: a larger one is not read, and of a longer licence only this much is kept.
 _CARD_BYTES: Final = 1 << 20
+#: The YAML at the beginning of a card.
+_FRONT: Final = re.compile(r"\s*---[\r\n]+(.*?)[\r\n]+---[ \t]*(?:[\r\n]|$)", re.DOTALL)
+_FRONT_LENGTH: Final = 1 << 16
 _LICENCE_LENGTH: Final = 200
 _TOKENIZER: Final = "tokenizer_config.json"
 
@@ -78,14 +85,15 @@ def of_hub(reference: str, model: HubModel, *, at_creation: bool) -> BaseModelRe
 
 def licence_of_folder(folder: Path) -> str | None:
     """The licence that the card (README.md) of the model in `folder` names; None where it names none. Reads."""
-    card = folder / "README.md"
     try:
-        from huggingface_hub import metadata_load
-
-        if card.stat().st_size > _CARD_BYTES:
+        content = read_at_most(folder / "README.md", _CARD_BYTES + 1)
+        front = _FRONT.match(content.decode())
+        if front is None or len(content) > _CARD_BYTES or len(front[1]) > _FRONT_LENGTH:
             return None
-        return _licence(metadata_load(card) or {})
-    except Exception:  # noqa: BLE001 - no card, no library, or a card that is no YAML
+        # As text, which is all that a licence is: numbers and dates may take long to read, or be none. Not by libyaml,
+        # which ends the process where a card is nested deeply.
+        return _licence(yaml.load(front[1], Loader=yaml.BaseLoader))  # noqa: S506 - it makes text, lists and mappings
+    except Exception:  # noqa: BLE001 - no card, or one that is no YAML
         return None
 
 

@@ -7,7 +7,6 @@ and a file of the installation's own in the same form that adds to it or replace
 from __future__ import annotations
 
 import difflib
-import json
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -17,6 +16,7 @@ from training_pipeline.backends.base_models import BaseModelOffer
 from training_pipeline.databricks.compute import ACCELERATORS
 from training_pipeline.domain.advice.memory import weight_bytes
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.infra.json_file import BrokenFile, read_json_value
 from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
 
 BUNDLED: Final = Path(__file__).with_name("base_models.json")
@@ -139,7 +139,7 @@ class DatabricksModels:
 def _read(path: Path) -> list[OfferedModel]:
     """The entries of a file; raises `InvalidRequest` that names the file and everything that is wrong in it."""
     try:
-        entries = _ENTRIES.validate_python(json.loads(path.read_text(encoding="utf-8")))
+        entries = _ENTRIES.validate_python(read_json_value(path))
     except OSError as error:
         raise InvalidRequest(
             f"The base models in {path} cannot be read: {error.strerror}.",
@@ -150,6 +150,6 @@ def _read(path: Path) -> list[OfferedModel]:
             FieldProblem("/" + "/".join(map(str, each["loc"])), each["type"], each["msg"]) for each in error.errors()
         ]
         raise InvalidRequest(f"The base models in {path} are invalid.", problems=problems) from None
-    except ValueError as error:
-        raise InvalidRequest(f"{path} is not JSON: {error}.") from None
+    except BrokenFile as error:
+        raise InvalidRequest(f"{error}.") from None
     return entries

@@ -72,7 +72,7 @@ def test_a_hub_that_takes_its_time_keeps_no_job_waiting(monkeypatch: pytest.Monk
         ("license: other\nlicense_name: gemma", "gemma"),
         ("license: other", "other"),
         ("tags: [chat]", None),
-        ("license: 7", None),
+        ("license: 7", "7"),
         ("license: ' '", None),
         ("license: [", None),
         (f"license: {'x' * 500}", "x" * 200),

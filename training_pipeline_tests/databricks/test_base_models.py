@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -143,5 +144,11 @@ def test_a_broken_file_names_everything_that_is_wrong(tmp_path: Path) -> None:
     file.write_text("{")
     with pytest.raises(InvalidRequest, match="not JSON"):
         DatabricksModels(file)
+    file.write_text("[" * 100_000)
+    with pytest.raises(InvalidRequest, match="nested too deeply"):
+        DatabricksModels(file)
     with pytest.raises(InvalidRequest, match="cannot be read"):
         DatabricksModels(tmp_path / "nowhere.json")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InvalidRequest, match="named pipe"):
+        DatabricksModels(tmp_path / "pipe")

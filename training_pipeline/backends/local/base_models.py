@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -177,8 +177,7 @@ class ModelCatalogue:
 
     def _offer(self, directory: Path) -> BaseModelOffer:
         config = _config(directory)
-        architecture = (config.get("architectures") or [config.get("model_type") or "unknown architecture"])[0]
-        description = f"{self._name(directory)} ({architecture}), from this machine's models directory"
+        description = f"{self._name(directory)} ({_architecture(config)}), from this machine's models directory"
         parameters = parameters_of(directory)
         return BaseModelOffer(
             id=str(directory),
@@ -197,6 +196,13 @@ def fits(parameters: int, machine: Machine) -> bool:
 
 def _at(directory: Path) -> ChosenModel:
     return ChosenModel(os.fspath(directory.absolute()), context_length=positions(_config(directory)))
+
+
+def _architecture(config: Mapping[str, Any]) -> str:
+    match config:
+        case {"architectures": [str(name), *_]} | {"model_type": str(name)} if name:
+            return name
+    return "unknown architecture"
 
 
 def _config(directory: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import os
 import struct
 from pathlib import Path
 from typing import Any, Final
@@ -11,12 +11,15 @@ from typing import Any, Final
 from training_pipeline.backends.local.machine import Machine
 from training_pipeline.domain.advice.facts import ModelFacts, family_of
 from training_pipeline.domain.advice.widths import width_of
+from training_pipeline.infra.files import NotAFile, is_file, read_at_most
 from training_pipeline.infra.json_file import read_json
 from training_pipeline.sft.config import BUILTIN_TINY, TinySize
 from training_pipeline.sft.model.positions import positions
 
 #: A header of safetensors is JSON of at most so many bytes: the format's own limit.
 _MOST_HEADER: Final = 100_000_000
+#: Far more than any tensor has: the rest cannot reckon with a number beyond.
+_MOST_WEIGHTS: Final = 2**50
 
 
 def model_facts(base_model: str, machine: Machine, copy: Path | None = None) -> ModelFacts:
@@ -46,7 +49,7 @@ def model_facts(base_model: str, machine: Machine, copy: Path | None = None) -> 
     def count(*names: str) -> int | None:
         values = [said[name] for said in (known, text or {}) for name in names if name in said]
         value = values[0] if values else None
-        return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+        return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= _MOST_WEIGHTS else None
 
     return ModelFacts(
         family=family_of(str(known.get("model_type") or "")),
@@ -65,30 +68,37 @@ def parameters_of(folder: Path) -> int | None:
     try:
         files = sorted(folder.glob("*.safetensors"))
         return sum(_weights(file) for file in files) if files else None
-    except (OSError, ValueError, TypeError, KeyError, struct.error):
+    except (OSError, NotAFile, ValueError, TypeError, KeyError, RecursionError, struct.error):
         return None
 
 
 def _weights(file: Path) -> int:
-    with file.open("rb") as opened:
-        (length,) = struct.unpack("<Q", opened.read(8))
-        if length > _MOST_HEADER:
-            raise ValueError("no header of safetensors")
-        header = json.loads(opened.read(length))
+    (length,) = struct.unpack("<Q", read_at_most(file, 8))
+    if length > _MOST_HEADER:
+        raise ValueError("no header of safetensors")
+    header = json.loads(read_at_most(file, 8 + length)[8:])
     if not isinstance(header, dict) or not header.keys() - {"__metadata__"}:
         raise ValueError("no weights in it")
-    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    return sum(_product(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+
+
+def _product(shape: list[int]) -> int:
+    product = 1
+    for length in shape:
+        product *= length
+        if not isinstance(length, int) or not 0 <= product <= _MOST_WEIGHTS:
+            raise ValueError("no shape of a tensor")
+    return product
 
 
 def _has_template(folder: Path) -> bool | None:
-    if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
+    if is_file(folder / "chat_template.jinja") or is_file(folder / "chat_template.json"):
         return True
-    return bool(_json(folder / "tokenizer_config.json").get("chat_template")) if folder.is_dir() else None
+    return bool(_json(folder / "tokenizer_config.json").get("chat_template")) if os.path.isdir(folder) else None  # noqa: PTH112 - unlike Path's, it never raises
 
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = read_json(path)
+        return read_json(path) or {}
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}

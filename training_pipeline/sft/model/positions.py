@@ -11,6 +11,8 @@ from ..run_dir import read_json
 
 #: The names that families give it: most; GPT-2, GPT-J and CodeGen; MPT and DBRX; BLOOM and ChatGLM.
 _NAMES: Final = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
+#: From here on a number means that there is no limit, such as the 10 to the power of 30 of some families.
+_NO_LIMIT: Final = 2**63
 
 
 def positions(config: Mapping[str, Any]) -> int | None:
@@ -19,7 +21,7 @@ def positions(config: Mapping[str, Any]) -> int | None:
     for said in (config, text if isinstance(text, Mapping) else {}):
         for name in _NAMES:
             value = said.get(name)
-            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _NO_LIMIT:
                 return value
     return None
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from training_pipeline.backends.hub import HubModel
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.machine import Machine
+from training_pipeline.backends.local.model_facts import model_facts
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
@@ -113,6 +116,48 @@ def test_a_path_that_is_no_model_says_why(models: Path) -> None:
     said = {name: catalogue.choose(str(models / name)) for name in ("missing", "no-model", "no-json")}
     codes = {name: problem.code for name, problem in said.items() if isinstance(problem, FieldProblem)}
     assert codes == {"missing": "not_found", "no-model": "not_a_model", "no-json": "unreadable"}
+
+
+BROKEN = {
+    "config.json": [
+        *(f'{{"architectures": {said}}}' for said in ("5", '{"a": 1}', "[]", "[null]", '""')),
+        *('{"model_type": ["a"]}', '{"text_config": 5}', "[1]", '{"max_position_embeddings": 1%s}' % ("0" * 4000)),
+        *("[" * 100_000, '{"a":' * 5000 + "1" + "}" * 5000, "\xff"),
+    ],
+    "model.safetensors": [
+        *(
+            len(header).to_bytes(8, "little").decode("latin-1") + header
+            for header in (
+                "[" * 5000,
+                *(f'{{"a": {{"shape": {shape}}}}}' for shape in ('"x"', '["x"]', "[1e999]", "[-1]", f"[{10**400}]")),
+            )
+        )
+    ],
+    "README.md": ["---\nlicense: 1%s\n---\n" % (":1" * 100_000), "---\n" + "[" * 100_000 + "\n---\n"],
+}
+
+
+@pytest.mark.parametrize(("name", "said"), [(name, said) for name, all_of_it in BROKEN.items() for said in all_of_it])
+def test_a_broken_folder_is_listed_and_stops_nothing(models: Path, name: str, said: str) -> None:
+    (models / "small" / name).write_text(said, encoding="latin-1")
+    catalogue = ModelCatalogue(models)
+    offer = catalogue.offers()[2]
+    assert offer.id == str(models / "small")
+    assert offer.parameters is None
+    assert (offer.context_length or 0) < 2**63
+    assert "small" in catalogue.choose("smal").message  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors", "README.md", "tokenizer_config.json"])
+@pytest.mark.parametrize("place", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_neither_does_what_is_no_file(models: Path, name: str, place: Callable[[Path], None]) -> None:
+    folder = models / "small"
+    (folder / name).unlink(missing_ok=True)
+    place(folder / name)
+    catalogue = ModelCatalogue(models)
+    assert str(folder) in [offer.id for offer in catalogue.offers()]
+    assert model_facts(str(folder), Machine("m", 1, gpu=False)).parameters is None
+    assert (name != "config.json") == isinstance(catalogue.choose(str(folder)), ChosenModel)
 
 
 def test_a_plan_refuses_everything_at_once_and_leaves_no_auto(tmp_path: Path) -> None:
