@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.domain.advice.findings import Ended, Point, findings
 from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.estimate.estimate import Estimate as EstimateGiven
-from training_pipeline.domain.job import TERMINAL
+from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.schemas.advice import Advice, Estimate, Finding, TrainingJobAdvice
 from training_pipeline.training_jobs.store.estimates import ADVICE, ESTIMATE
 from training_pipeline.training_jobs.store.metric_series import evaluations
@@ -55,6 +55,7 @@ def _findings(store: JobStore, job: TrainingJob) -> list[object]:
     custom = job.result.custom_metrics or {}
     ended = Ended(
         config=job.request.training_config,
+        succeeded=job.status is JobStatus.SUCCEEDED,
         evaluations=[Point(**row) for row in evaluations(store, job.id)],
         train_loss=job.progress.train_loss,
         val_accuracy=job.progress.val_accuracy,

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Final
 
-VERSION: Final = "2026-11-28"
+VERSION: Final = "2026-11-29"
 
 
 class Confidence(StrEnum):
@@ -104,7 +104,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "answers_skewed": Rule("own", _LOW, {"share": 0.5, "kinds": 0.2}),
     "base_not_chat": Rule("own", _MEDIUM, {}),
     "tokens_unknown": Rule("tokenizer", _HIGH, {}),
-    "validation_rose": Rule("own", _MEDIUM, {"over_best": 1.02, "patience": 2}),
+    "diverged": Rule("own", _MEDIUM, {"lower": 3}),
+    "never_better": Rule("own", _MEDIUM, {"over_before": 1.02, "lower": 3}),
+    "validation_rose": Rule("own", _MEDIUM, {"over_best": 1.02, "patience": 2, "evaluations": 4}),
     "still_falling": Rule("own", _LOW, {"below_last": 0.98, "times": 1.5}),
     "gap": Rule("own", _LOW, {"over_training": 1.5, "at_least": 0.1, "dropout": 0.05, "weight_decay": 0.01}),
     "right_tokens_wrong_answers": Rule("own", _HIGH, {"accuracy": 0.999}),

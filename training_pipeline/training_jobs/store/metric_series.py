@@ -7,12 +7,27 @@ no spike is lost. Where it is to be smoothed, all steps are read: a mean knows w
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Double, Integer, Row, Select, and_, any_, cast, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Integer,
+    Row,
+    Select,
+    and_,
+    any_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from training_pipeline.domain.smoothing import smoothed
@@ -110,11 +125,16 @@ def _evenly(places: Sequence[int], most: int) -> Sequence[int]:
 
 
 def evaluations(store: JobStore, job_id: str) -> list[dict[str, Any]]:
-    """`step`, `epoch` and `val_loss` of every evaluation of the job, in order. Reads."""
+    """`step`, `epoch` and `val_loss` of every evaluation of the job, in order. Reads.
+
+    An evaluation measures both loss and accuracy, and a loss that is no finite number is not stored: one with an
+    accuracy alone has NaN.
+    """
     table = training_job_metrics.c
-    measured = and_(table.job_id == job_id, table.val_loss.is_not(None))
+    measured = and_(table.job_id == job_id, or_(table.val_loss.is_not(None), table.val_accuracy.is_not(None)))
+    loss = func.coalesce(table.val_loss, math.nan).label("val_loss")
     with store.begin() as connection:
-        found = connection.execute(select(table.step, table.epoch, table.val_loss).where(measured).order_by(table.step))
+        found = connection.execute(select(table.step, table.epoch, loss).where(measured).order_by(table.step))
         return [dict(row) for row in found.mappings()]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from uuid import uuid4
 
 import pandas as pd
@@ -10,7 +11,7 @@ from training_pipeline.domain.smoothing import smoothed
 from training_pipeline.testing.jobs.jobs import new_job, point
 from training_pipeline.testing.soak import examples
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.metric_series import best_losses, metric_series
+from training_pipeline.training_jobs.store.metric_series import best_losses, evaluations, metric_series
 from training_pipeline.training_jobs.store.metrics import SERIES, add_points
 
 VALUES = st.floats(-1e6, 1e6) | st.sampled_from([0.0, 0.5])
@@ -102,3 +103,13 @@ def test_the_best_loss_of_each_job(store: JobStore) -> None:
     assert best_losses(store, [first, second, none, "tj-unknown"]) == {first: 0.3, second: 0.9}
     assert best_losses(store, []) == {}
     assert best_losses(store, [other]) == {other: 0.01}
+
+
+def test_an_evaluation_whose_loss_was_no_number_is_still_one(store: JobStore) -> None:
+    """The point `val_loss_not_finite` stores no loss; the accuracy beside it does."""
+    measured = {("val_loss", 0): 3.0, ("val_accuracy", 0): 0.1, ("train_loss", 5): 2.0, ("val_loss", 20): 1.0}
+    job_id = stored(store, {**measured, ("val_loss_not_finite", 10): 1.0, ("val_accuracy", 10): 0.2})
+    assert [row["step"] for row in evaluations(store, job_id)] == [0, 10, 20]
+    before, broken, last = (row["val_loss"] for row in evaluations(store, job_id))
+    assert (before, last) == (3.0, 1.0)
+    assert math.isnan(broken)
