@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from training_pipeline.app.alerting import Alerting
     from training_pipeline.auth.tokens import ApiTokens
     from training_pipeline.backends.base import FineTuningBackend
+    from training_pipeline.datasets.sheet_findings import SheetFindings
     from training_pipeline.domain.model_version import Standing
     from training_pipeline.domain.rules.policy import GatePolicy
     from training_pipeline.infra.database import Database
@@ -54,6 +55,13 @@ class Base:
     def policy(self) -> GatePolicy:
         """Which pairs may be trained on."""
         return self.settings.gate_policy
+
+    @part
+    def sheet_findings(self) -> SheetFindings:
+        """What was found out about versions of sheets."""
+        from training_pipeline.datasets.sheet_findings import SheetFindings
+
+        return SheetFindings(self.settings.sheet_findings, self.policy)
 
     @part
     def source(self) -> TrainingSheetSource:

@@ -15,7 +15,6 @@ from training_pipeline.infra.database import Database, open_database
 
 if TYPE_CHECKING:
     from training_pipeline.backends.base import FineTuningBackend
-    from training_pipeline.datasets.sheet_findings import SheetFindings
     from training_pipeline.datasets.sheet_rows import SheetRows
     from training_pipeline.infra.fair_turns import FairTurns
     from training_pipeline.retraining.retrain import Retrainer
@@ -53,13 +52,6 @@ class Services(ModelParts):
 
         directory = self.settings.sheets if self.settings.sheet_source == "files" else None
         return SheetEdits(EditLog(self.store), directory, self.keys)
-
-    @part
-    def sheet_findings(self) -> SheetFindings:
-        """What was found out about versions of sheets."""
-        from training_pipeline.datasets.sheet_findings import SheetFindings
-
-        return SheetFindings(self.settings.sheet_findings, self.policy)
 
     @part
     def imports(self) -> SheetImports:

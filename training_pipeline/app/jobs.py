@@ -43,6 +43,7 @@ class JobParts(Base):
             min_pairs=settings.min_pairs,
             withdrawn=self.revocations.withdrawn,
             registration=self.registration,
+            findings=self.sheet_findings,
             estimator=Estimator(self.store, price_file=settings.price_file, speed_file=settings.machine_speed),
             keys=self.keys,
         )

@@ -44,16 +44,28 @@ class SheetFindings:
 
         `told` is whatever else the finding depends on. A file that cannot be read is made anew.
         """
+        known = self.known(model, digest, withdrawn=withdrawn, told=told)
+        if known is not None:
+            return known
+        found = make()
+        self.keep(found, digest, withdrawn=withdrawn, told=told)
+        return found
+
+    def known(self, model: type[Found], digest: str, *, withdrawn: Withdrawn = NOTHING, told: str = "") -> Found | None:
+        """What was found out of this kind about this version; None where nothing was. Reads."""
+        try:
+            return model.model_validate_json(self._file(model, digest, withdrawn, told).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def keep(self, found: BaseModel, digest: str, *, withdrawn: Withdrawn = NOTHING, told: str = "") -> None:
+        """Keep what was found out about this version. Writes."""
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        replace_file(self._file(type(found), digest, withdrawn, told), found.model_dump_json().encode())
+        keep_newest(self._directory, "*.json", MOST_KEPT)
+
+    def _file(self, model: type[BaseModel], digest: str, withdrawn: Withdrawn, told: str) -> Path:
         schema = json.dumps(model.model_json_schema(), sort_keys=True)
         depends = [schema, *judged_by(self._policy, withdrawn), told]
         key = hashlib.sha256("\n".join(depends).encode()).hexdigest()[:16]
-        file = self._directory / f"{digest[:32]}-{key}.json"
-        try:
-            return model.model_validate_json(file.read_bytes())
-        except (OSError, ValidationError):
-            pass
-        found = make()
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace_file(file, found.model_dump_json().encode())
-        keep_newest(self._directory, "*.json", MOST_KEPT)
-        return found
+        return self._directory / f"{digest[:32]}-{key}.json"

@@ -70,7 +70,7 @@ def sheet_lengths(
         lines = _lines(opened, policy, ids.slice(0, MOST_READ))
         if (counted := _counted(backend, plan, lines)) is not None:
             return SheetLengths(lengths=counted, is_estimate=False, pairs=counted.examples, eligible=len(ids))
-    estimated = _estimated(opened, policy, ids)
+    estimated = estimated_lengths(opened, policy, ids)
     return SheetLengths(lengths=estimated, is_estimate=True, pairs=estimated.examples, eligible=len(ids))
 
 
@@ -101,8 +101,8 @@ def _lines(opened: OpenSheet, policy: GatePolicy, ids: pa.ChunkedArray) -> list[
     return [str(line) for line in lines["line"].to_pylist()]
 
 
-def _estimated(opened: OpenSheet, policy: GatePolicy, ids: pa.ChunkedArray) -> TokenLengths:
-    """Every text counts by its characters, whatever it is written in."""
+def estimated_lengths(opened: OpenSheet, policy: GatePolicy, ids: pa.ChunkedArray) -> TokenLengths:
+    """The lengths of these pairs, each text by its characters, whatever it is written in. Reads; no text is kept."""
     wanted = ibis.memtable(pa.table({"wanted_id": ids}))
     with texts(opened, policy) as read, disk_errors("measure the pairs"):
         said = read.semi_join(wanted, read.pair_id == wanted.wanted_id)

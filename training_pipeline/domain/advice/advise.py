@@ -182,10 +182,16 @@ def _max_length(facts: Facts) -> Iterator[Advice]:
     value = max(int(number("max_length", "least")), math.ceil(long / multiple) * multiple)
     value = min(value, facts.model.context_length or MOST_TOKENS, MOST_TOKENS)
     now = whole(facts.config.max_length)
+    longest, estimated = facts.lengths.quantile(1.0), facts.lengths_estimated
+    said = f"99 % of the pairs have at most {long:,} tokens, the longest {longest:,}. "
+    if estimated:
+        said = (
+            "Estimated from characters, for the tokenizer of the base model could not be asked here: 99 % of the pairs "
+            f"have at most about {long:,} tokens, the longest about {longest:,}. "
+        )
     yield advised(
-        "max_length",
-        f"99 % of the pairs have at most {long:,} tokens, the longest {facts.lengths.quantile(1.0):,}. With "
-        f"{value:,}, {_cut(facts, value)} cut; with {now:,}, {_cut(facts, now)}.",
+        "max_length_estimated" if estimated else "max_length",
+        f"{said}With {value:,}, {_cut(facts, value)} cut; with {now:,}, {_cut(facts, now)}.",
         field="max_length",
         value=value,
         current=now,

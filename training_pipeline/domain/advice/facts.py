@@ -99,6 +99,8 @@ class Facts(BaseModel):
     train_pairs: int | None = None
     validation_pairs: int | None = None
     lengths: TokenLengths | None = None
+    #: No tokenizer was asked: the lengths are those that characters tell.
+    lengths_estimated: bool = False
     #: Examples with a token that the vocabulary does not have.
     unknown_tokens: int | None = None
     answers: AnswerCounts | None = None

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from training_pipeline.domain.advice.facts import Facts, ModelFacts, whole
 from training_pipeline.domain.advice.rules import number
+
+#: So many times as long may examples be as their characters tell.
+_TOO_SHORT: Final = 2
 
 
 def weight_bytes(parameters: int, *, lora: bool, lean: bool) -> float:
@@ -24,7 +29,9 @@ def needed_bytes(facts: Facts) -> float | None:
 
 def _longest(facts: Facts) -> int:
     most = whole(facts.config.max_length)
-    return most if facts.lengths is None else min(most, facts.lengths.quantile(1.0))
+    if facts.lengths is None:
+        return most
+    return min(most, facts.lengths.quantile(1.0) * (_TOO_SHORT if facts.lengths_estimated else 1))
 
 
 def _activations(model: ModelFacts, tokens: int, precision: str) -> float:

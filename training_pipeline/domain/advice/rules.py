@@ -90,6 +90,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "lora_large_batch": Rule("regret", _LOW, {"batch": 128}),
     "warmup_ratio": Rule("unsloth", _LOW, {"least": 0.05, "most": 0.1, "few_steps": 100}),
     "max_length": Rule("tokenizer", _HIGH, {"quantile": 0.99, "multiple": 64, "least": 64}),
+    "max_length_estimated": Rule("own", _LOW, {}),
     "memory": Rule(
         "transformers",
         _LOW,

@@ -90,7 +90,9 @@ def time_of(facts: Facts, training_sheet_id: str, jobs: Sequence[PastJob], *, sp
     config, model = facts.config, facts.model
     epochs, evaluations = whole(config.epochs), config.evaluations_per_epoch
     work = passes(facts.train_pairs, facts.validation_pairs, epochs, evaluations)
-    length = facts.lengths.mean(whole(config.max_length)) if facts.lengths else _length_on(training_sheet_id, jobs)
+    told = facts.lengths.mean(whole(config.max_length)) if facts.lengths else None
+    # Lengths that were measured are not compared with those that characters tell.
+    length = _length_on(training_sheet_id, jobs) if told is None or facts.lengths_estimated else told
     like = [job for job in jobs if _alike(job, length, training_sheet_id)]
     if like:
         if length is None:
@@ -101,6 +103,7 @@ def time_of(facts: Facts, training_sheet_id: str, jobs: Sequence[PastJob], *, sp
         how = "their errors" if len(like) >= EMPIRICAL_FROM else "Student's t"
         jobs_said = "1 job" if len(like) == 1 else f"{len(like)} jobs"
         return _estimated(found, f"{jobs_said} like it: same base model, method and machine; interval from {how}")
+    length = length or told
     if speed is None or model.parameters is None or length is None or model.parameters < _LEAST_PARAMETERS:
         return Estimated(reason=_why_none(facts, speed=speed, length=length))
     operations = model.parameters * work * length * (_LORA if config.method == "lora" else _FULL)

@@ -2,72 +2,82 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
-from dataclasses import dataclass
-from typing import Final
+import logging
+
+from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.base_models import DescribesModels
 from training_pipeline.backends.plan import Plan
+from training_pipeline.datasets.sheet_findings import SheetFindings
+from training_pipeline.datasets.token_lengths import tokenizer_of
 from training_pipeline.domain.advice.advise import advise
 from training_pipeline.domain.advice.facts import AnswerCounts, Facts, ModelFacts, TokenLengths
 from training_pipeline.domain.advice.item import AdviceRecord
+from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.training_config import TrainingConfig
 
-#: Measurements of so many sheets and base models are remembered, the last ones that were asked for.
-_REMEMBERED: Final = 64
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+class Measured(BaseModel):
     """What a dry run measured on the texts of a sheet. Null is what was not."""
 
+    model_config = ConfigDict(frozen=True)
+
     lengths: TokenLengths | None = None
+    lengths_estimated: bool = False
     unknown_tokens: int | None = None
     answers: AnswerCounts | None = None
 
 
 class Advisor:
-    """Asks the rules. What a dry run measured serves the job that is created after it, in this process."""
+    """Asks the rules. What a dry run measured serves the job that is created after it, by whichever process."""
 
-    def __init__(self, backend: FineTuningBackend) -> None:
+    def __init__(self, backend: FineTuningBackend, findings: SheetFindings) -> None:
         self._backend = backend
-        self._measured: OrderedDict[tuple[str, str], Measured] = OrderedDict()
-        self._lock = threading.Lock()
+        self._findings = findings
 
-    def remember(self, sheet_digest: str, base_model: str, measured: Measured) -> None:
-        """Keep what a dry run measured on this version of a sheet with this base model."""
-        with self._lock:
-            self._measured[sheet_digest, base_model] = measured
-            self._measured.move_to_end((sheet_digest, base_model))
-            while len(self._measured) > _REMEMBERED:
-                self._measured.popitem(last=False)
+    def remember(self, measured: Measured, sheet_digest: str, base_model: str, withdrawn: Withdrawn) -> None:
+        """Keep what a dry run measured on this version of a sheet with this base model. Writes."""
+        told = self._told(base_model)
+        try:
+            self._findings.keep(measured, sheet_digest, withdrawn=withdrawn, told=told)
+        except OSError as error:  # a dry run is none the worse for it
+            _log.warning("what was measured for the advice could not be kept: %s", error.strerror)
 
-    def facts(self, plan: Plan, *, sheet_digest: str, train_pairs: int | None, validation_pairs: int | None) -> Facts:
+    def remembered(self, sheet_digest: str, base_model: str, withdrawn: Withdrawn) -> Measured:
+        """What a dry run measured on this version of a sheet with this base model, if any did. Reads."""
+        told = self._told(base_model)
+        return self._findings.known(Measured, sheet_digest, withdrawn=withdrawn, told=told) or Measured()
+
+    def facts(self, plan: Plan, measured: Measured, *, train_pairs: int | None, validation_pairs: int | None) -> Facts:
         """What is known of a job. Reads small files of the base model."""
-        with self._lock:
-            measured = self._measured.get((sheet_digest, plan.base_model), Measured())
         return Facts(
             base_model=plan.base_model,
-            model=self._described(plan),
+            model=self.described(plan),
             config=plan.config,
             auto=self._auto(plan, train_pairs),
             train_pairs=train_pairs,
             validation_pairs=validation_pairs,
             lengths=measured.lengths,
+            lengths_estimated=measured.lengths_estimated,
             unknown_tokens=measured.unknown_tokens,
             answers=measured.answers,
         )
+
+    def described(self, plan: Plan) -> ModelFacts:
+        """What is known of the base model, and of what trains it. Reads small files."""
+        if isinstance(self._backend, DescribesModels):
+            return self._backend.describe(plan.base_model, plan.config)
+        return ModelFacts()
 
     def advise(self, facts: Facts) -> AdviceRecord:
         """What the rules of today say. Pure."""
         return advise(facts)
 
-    def _described(self, plan: Plan) -> ModelFacts:
-        if isinstance(self._backend, DescribesModels):
-            return self._backend.describe(plan.base_model, plan.config)
-        return ModelFacts()
+    def _told(self, base_model: str) -> str:
+        return f"{base_model}\n{tokenizer_of(self._backend, base_model) or ''}"
 
     def _auto(self, plan: Plan, train_pairs: int | None) -> TrainingConfig:
         """The plan with every value that can be left out left out. What fits together in one plan fits here."""

@@ -18,9 +18,10 @@ from training_pipeline.backends.submission import Submission
 from training_pipeline.datasets.answers import answer_counts
 from training_pipeline.datasets.predecessor import Predecessor
 from training_pipeline.datasets.prepare import write_dataset
-from training_pipeline.datasets.snapshot import snapshot
+from training_pipeline.datasets.snapshot import included_rows, snapshot
 from training_pipeline.datasets.split import split_snapshot
-from training_pipeline.domain.advice.facts import AnswerCounts
+from training_pipeline.datasets.token_lengths import estimated_lengths
+from training_pipeline.domain.advice.facts import AnswerCounts, TokenLengths
 from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary, SheetWarning
@@ -70,6 +71,11 @@ class Rehearsed:
     def answers(self) -> AnswerCounts:
         """How the answers of the included pairs are spread. Reads the sheet."""
         return answer_counts(self.opened, self.taken)
+
+    def estimated_lengths(self) -> TokenLengths:
+        """How long the included pairs are, by their characters. Reads the sheet."""
+        ids = included_rows(self.taken, ["pair_id"])["pair_id"]
+        return estimated_lengths(self.opened, self.taken.policy, ids)
 
     def rehearsal(self, backend: FineTuningBackend, plan: Plan) -> Rehearsal | None:
         """What the trainer would make of it; None where the backend cannot say. Writes the dataset, for that moment."""

@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.plan import Plan
+from training_pipeline.backends.rehearsal import Rehearsal
+from training_pipeline.datasets.sheet_findings import SheetFindings
 from training_pipeline.datasets.sheet_summaries import SheetSummaries
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.estimate.estimate import Estimate
@@ -24,7 +26,7 @@ from training_pipeline.domain.training_config import JobRequest, problems_of_nam
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
 from training_pipeline.training_jobs.lifecycle.ancestors import FINISHED, unfinished
-from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, dry_run, fresh_split_warning, split_of
+from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, Rehearsed, dry_run, fresh_split_warning, split_of
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor, followed, last_succeeded
 from training_pipeline.training_jobs.store.estimates import ADVICE, ESTIMATE
@@ -52,6 +54,7 @@ class NewJobs:
         *,
         min_pairs: int,
         withdrawn: WithdrawnRows,
+        findings: SheetFindings,
         estimator: Estimator,
         clock: Callable[[], datetime],
         keys: HashKeys = NO_KEYS,
@@ -65,12 +68,13 @@ class NewJobs:
         self._withdrawn = withdrawn
         self._summaries = SheetSummaries(source, policy, withdrawn)
         self._clock = clock
-        self._advisor = Advisor(backend)
+        self._advisor = Advisor(backend, findings)
         self._estimator = estimator
 
     def plan(self, request: JobRequest, *, retry_of: TrainingJob | None = None) -> DryRun:
         """The dry run of `create` and the launch after it; stores nothing. Raises what they would."""
         predecessor = followed(self._store, chosen_predecessor(self._store, request, retry_of=retry_of))
+        withdrawn = self._withdrawn(request.training_sheet_id)
         with self._source.open(request.training_sheet_id) as opened:
             self._resolved(request, None)  # what cannot be is told before any pair is judged
             with split_of(
@@ -79,26 +83,16 @@ class NewJobs:
                 request,
                 min_pairs=self._min_pairs,
                 predecessor=predecessor,
-                withdrawn=self._withdrawn(opened.sheet.id),
+                withdrawn=withdrawn,
                 keys=self._keys,
             ) as found:
                 summary = found.taken.summary
                 plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
                 rehearsal = found.rehearsal(self._backend, plan)
-                answers = found.answers()
+                measured = self._measured(plan, found, rehearsal)
             report = found.split.report
-            self._advisor.remember(
-                opened.digest,
-                plan.base_model,
-                Measured(
-                    lengths=rehearsal.lengths if rehearsal else None,
-                    unknown_tokens=rehearsal.unknown_tokens if rehearsal else None,
-                    answers=answers,
-                ),
-            )
-            facts = self._advisor.facts(
-                plan, sheet_digest=opened.digest, train_pairs=report.train, validation_pairs=report.validation
-            )
+            self._advisor.remember(measured, opened.digest, plan.base_model, withdrawn)
+            facts = self._advisor.facts(plan, measured, train_pairs=report.train, validation_pairs=report.validation)
             return dry_run(
                 opened,
                 summary,
@@ -116,7 +110,7 @@ class NewJobs:
         Raises `InvalidRequest` for what the backend cannot run.
         """
         plan = self._backend.plan(request.base_model, request.training_config, train_pairs=train_pairs)
-        facts = self._advisor.facts(plan, sheet_digest="", train_pairs=train_pairs, validation_pairs=validation_pairs)
+        facts = self._advisor.facts(plan, Measured(), train_pairs=train_pairs, validation_pairs=validation_pairs)
         return self._estimator.estimate(facts, request.training_sheet_id)
 
     def create(
@@ -138,9 +132,8 @@ class NewJobs:
         plan = self._resolved(request, summary)
         train_pairs = _train_pairs(request, summary)
         validation_pairs = None if train_pairs is None or summary is None else summary.eligible - train_pairs
-        facts = self._advisor.facts(
-            plan, sheet_digest=digest, train_pairs=train_pairs, validation_pairs=validation_pairs
-        )
+        measured = self._advisor.remembered(digest, plan.base_model, self._withdrawn(sheet.id))
+        facts = self._advisor.facts(plan, measured, train_pairs=train_pairs, validation_pairs=validation_pairs)
         given = {
             ADVICE: self._advisor.advise(facts).model_dump(mode="json"),
             ESTIMATE: self._estimator.estimate(facts, sheet.id).model_dump(mode="json"),
@@ -191,6 +184,19 @@ class NewJobs:
         elif dropped := self._dropped(request):
             message += f" {fresh_split_warning(dropped)}"
         return self._store.create(job, message=message, data=given, also=also)
+
+    def _measured(self, plan: Plan, found: Rehearsed, rehearsal: Rehearsal | None) -> Measured:
+        """What the texts tell. Where no tokenizer can be asked, characters tell their lengths: not those of a model
+        that makes its own tokenizer of them.
+        """
+        counted = None if rehearsal is None else rehearsal.lengths
+        estimate = counted is None and not self._advisor.described(plan).from_scratch
+        return Measured(
+            lengths=found.estimated_lengths() if estimate else counted,
+            lengths_estimated=estimate,
+            unknown_tokens=None if rehearsal is None else rehearsal.unknown_tokens,
+            answers=found.answers(),
+        )
 
     def _dropped(self, request: JobRequest) -> str | None:
         """The job whose split is not kept, because a fresh one is asked for."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.datasets.sheet_findings import SheetFindings
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
@@ -44,6 +45,7 @@ class JobService:
         min_pairs: int,
         withdrawn: WithdrawnRows,
         registration: Registration,
+        findings: SheetFindings,
         estimator: Estimator | None = None,
         keys: HashKeys = NO_KEYS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -61,6 +63,7 @@ class JobService:
             min_pairs=min_pairs,
             withdrawn=withdrawn,
             keys=keys,
+            findings=findings,
             estimator=estimator or Estimator(store),
             clock=clock,
         )

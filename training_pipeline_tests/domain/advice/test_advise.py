@@ -105,6 +105,7 @@ FACTS = st.builds(
     train_pairs=st.none() | st.integers(0, 10**7),
     validation_pairs=st.none() | st.integers(0, 10**6),
     lengths=st.none() | st.builds(TokenLengths.of, st.lists(st.integers(1, 200_000), max_size=50)),
+    lengths_estimated=st.booleans(),
     unknown_tokens=st.none() | st.integers(0, 10),
     answers=st.none()
     | st.builds(

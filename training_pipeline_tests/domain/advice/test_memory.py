@@ -22,6 +22,8 @@ def test_more_is_needed_for_longer_examples_and_larger_steps() -> None:
         found = needed_bytes(facts(model=lean, **less))
         assert found is not None
         assert weights < found < usual
+    told = facts(model=lean, lengths=lengths(10, 300), lengths_estimated=True)
+    assert needed_bytes(told) == needed_bytes(facts(model=lean, max_length=600))
     full = needed_bytes(facts(model=lean, method="full"))
     assert full is not None
     assert full > 4 * usual

@@ -12,7 +12,7 @@ from training_pipeline.backends.plan import Plan
 from training_pipeline.backends.rehearsal import Rehearsal
 from training_pipeline.backends.run_state import RunState
 from training_pipeline.backends.submission import Submission
-from training_pipeline.domain.advice.facts import TokenLengths
+from training_pipeline.domain.advice.facts import ModelFacts, TokenLengths
 from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, NotFound, SheetUnreadable
 from training_pipeline.domain.export_summary import SheetWarning
@@ -200,12 +200,30 @@ def test_advice_is_stored_with_the_job_as_it_was_given(
     assert "max_length" not in {one.rule for one in stored(before.id).advice}  # nobody has read the texts yet
     planned = parts.jobs.plan({"training_sheet_id": "small", "model_name": "triage"})
     assert {"max_length", "tokens_unknown"} <= {one.rule for one in planned.advice.advice}
+    parts.store.engine.dispose()
+    parts = assemble(settings, database, backend=RehearsingBackend())  # as a command of its own would
     job = create(parts)
     assert stored(job.id) == planned.advice
     # As if by a later release: the rules of today say something else, and what was given stays.
     monkeypatch.setattr(advising, "advise", lambda _: AdviceRecord(rules_version="later"))
     assert stored(create(parts).id).rules_version == "later"
     assert stored(job.id) == planned.advice
+    parts.store.engine.dispose()
+
+
+def test_where_no_tokenizer_can_be_asked_characters_tell_the_lengths(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sheet(settings.sheets, "small", rows(40))
+    parts = assemble(settings, database, backend=RehearsingBackend())
+    asked = {"training_sheet_id": "small", "model_name": "triage", "base_model": "owner/name"}
+    found = {one.rule: one for one in parts.jobs.plan(asked).advice.advice}
+    assert (found["max_length_estimated"].confidence, found["max_length_estimated"].field) == ("low", "max_length")
+    assert "Estimated from characters" in found["max_length_estimated"].reason
+    makes_its_own = ModelFacts(from_scratch=True)
+    monkeypatch.setattr(RehearsingBackend, "describe", lambda *_: makes_its_own, raising=False)
+    monkeypatch.setattr(advising, "advise", lambda facts: AdviceRecord(rules_version=str(facts.lengths)))
+    assert parts.jobs.plan(asked).advice.rules_version == "None"
     parts.store.engine.dispose()
 
 
