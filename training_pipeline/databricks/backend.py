@@ -22,11 +22,10 @@ from training_pipeline.backends.submission import Submission
 from training_pipeline.backends.trainer_contract import ANSWERS_FILE, LOSSES_FILE, answered_questions, pair_losses
 from training_pipeline.databricks import program
 from training_pipeline.databricks.base_models import DatabricksModels
-from training_pipeline.databricks.compute import ACCELERATORS
 from training_pipeline.databricks.evaluation import REGISTERED, Evaluations
 from training_pipeline.databricks.listing import listing_digest
 from training_pipeline.databricks.metrics import new_points, progress
-from training_pipeline.databricks.plan import resolved_plan
+from training_pipeline.databricks.plan import described, resolved_plan
 from training_pipeline.databricks.program import Places
 from training_pipeline.databricks.run_request import Asked, RunOptions, asked_training, submit_request
 from training_pipeline.databricks.run_states import meaning
@@ -34,12 +33,11 @@ from training_pipeline.databricks.runs import Key, Known, Runs
 from training_pipeline.databricks.upload import Uploads
 from training_pipeline.databricks.workspace import Connection, Gone
 from training_pipeline.databricks.workspace_pages import is_page
-from training_pipeline.domain.advice.facts import ModelFacts, family_of
+from training_pipeline.domain.advice.facts import ModelFacts
 from training_pipeline.domain.errors import BackendFailed, FieldProblem
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
-from training_pipeline.sft.config import TinySize
 
 if TYPE_CHECKING:
     from databricks.sdk.service import jobs
@@ -84,24 +82,7 @@ class DatabricksBackend:
 
     def describe(self, base_model: str, config: TrainingConfig) -> ModelFacts:
         """What the catalogue says of the base model, and the GPUs that the configuration asks for. Calls nobody."""
-        model = self._models.choose(base_model)
-        node = ACCELERATORS.get(str(config.accelerator))
-        count = config.accelerator_count if isinstance(config.accelerator_count, int) else None
-        known: dict[str, Any] = {
-            "machine": None if node is None or count is None else f"{node.name}, {count} GPUs",
-            "memory_bytes": None if node is None or count is None else count * node.gigabytes * 10**9,
-            "lean": True,
-        }
-        if isinstance(model, FieldProblem):
-            return ModelFacts(**known)
-        tiny = TinySize()
-        return ModelFacts(
-            from_scratch=model.built_in,
-            family=None if model.built_in else family_of(model.source),
-            parameters=tiny.parameters if model.built_in else model.parameters,
-            context_length=model.context_length,
-            **known,
-        )
+        return described(self._models, base_model, config)
 
     def revision(self, base_model: str) -> str | None:
         """The commit of a model of the Hub now; None for others, or where the Hub takes too long. Asks the Hub."""

@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from training_pipeline.backends.base_models import BaseModelOffer
 from training_pipeline.databricks.compute import ACCELERATORS
+from training_pipeline.domain.advice.facts import ModelFacts, family_of
 from training_pipeline.domain.advice.memory import weight_bytes
+from training_pipeline.domain.advice.widths import width_of
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.infra.json_file import BrokenFile, read_json_value
 from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
@@ -31,7 +33,8 @@ TOKEN_SETTING: Final = "TRAINING_PIPELINE_DATABRICKS_HF_TOKEN_SECRET"  # noqa: S
 class OfferedModel(BaseModel):
     """A base model on offer. `source` is a Hugging Face id, or a path in a Unity Catalog volume.
 
-    `gated` says that Hugging Face gives its weights only to those whom its owner permitted.
+    `hidden_size`, `layers` and `vocabulary` are those of its configuration, `chat` says whether it has a chat template:
+    advice rests on them. `gated` says that Hugging Face gives its weights only to those whom its owner permitted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,7 +43,11 @@ class OfferedModel(BaseModel):
     source: Annotated[str, Field(pattern=r"^(/Volumes/.+|builtin:tiny|[\w.-]+/[\w.-]+)$")]
     description: str
     parameters: Annotated[int, Field(gt=0)] | None = None
+    hidden_size: Annotated[int, Field(gt=0)] | None = None
+    layers: Annotated[int, Field(gt=0)] | None = None
+    vocabulary: Annotated[int, Field(gt=0)] | None = None
     context_length: Annotated[int, Field(gt=0)] | None = None
+    chat: bool | None = None
     licence: str | None = None
     gated: bool = False
     default: bool = False
@@ -49,6 +56,29 @@ class OfferedModel(BaseModel):
     def built_in(self) -> bool:
         """Whether the training program makes it; then that says how large it is."""
         return self.source == BUILTIN_TINY
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known of the model without its weights. Pure."""
+        if self.built_in:
+            tiny = TinySize()
+            return ModelFacts(
+                from_scratch=True,
+                hidden_size=tiny.hidden_size,
+                layers=tiny.layers,
+                vocabulary=tiny.vocab_size,
+                parameters=tiny.parameters,
+                chat=True,
+            )
+        return ModelFacts(
+            family=family_of(self.source),
+            hidden_size=self.hidden_size or width_of(self.source),
+            layers=self.layers,
+            vocabulary=self.vocabulary,
+            parameters=self.parameters,
+            context_length=self.context_length,
+            chat=self.chat,
+        )
 
     @property
     def from_hub(self) -> bool:

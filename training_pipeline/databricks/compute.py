@@ -1,7 +1,8 @@
 """The accelerators of AI Runtime, and which of them may be combined with what. Pure.
 
 Source: the names and the rule of whole nodes are the SDK's (`ComputeSpecAcceleratorType`, `ComputeSpec`, 0.156); memory
-is that of NVIDIA's data sheets. NOT ESTABLISHED: maximum numbers, regions, quotas, prices.
+and speed are those of NVIDIA's data sheets: docs/advice.md says where they were read. NOT ESTABLISHED: maximum numbers,
+regions, quotas, prices.
 """
 
 from __future__ import annotations
@@ -14,20 +15,24 @@ from training_pipeline.domain.errors import FieldProblem
 
 @dataclass(frozen=True, slots=True)
 class Accelerator:
-    """One type of node: its name at Databricks, GPUs in it, memory of each GPU in GB."""
+    """One type of node: its name at Databricks, GPUs in it, memory of each GPU in GB.
+
+    `bf16` counts the operations a second of each GPU in bf16 at most, without sparsity.
+    """
 
     name: str
     gpus: int
     gigabytes: int
+    bf16: float
 
 
 ACCELERATORS: Final = {
     accelerator.name: accelerator
     for accelerator in (
-        Accelerator("GPU_1xA10", 1, 24),
-        Accelerator("GPU_1xH100", 1, 80),
-        Accelerator("GPU_8xH100", 8, 80),
-        Accelerator("GPU_8xB300", 8, 288),
+        Accelerator("GPU_1xA10", 1, 24, 125e12),
+        Accelerator("GPU_1xH100", 1, 80, 989.5e12),
+        Accelerator("GPU_8xH100", 8, 80, 989.5e12),
+        Accelerator("GPU_8xB300", 8, 288, 2250e12),
     )
 }
 

@@ -7,6 +7,7 @@ from typing import Literal
 from training_pipeline.backends.defaults import resolve
 from training_pipeline.databricks.base_models import DatabricksModels, OfferedModel
 from training_pipeline.databricks.compute import ACCELERATORS, problems
+from training_pipeline.domain.advice.facts import ModelFacts
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sft.config import BUILTIN_TINY
@@ -52,3 +53,16 @@ def resolved_plan(
     if found:
         raise InvalidRequest("Databricks cannot run the requested training.", problems=found)
     return model.id, resolved
+
+
+def described(models: DatabricksModels, base_model: str, config: TrainingConfig) -> ModelFacts:
+    """What is known of a model on offer and of the GPUs that a configuration without "auto" asks for. Pure."""
+    model = models.choose(base_model)
+    known = (ModelFacts() if isinstance(model, FieldProblem) else model.facts).model_copy(update={"lean": True})
+    node, count = ACCELERATORS.get(str(config.accelerator)), config.accelerator_count
+    if node is None or not isinstance(count, int):
+        return known
+    of_machine = {"machine": f"{node.name}, {count} GPUs", "memory_bytes": count * node.gigabytes * 10**9}
+    return known.model_copy(
+        update={**of_machine, "sheet_speed": count * node.bf16 if config.precision == "bf16" else None}
+    )

@@ -38,6 +38,21 @@ def test_the_number_of_parameters_is_what_the_shape_of_the_model_gives() -> None
     assert counted == {name: weights(*shape) for name, shape in SHAPES.items()}
 
 
+def test_what_advice_rests_on_is_the_shape_of_the_model() -> None:
+    models = DatabricksModels(has_token=True)
+    for name, shape in SHAPES.items():
+        model = models.choose(name)
+        assert isinstance(model, OfferedModel)
+        known = model.facts
+        assert (known.hidden_size, known.layers, known.vocabulary) == (shape[0], shape[2], shape[6])
+        assert (known.chat, known.parameters) == (True, weights(*shape))
+    own = OfferedModel(id="ours", source="Qwen/Qwen3-14B", description="ours")
+    assert (own.facts.family, own.facts.hidden_size, own.facts.chat) == ("qwen", 5120, None)
+    built_in = models.choose("builtin:tiny")
+    assert isinstance(built_in, OfferedModel)
+    assert built_in.facts.from_scratch
+
+
 def test_the_familiar_names_are_on_offer_with_what_holds_them() -> None:
     offers = {offer.id: offer for offer in DatabricksModels().offers()}
     small, large = (offers[f"databricks-meta-llama-3-1-{size}b-instruct"] for size in (8, 70))

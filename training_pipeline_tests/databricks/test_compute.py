@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from databricks.sdk.service.jobs import ComputeSpecAcceleratorType
 
@@ -10,6 +13,14 @@ def test_the_accelerators_are_those_of_the_sdk() -> None:
     assert set(ACCELERATORS) == {member.value for member in ComputeSpecAcceleratorType}
     for name, accelerator in ACCELERATORS.items():
         assert name.startswith(f"GPU_{accelerator.gpus}x")
+
+
+def test_the_speed_of_each_gpu_is_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "advice.md").read_text()
+    rows = dict(re.findall(r"^\| (\w+) \| ([\d.]+e12) \| NVIDIA's .*https://", page, re.M))
+    assert {name.partition("x")[2]: each.bf16 for name, each in ACCELERATORS.items()} == {
+        gpu: float(speed) for gpu, speed in rows.items()
+    }
 
 
 @pytest.mark.parametrize(

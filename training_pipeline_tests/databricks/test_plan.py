@@ -5,8 +5,12 @@ from typing import Any
 import pytest
 
 from training_pipeline.databricks.base_models import DatabricksModels
-from training_pipeline.databricks.plan import resolved_plan
+from training_pipeline.databricks.plan import described, resolved_plan
+from training_pipeline.domain.advice.advise import advise
+from training_pipeline.domain.advice.facts import Facts, TokenLengths
+from training_pipeline.domain.advice.memory import needed_bytes, weight_bytes
 from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.domain.estimate.estimate import time_of
 from training_pipeline.domain.training_config import TrainingConfig
 
 
@@ -60,3 +64,19 @@ def test_an_unknown_model_is_one_problem() -> None:
     with pytest.raises(InvalidRequest) as raised:
         planned("qwen3-8c")
     assert [problem.pointer for problem in raised.value.problems] == ["/base_model"]
+
+
+def test_what_a_first_job_here_is_advised_and_estimated_with() -> None:
+    models = DatabricksModels(has_token=True)
+    chosen, config = planned("databricks-meta-llama-3-1-70b-instruct")
+    known = described(models, chosen, config)
+    assert (known.machine, known.memory_bytes, known.lean) == ("GPU_8xH100, 8 GPUs", 640 * 10**9, True)
+    assert known.sheet_speed == 8 * 989.5e12
+    asked = Facts(base_model=chosen, model=known, config=config, auto=config, train_pairs=400, validation_pairs=100)
+    assert {"learning_rate"} == {one.rule for one in advise(asked).advice if one.field == "learning_rate"}
+    assert (needed_bytes(asked) or 0) > weight_bytes(known.parameters or 0, lora=True, lean=True)
+    lengths = TokenLengths.of([200] * 400)
+    told = asked.model_copy(update={"lengths": lengths, "lengths_estimated": True})
+    assert time_of(told, "sheet", [], speed=None).middle is not None
+    assert described(models, chosen, config.model_copy(update={"precision": "fp32"})).sheet_speed is None
+    assert described(models, "gone", config.model_copy(update={"accelerator": None})).machine is None

@@ -84,6 +84,8 @@ class ModelFacts(BaseModel):
     #: The machine by what it computes with, such as "AMD EPYC 9B14, 2 CPUs".
     machine: str | None = None
     memory_bytes: int | None = None
+    #: Operations a second at most by its data sheet, where it is not to be measured from here.
+    sheet_speed: float | None = None
 
 
 class Facts(BaseModel):

@@ -19,9 +19,12 @@ _EVALUATION: Final = 1 / 3
 #: Operations for a weight and token in a training step: all of it, and without the gradients of frozen weights.
 _FULL: Final = 6.0
 _LORA: Final = 4.0
-#: Of what a machine multiplies at most, a training makes about this share; it may be so many times more or less.
+#: Of what a machine was measured to multiply, a training makes about this share; it may be so many times more or less.
 _UTILISATION: Final = 0.3
 _FACTOR: Final = 3.0
+#: The same of what its data sheet says, which no machine reaches.
+_SHEET_UTILISATION: Final = 0.25
+_SHEET_FACTOR: Final = 4.0
 #: So small a model spends its time on anything but multiplying.
 _LEAST_PARAMETERS: Final = 10_000_000
 
@@ -82,7 +85,10 @@ def passes(train_pairs: int, val_pairs: int, epochs: float, evaluations_per_epoc
 
 
 def time_of(facts: Facts, training_sheet_id: str, jobs: Sequence[PastJob], *, speed: float | None) -> Estimated:
-    """How long a job trains, from like jobs before it, else from the machine's `speed` in operations a second. Pure."""
+    """How long a job trains, from like jobs before it, else from the machine's speed. Pure.
+
+    `speed` is what was measured, in operations a second; without it, what the data sheet says.
+    """
     if facts.train_pairs is None or facts.validation_pairs is None:
         return Estimated(reason="its pairs are not counted yet")
     if not facts.train_pairs:
@@ -104,14 +110,20 @@ def time_of(facts: Facts, training_sheet_id: str, jobs: Sequence[PastJob], *, sp
         jobs_said = "1 job" if len(like) == 1 else f"{len(like)} jobs"
         return _estimated(found, f"{jobs_said} like it: same base model, method and machine; interval from {how}")
     length = length or told
-    if speed is None or model.parameters is None or length is None or model.parameters < _LEAST_PARAMETERS:
-        return Estimated(reason=_why_none(facts, speed=speed, length=length))
+    most = speed or model.sheet_speed
+    if most is None or model.parameters is None or length is None or model.parameters < _LEAST_PARAMETERS:
+        return Estimated(reason=_why_none(facts, speed=most, length=length))
     operations = model.parameters * work * length * (_LORA if config.method == "lora" else _FULL)
-    seconds = operations / (speed * _UTILISATION)
+    if speed is not None:
+        share, factor, whose = _UTILISATION, _FACTOR, "the measured speed of this machine"
+    else:
+        share, factor, whose = _SHEET_UTILISATION, _SHEET_FACTOR, "the speed in the data sheet of its accelerator"
+    seconds = operations / (most * share)
+    tokens = "tokens told by characters" if facts.lengths_estimated and length == told else "tokens"
     return _estimated(
-        Seconds(seconds, seconds / _FACTOR, seconds * _FACTOR),
-        f"no job like it yet: weights, tokens and the measured speed of this machine, of which {_UTILISATION:.0%} are "
-        f"used; within a factor of {_FACTOR:g}, a rule of thumb",
+        Seconds(seconds, seconds / factor, seconds * factor),
+        f"no job like it yet: weights, {tokens} and {whose}, of which {share:.0%} are used; within a factor of "
+        f"{factor:g}, a rule of thumb",
     )
 
 
@@ -146,11 +158,15 @@ def _alike(job: PastJob, length: float | None, training_sheet_id: str) -> bool:
 
 
 def _why_none(facts: Facts, *, speed: float | None, length: float | None) -> str:
-    why = "no job with this base model and method, and with pairs of such a length, has ended on this machine yet"
     if facts.model.machine is None:
         return "the machine is not known"
+    accelerator = facts.config.accelerator
+    where = "this machine" if accelerator is None else facts.model.machine
+    why = f"no job with this base model and method, and with pairs of such a length, has ended on {where} yet"
     if facts.model.parameters is not None and facts.model.parameters < _LEAST_PARAMETERS:
         return f"{why}, and so small a model's speed cannot be told from its size"
+    if speed is None and accelerator is not None:
+        return f"{why}, and the speed in its data sheet is that of bf16, not of {facts.config.precision}"
     if speed is None:
         return f"{why}, and its speed is not measured: `training-pipeline jobs advise SHEET --probe` measures it"
     return (

@@ -54,13 +54,37 @@ def test_time_from_size_and_speed_where_no_job_is_like_it() -> None:
     assert full.middle == pytest.approx(1.5 * lora.middle)
 
 
+def test_time_from_the_data_sheet_of_an_accelerator() -> None:
+    there = LLAMA_8B.model_copy(update={"machine": "GPU_1xH100, 1 GPUs", "sheet_speed": 1e15})
+    told = facts(model=there, accelerator="GPU_1xH100", lengths=lengths(100), lengths_estimated=True)
+    found = time_of(told, "s", [], speed=None)
+    assert found.middle is not None
+    assert found.middle == pytest.approx(4 * 8_030_261_248 * passes(800, 200, 3, 1) * 100 / (0.25 * 1e15))
+    assert (found.low, found.high) == (found.middle / 4, found.middle * 4)
+    assert "tokens told by characters and the speed in the data sheet of its accelerator, of which 25%" in found.basis
+    from_history = time_of(told, "s", [past(tokens=None)], speed=None)
+    assert from_history.middle == pytest.approx(1000)
+
+
+def test_lengths_that_characters_tell_are_not_mixed_with_measured_ones() -> None:
+    told = facts(model=HERE, lengths=lengths(200), lengths_estimated=True)
+    assert time_of(told, "s", [past()], speed=None).middle == pytest.approx(1000)
+    assert time_of(told, "other", [past()], speed=None).middle is None
+
+
 @pytest.mark.parametrize(
     ("changes", "speed", "why"),
     [
         ({"train_pairs": None}, 1e13, "not counted"),
         ({"train_pairs": 0, "validation_pairs": 0}, 1e13, "no pair"),
         ({"model": LLAMA_8B}, None, "machine is not known"),
-        ({}, None, "--probe"),
+        ({}, None, "has ended on this machine yet, and its speed is not measured: `training-pipeline jobs advise"),
+        (
+            {"model": HERE.model_copy(update={"machine": "GPU_1xA10, 1 GPUs"}), "accelerator": "GPU_1xA10"}
+            | {"precision": "fp32", "lengths": lengths(9)},
+            None,
+            "has ended on GPU_1xA10, 1 GPUs yet, and the speed in its data sheet is that of bf16, not of fp32",
+        ),
         ({}, 1e13, "lengths of the pairs"),
         ({"model": HERE.model_copy(update={"parameters": 5000})}, 1e13, "so small a model"),
         ({"model": HERE.model_copy(update={"parameters": None}), "lengths": lengths(9)}, 1e13, "size of the model"),
