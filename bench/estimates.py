@@ -20,7 +20,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 from sqlalchemy import select
@@ -34,6 +34,8 @@ from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store.history import MACHINE
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_jobs
+
+_LONGEST: Final = 131_072
 
 
 class Recorded(BaseModel):
@@ -69,6 +71,7 @@ def recorded(store: JobStore) -> Iterable[Recorded]:
             val_pairs=job.data.val_pairs or 0,
             epochs=job.progress.current_epoch,
             evaluations_per_epoch=config["evaluations_per_epoch"],
+            max_length=config["max_length"],
             tokens=job.result.tokens_processed,
             seconds=job.duration_seconds or 0.0,
         )
@@ -85,6 +88,7 @@ def made_up(count: int, chance: random.Random) -> Iterable[Recorded]:
             val_pairs=pairs // 4,
             epochs=epochs,
             evaluations_per_epoch=1,
+            max_length=_LONGEST,
             tokens=pairs * epochs * length,
             seconds=1.0,
         )
@@ -112,7 +116,12 @@ def replay(jobs: Iterable[Recorded]) -> list[Predicted]:
 def _facts(one: Recorded) -> Facts:
     """What was known before the job. Its epochs are those that it came to: an early stop is not predicted."""
     job = one.job
-    values: dict[str, Any] = {"learning_rate": 1e-4, "batch_size": 8, "method": one.method, "max_length": 131_072}
+    values: dict[str, Any] = {
+        "learning_rate": 1e-4,
+        "batch_size": 8,
+        "method": one.method,
+        "max_length": job.max_length or _LONGEST,
+    }
     config = TrainingConfig(**values, epochs=max(1, round(job.epochs)), evaluations_per_epoch=job.evaluations_per_epoch)
     return Facts(
         base_model=one.base_model,

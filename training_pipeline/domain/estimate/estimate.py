@@ -64,6 +64,8 @@ class PastJob(BaseModel):
     val_pairs: int
     epochs: float
     evaluations_per_epoch: int
+    #: What its examples were cut to; null where that is not on record.
+    max_length: int | None = None
     tokens: int | None
     seconds: float
 
@@ -98,8 +100,9 @@ def time_of(facts: Facts, training_sheet_id: str, jobs: Sequence[PastJob], *, sp
     work = passes(facts.train_pairs, facts.validation_pairs, epochs, evaluations)
     told = facts.lengths.mean(whole(config.max_length)) if facts.lengths else None
     # Lengths that were measured are not compared with those that characters tell.
-    length = _length_on(training_sheet_id, jobs) if told is None or facts.lengths_estimated else told
-    like = [job for job in jobs if _alike(job, length, training_sheet_id)]
+    same = [job for job in jobs if _same_examples(job, facts, training_sheet_id)]
+    length = _length_of(same) if told is None or facts.lengths_estimated else told
+    like = [job for job in jobs if _alike(job, length, facts, training_sheet_id)]
     if like:
         if length is None:
             past, unit = [Past(job.passes, job.seconds) for job in like], 1.0
@@ -143,17 +146,21 @@ def cost_of(time: Estimated, prices: PriceList | str | None, machine: str) -> Es
     return Estimated(middle=middle, low=low, high=high, basis=basis)
 
 
-def _length_on(training_sheet_id: str, jobs: Sequence[PastJob]) -> float | None:
-    """Tokens of an example on the same sheet, as they last were."""
-    found = (job.length for job in jobs if job.training_sheet_id == training_sheet_id)
-    return next((length for length in found if length is not None), None)
+def _same_examples(job: PastJob, facts: Facts, training_sheet_id: str) -> bool:
+    """Whether a job saw examples of the same sheet, cut alike: with another max_length they may have been longer."""
+    return job.training_sheet_id == training_sheet_id and job.max_length == facts.config.max_length
 
 
-def _alike(job: PastJob, length: float | None, training_sheet_id: str) -> bool:
+def _length_of(jobs: Sequence[PastJob]) -> float | None:
+    """Tokens of an example, as they last were."""
+    return next((job.length for job in jobs if job.length is not None), None)
+
+
+def _alike(job: PastJob, length: float | None, facts: Facts, training_sheet_id: str) -> bool:
     if job.seconds <= 0 or job.passes <= 0:
         return False
     if length is None or job.length is None:
-        return job.training_sheet_id == training_sheet_id
+        return _same_examples(job, facts, training_sheet_id)
     return abs(math.log(job.length / length)) <= math.log(_LIKE)
 
 

@@ -59,6 +59,7 @@ def _past(row: RowMapping) -> PastJob:
         val_pairs=row["val_pairs"] or 0,
         epochs=row["current_epoch"],
         evaluations_per_epoch=row["training_config"].get("evaluations_per_epoch", 1),
+        max_length=row["training_config"].get("max_length"),
         tokens=row["tokens_processed"],
         seconds=row["duration_seconds"],
     )

@@ -15,7 +15,7 @@ HERE = LLAMA_8B.model_copy(update={"machine": "a CPU"})
 def past(**values: Any) -> PastJob:
     """800 pairs, three times, of 100 tokens: 245 tokens a second."""
     known = {"training_sheet_id": "s", "train_pairs": 800, "val_pairs": 200, "epochs": 3.0, "evaluations_per_epoch": 1}
-    return PastJob(**{**known, "tokens": 240_000, "seconds": 1000.0, **values})
+    return PastJob(**{**known, "max_length": 1024, "tokens": 240_000, "seconds": 1000.0, **values})
 
 
 def test_examples_are_counted_as_often_as_they_are_seen() -> None:
@@ -41,6 +41,17 @@ def test_jobs_with_other_lengths_say_nothing() -> None:
     assert near.middle == pytest.approx(1500, rel=0.1)
     assert time_of(facts(model=HERE), "other", [past()], speed=None).middle is None  # its lengths are not known
     assert time_of(facts(model=HERE), "s", [past(tokens=None)], speed=None).middle == pytest.approx(1000)
+
+
+def test_where_lengths_are_not_known_jobs_cut_elsewhere_say_nothing() -> None:
+    """A job whose examples were cut to 128 tokens does not tell how long they are uncut."""
+    short = [past(max_length=128)] * 25
+    longer = time_of(facts(model=HERE, max_length=4096), "s", short, speed=None)
+    assert longer.middle is None
+    assert time_of(facts(model=HERE, max_length=4096), "s", [past(max_length=128, tokens=None)], speed=None) == longer
+    assert time_of(facts(model=HERE, max_length=128), "s", short, speed=None).middle == pytest.approx(1000)
+    measured = facts(model=HERE, max_length=4096, lengths=lengths(110))
+    assert time_of(measured, "s", short, speed=None).middle == pytest.approx(1100, rel=0.1)
 
 
 def test_time_from_size_and_speed_where_no_job_is_like_it() -> None:

@@ -31,7 +31,7 @@ def test_only_like_jobs_that_succeeded_here_are_history(store: JobStore) -> None
     ended(store, 8, duration_seconds=None)
     found = past_jobs(store, base_model="builtin:tiny", method="lora", machine="here")
     assert [job.seconds for job in found] == [102.0, 101.0, 100.0]
-    assert (found[0].passes, found[0].length) == (160 + 20 * 7 / 3, 10)
+    assert (found[0].passes, found[0].length, found[0].max_length) == (160 + 20 * 7 / 3, 10, 1024)
     before = past_jobs(
         store, base_model="builtin:tiny", method="lora", machine="here", before=NOW + timedelta(minutes=1)
     )
