@@ -64,12 +64,26 @@ def model_facts(base_model: str, machine: Machine, copy: Path | None = None) -> 
 
 
 def parameters_of(folder: Path) -> int | None:
-    """How many weights the safetensors files of a folder hold, by their headers; null where they do not say. Reads."""
+    """How many weights the model in a folder has, by the headers of its safetensors files; null where they do not say.
+
+    Counted are the files that are loaded: some folders hold the same weights twice, whole and in parts. Reads.
+    """
     try:
-        files = sorted(folder.glob("*.safetensors"))
+        files = _weight_files(folder)
         return sum(_weights(file) for file in files) if files else None
-    except (OSError, NotAFile, ValueError, TypeError, KeyError, RecursionError, struct.error):
+    except (OSError, NotAFile, ValueError, TypeError, KeyError, AttributeError, RecursionError, struct.error):
         return None
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    """`model.safetensors`, else what its index names, as Transformers loads them; of other names all but Mistral's own
+    format (`consolidated*`), which lies beside them.
+    """
+    if (whole := folder / "model.safetensors").is_file():
+        return [whole]
+    if (index := folder / "model.safetensors.index.json").is_file():
+        return [folder / name for name in sorted(set(_json(index)["weight_map"].values()))]
+    return sorted(file for file in folder.glob("*.safetensors") if not file.name.startswith("consolidated"))
 
 
 def _weights(file: Path) -> int:

@@ -52,7 +52,14 @@ def _validation(pairs: int | None) -> Iterator[Advice]:
 
 
 def _skewed(answers: AnswerCounts | None) -> Iterator[Advice]:
-    if answers is None or not answers.answers or answers.different < 2:
+    if answers is None or answers.answers < 2:
+        return
+    if answers.different == 1:
+        yield warned(
+            "answers_skewed",
+            f"All {answers.answers:,} answers are the same one: a model that always gives it has learned everything "
+            "that is here. Add pairs with other answers.",
+        )
         return
     share = answers.most_frequent / answers.answers
     few_kinds = answers.different <= number("answers_skewed", "kinds") * answers.answers

@@ -58,6 +58,27 @@ def test_what_makes_no_sense_is_not_known(tmp_path: Path, config: Any) -> None:
     assert (found.hidden_size, found.vocabulary) == (None, None)
 
 
+@pytest.mark.parametrize("beside", ["consolidated.safetensors", "consolidated.00.safetensors"])
+def test_weights_that_are_there_twice_count_once(tmp_path: Path, beside: str) -> None:
+    weights(tmp_path / "model-1-of-2.safetensors", a=[3, 4])
+    weights(tmp_path / "model-2-of-2.safetensors", b=[5])
+    weights(tmp_path / beside, a=[3, 4], b=[5])
+    assert parameters_of(tmp_path) == 17
+    weights(tmp_path / "of-another-format.safetensors", a=[3, 4], b=[5])
+    index = {"weight_map": {"a": "model-1-of-2.safetensors", "b": "model-2-of-2.safetensors"}}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert parameters_of(tmp_path) == 17
+    weights(tmp_path / "model.safetensors", a=[3, 4], b=[6])
+    assert parameters_of(tmp_path) == 18
+
+
+@pytest.mark.parametrize("index", ["[]", "{", '{"weight_map": {"a": "gone.safetensors"}}', '{"weight_map": [1]}'])
+def test_an_index_that_makes_no_sense_tells_no_size(tmp_path: Path, index: str) -> None:
+    weights(tmp_path / "part.safetensors", a=[3, 4])
+    (tmp_path / "model.safetensors.index.json").write_text(index)
+    assert parameters_of(tmp_path) is None
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff" * 8, struct.pack("<Q", 2) + b"[]", struct.pack("<Q", 99) + b"{}"])
 def test_damaged_weights_have_no_size(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.safetensors").write_bytes(content)

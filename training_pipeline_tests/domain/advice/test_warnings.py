@@ -24,6 +24,8 @@ def answers(every: int, different: int, most: int) -> dict[str, Any]:
         ("validation_small", {"validation_pairs": 20}, {"validation_pairs": 62}, "80% may as well be 58% or 92%"),
         ("answers_skewed", answers(100, 4, 60), answers(100, 4, 40), "60% of the answers are the same one (4"),
         ("answers_skewed", answers(100, 20, 60), answers(100, 30, 60), "compare with that"),
+        ("answers_skewed", answers(100, 1, 100), answers(1, 1, 1), "All 100 answers are the same one"),
+        ("answers_skewed", answers(2, 1, 2), answers(0, 0, 0), "All 2 answers are the same one"),
         ("base_not_chat", CHAT, {}, "/models/llama has no chat template"),
         ("tokens_unknown", {"unknown_tokens": 1}, {"unknown_tokens": 0}, "1 pair has characters"),
         ("memory", SMALL, LARGE, "there are 24.0 GB"),
