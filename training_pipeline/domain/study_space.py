@@ -61,11 +61,11 @@ def every(search: Search) -> tuple[Any, ...] | None:
 
 
 def probes(search: Search) -> tuple[Any, ...]:
-    """The values of a sound search that stand for all: every one where they are few, else the ends. Pure."""
+    """The values of a sound search that stand for all: every one, or the ends where there is no end of them. Pure."""
     values = every(search)
-    if isinstance(search, WordSearch) or (values is not None and len(values) <= MOST_CHOICES):
-        return values or ()
-    return (search.low, search.high)
+    if values is not None:
+        return values
+    return () if isinstance(search, WordSearch) else (search.low, search.high)
 
 
 def middle(space: SearchSpace) -> dict[str, Any]:

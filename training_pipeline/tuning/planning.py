@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, PipelineError
@@ -15,6 +16,9 @@ from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.tuning import base_models
 from training_pipeline.tuning.objective import Objectives
+
+#: So many refused values of a key are named beside the first.
+_NAMED: Final = 3
 
 
 class StudyPlanner:
@@ -58,17 +62,19 @@ class StudyPlanner:
         return plans
 
     def _refused(self, request: StudyRequest, at_middle: JobRequest) -> list[FieldProblem]:
-        """What the backend says against the values of each key, the others being in the middle."""
+        """What the backend says against the values of each key, the others being in the middle; each thing once.
+
+        Asks of every value of a whole number: one between two that go may be refused.
+        """
         ground = {problem.code for problem in self._problems(at_middle)}
         found = []
         for name, search in request.space.searched.items():
+            refused: dict[str, dict[Any, FieldProblem]] = {}
             for value in () if name == BASE_MODEL else probes(search):
-                problems = self._problems(with_values(at_middle, {name: value}))
-                new = [problem for problem in problems if problem.code not in ground]
-                found += [
-                    FieldProblem(f"/space/{name}", each.code, f"with {value}: {each.pointer[1:]} {each.message}")
-                    for each in new[:1]
-                ]
+                for problem in self._problems(with_values(at_middle, {name: value})):
+                    if problem.code not in ground:
+                        refused.setdefault(problem.code, {}).setdefault(value, problem)
+            found += [FieldProblem(f"/space/{name}", code, _of_values(each)) for code, each in refused.items()]
         return found
 
     def _problems(self, job: JobRequest) -> list[FieldProblem]:
@@ -77,6 +83,14 @@ class StudyPlanner:
         except InvalidRequest as error:
             return list(error.problems) or [FieldProblem("/job", error.code, error.message)]
         return []
+
+
+def _of_values(refused: Mapping[Any, FieldProblem]) -> str:
+    """What is said against the first of the values, and for which others it holds as well. Pure."""
+    first, *others = refused
+    named = ", ".join(map(str, others[:_NAMED])) + (f" and {len(others) - _NAMED:,} more" * (len(others) > _NAMED))
+    said = f"with {first}: {refused[first].pointer[1:]} {refused[first].message}"
+    return f"{said}; likewise with {named}" if others else said
 
 
 def _of_job(request: StudyRequest, problem: FieldProblem) -> FieldProblem:

@@ -21,6 +21,9 @@ from training_pipeline.training_jobs.lifecycle.advising import Advisor
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.tuning import records
 
+#: Its ends and its middle are multiples of four.
+LONG = {"low": 4, "high": 996, "step": 2}
+
 
 def made(services: Services, **values: Any) -> Any:
     return services.studies.create(study_request(**values), created_by="ada")
@@ -65,6 +68,8 @@ def test_everything_that_is_wrong_is_told_at_once(
     found = problems(services, job=job | {"split_predecessor": None}, space={"batch_size": {"choices": [4, 6, 8, 12]}})
     said = "with 6: training_config/gradient_accumulation_steps must divide batch_size, but 6 is no multiple of 4; "
     assert found == {"/space/batch_size": said + "set one of them otherwise"}
+    found = problems(services, job=job | {"split_predecessor": None}, space={"batch_size": LONG})
+    assert found == {"/space/batch_size": f"{said}set one of them otherwise; likewise with 10, 14, 18 and 244 more"}
     with pytest.raises(InvalidRequest, match="no base model unknown"):
         made(services, job={"training_sheet_id": "small", "model_name": "triage", "base_model": "unknown"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -13,8 +14,9 @@ _NVIDIA: Final = Path("/dev/nvidia0")
 _BF16: Final = re.compile(r"^(?:flags|Features)\s*:.*\b(?:avx512_bf16|amx_bf16|bf16)\b", re.MULTILINE)
 
 
+@cache
 def best_precision(cpu: Path = _CPU, gpu: Path = _NVIDIA) -> Literal["bf16", "fp32"]:
-    """`bf16` where there is an NVIDIA GPU or the processor has instructions for it, else `fp32`. Reads `cpu`.
+    """`bf16` where there is an NVIDIA GPU or the processor has instructions for it, else `fp32`. Reads `cpu`, once.
 
     Elsewhere than on Linux there is no such file and the answer is `fp32`.
     """
