@@ -17,7 +17,8 @@ from training_pipeline.models.evaluation.figures import figures
 from training_pipeline.models.evaluation.intervals import LEVEL
 from training_pipeline.models.evaluation.lm_eval import sample_scores
 from training_pipeline.models.evaluation.scores import metrics_in, read_scores
-from training_pipeline.models.promotion.gate import Verdict, judge, parse_gate
+from training_pipeline.models.promotion.gate import Verdict, judge
+from training_pipeline.models.promotion.requirements import parse_gate
 
 app = typer.Typer(
     help="Score answers, show metrics with intervals, and say whether a model is good enough to ship.",

@@ -13,7 +13,8 @@ from training_pipeline.models.evaluation import records as evaluations
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, digest_of
 from training_pipeline.models.evaluation.results import comparable_scores, scores_of
 from training_pipeline.models.promotion.forgetting import forgetting
-from training_pipeline.models.promotion.gate import Decision, Finding, Gate, Verdict, decide, judge
+from training_pipeline.models.promotion.gate import Decision, Finding, Verdict, decide, judge
+from training_pipeline.models.promotion.requirements import Gate
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.training_jobs.store.jobs import JobStore

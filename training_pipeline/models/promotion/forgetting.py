@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, StoredScores
-from training_pipeline.models.promotion.gate import Finding, Gate, Verdict, not_worse
+from training_pipeline.models.promotion.gate import Finding, Verdict, not_worse
+from training_pipeline.models.promotion.requirements import Gate
 
 
 def forgetting(

@@ -18,8 +18,9 @@ from training_pipeline.models.evaluation.suites import Suites
 from training_pipeline.models.promotion import records
 from training_pipeline.models.promotion.approval_tags import ApprovalTags
 from training_pipeline.models.promotion.evidence import Evidence
-from training_pipeline.models.promotion.gate import Gate, Verdict, parse_gate
+from training_pipeline.models.promotion.gate import Verdict
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
+from training_pipeline.models.promotion.requirements import Gate, parse_gate
 from training_pipeline.models.versions.aliases import Aliases
 from training_pipeline.models.versions.usable import require_usable
 from training_pipeline.models.versions.versions import ModelVersions

@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import exists, func, insert, select, update
 
-from training_pipeline.models.promotion.gate import Decision, Gate, Verdict
+from training_pipeline.models.promotion.gate import Decision, Verdict
+from training_pipeline.models.promotion.requirements import Gate
 from training_pipeline.models.promotion.tables import promotions
 from training_pipeline.training_jobs.store.jobs import JobStore
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 from training_pipeline.domain.access import person
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, PipelineError
 from training_pipeline.models.evaluation.intervals import LEVEL
-from training_pipeline.models.promotion.gate import Gate
 from training_pipeline.models.promotion.records import PromotionKind
+from training_pipeline.models.promotion.requirements import Gate
 from training_pipeline.schemas.model_version import ModelVersionDetails
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.web import formats, urls

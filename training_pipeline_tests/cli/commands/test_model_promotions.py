@@ -9,9 +9,10 @@ import pytest
 
 from training_pipeline.cli.commands.scores import EXIT_CODES
 from training_pipeline.domain.job import TrainingJob
-from training_pipeline.models.promotion.gate import Decision, Finding, Gate, Verdict
+from training_pipeline.models.promotion.gate import Decision, Finding, Verdict
 from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
+from training_pipeline.models.promotion.requirements import Gate
 from training_pipeline.testing.system.command_line import Command
 
 

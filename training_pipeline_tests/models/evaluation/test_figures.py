@@ -17,7 +17,8 @@ from training_pipeline.models.evaluation.figures import LEAST, figures, slices
 from training_pipeline.models.evaluation.metrics import METRICS
 from training_pipeline.models.evaluation.scores import read_scores
 from training_pipeline.models.evaluation.subsets import Slice
-from training_pipeline.models.promotion.gate import Gate, Verdict, judge
+from training_pipeline.models.promotion.gate import Verdict, judge
+from training_pipeline.models.promotion.requirements import Gate
 from training_pipeline.sft.evaluation.scorers import score
 from training_pipeline.testing.models.score_files import right, scores
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.models.promotion.gate import Decision, Finding, Gate, Verdict, decide, judge, parse_gate
+from training_pipeline.models.promotion.gate import Decision, Finding, Verdict, decide, judge
+from training_pipeline.models.promotion.requirements import Gate
 from training_pipeline.testing.models.score_files import right, scores
 
 ACCURACY = Gate(thresholds={"exact_match": 0.7}, margins={"exact_match": 0.05})
@@ -123,25 +121,6 @@ def test_a_model_worse_by_exactly_the_margin_is_rarely_shipped() -> None:
     worse = [judge(gate, scores(100, exact_match=(rng.random(100) > 0.05).tolist()), held) for _ in range(150)]
     assert sum(found.verdict is Verdict.SHIP for found in worse) <= 0.08 * 150  # 4 % are expected
     assert all(found.more_pairs != 0 for found in worse)
-
-
-@pytest.mark.parametrize(
-    ("asked", "pointers"),
-    [
-        ({}, ["/margins"]),
-        ({"margins": {}}, ["/margins"]),
-        ({"margins": {"taste": 0.1, "answer_tokens": 0.1}}, ["/margins/taste/[key]", "/margins/answer_tokens/[key]"]),
-        (
-            {"margins": {"exact_match": -0.1}, "min_pairs": 1, "level": 1},
-            ["/margins/exact_match", "/min_pairs", "/level"],
-        ),
-        ({"margins": {"exact_match": float("nan")}, "forgiving": True}, ["/margins/exact_match", "/forgiving"]),
-    ],
-)
-def test_a_gate_that_is_none_is_refused_with_all_its_faults(asked: dict[str, Any], pointers: list[str]) -> None:
-    with pytest.raises(InvalidRequest) as refused:
-        parse_gate(asked)
-    assert [problem.pointer for problem in refused.value.problems] == pointers
 
 
 @settings(max_examples=30)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.models.promotion.gate import parse_gate
 from training_pipeline.models.promotion.records import PromotionKind
+from training_pipeline.models.promotion.requirements import parse_gate
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.web.models.promotion import gate_in_words, gate_of, waits_for
 
