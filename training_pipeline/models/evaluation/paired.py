@@ -13,7 +13,7 @@ from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.models.evaluation.figures import LEAST, slices
 from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, mean_interval
 from training_pipeline.models.evaluation.metrics import METRICS, Metric, comparable
-from training_pipeline.models.evaluation.scores import SLICES, keys_of, values_of
+from training_pipeline.models.evaluation.scores import SLICES, keys_of, unjudged, values_of
 from training_pipeline.models.evaluation.subsets import Slice
 
 
@@ -63,7 +63,7 @@ def compare(
 
 def unscored(name: str, new: pa.Table, held: pa.Table | None) -> int:
     """On how many pairs the new model came to no score in a metric, though the pair has one: the held model has it, or
-    every model that answers does. Where the judge gave no verdict, that is not counted. Pure.
+    every model that answers does. Verdicts that a judge did not give are not counted: `at_worst` is about them. Pure.
 
     Raises what `compare` raises.
     """
@@ -76,6 +76,25 @@ def unscored(name: str, new: pa.Table, held: pa.Table | None) -> int:
     if held is None or name not in held.column_names:
         return found
     return max(found, int(pc.sum(pc.is_valid(_joined(missing, held, [name])[f"held_{name}"])).as_py() or 0))
+
+
+def at_worst(names: Iterable[str], new: pa.Table, held: pa.Table) -> tuple[pa.Table, pa.Table] | None:
+    """The scores as they are at worst for the new model, where a judge gave no verdict that one of these metrics needs:
+    wrong for its own answers, right for those of the model in use. None where it gave them all. Pure.
+
+    Whether a judge comes to a verdict depends on the answer that it reads, so the rest is no fair sample.
+    """
+    judged = [name for name in names if METRICS[name].null == "judge"]
+    worst = _filled(new, judged, 0.0), _filled(held, judged, 1.0)
+    return None if worst == (new, held) else worst
+
+
+def _filled(scores: pa.Table, names: Iterable[str], score: float) -> pa.Table:
+    for name in names:
+        if name in scores.column_names:
+            values = pc.if_else(unjudged(scores, name), score, scores[name])
+            scores = scores.set_column(scores.schema.get_field_index(name), name, values)
+    return scores
 
 
 def _in_both(name: str, new: pa.Table, held: pa.Table) -> bool:

@@ -20,11 +20,14 @@ SHEET: Final = "training_sheet_id"
 _NAMED: Final = 5
 #: What the figures are also given for, apart: each value that enough pairs have.
 SLICES: Final = ("classification", "canonical_label_id", SHEET, "length")
+#: Why a judge gave no verdict on an answer, and the word for one that it may not read.
+NOT_JUDGED: Final = "not_judged"
+_NOT_SENT: Final = "classification"
 
 
 def read_scores(path: Path) -> pa.Table:
     """The scores in a Parquet file: `pair_id`, metrics as numbers (null where a metric does not apply to a pair), and
-    what there is of `SLICES` as text. Reads only; columns of other names are left out.
+    what there is of `SLICES` and `NOT_JUDGED` as text. Reads only; columns of other names are left out.
 
     Raises `InvalidRequest` with everything that is wrong with the file.
     """
@@ -42,7 +45,7 @@ def read_scores(path: Path) -> pa.Table:
     return pa.table({name: table[name].cast(kind[name]) for name in table.column_names})
 
 
-_KNOWN: Final = {PAIR_ID, *SLICES, *METRICS}
+_KNOWN: Final = {PAIR_ID, *SLICES, NOT_JUDGED, *METRICS}
 
 
 def keys_of(scores: pa.Table) -> list[str]:
@@ -66,8 +69,16 @@ def values_of(scores: pa.Table, name: str) -> Any:
     return pc.fill_null(scores[name], float("nan")).to_numpy()
 
 
+def unjudged(scores: pa.Table, name: str) -> pa.Array:
+    """Which answers a judge was to read and gave no verdict on, in this metric of it. Pure."""
+    missing = pc.is_null(scores[name])
+    if NOT_JUDGED not in scores.column_names:
+        return missing
+    return pc.and_(missing, pc.not_equal(pc.fill_null(scores[NOT_JUDGED], ""), _NOT_SENT))
+
+
 def _wrong_ids(table: pa.Table) -> list[FieldProblem]:
-    texts = [name for name in (PAIR_ID, *SLICES) if name in table.column_names]
+    texts = [name for name in (PAIR_ID, *SLICES, NOT_JUDGED) if name in table.column_names]
     wrong = [
         FieldProblem(f"/{name}", "wrong_type", f"is {kind}; expected text")
         for name in texts

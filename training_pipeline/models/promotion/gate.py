@@ -6,7 +6,7 @@ says how many pairs more would settle it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from training_pipeline.models.evaluation.figures import figures
 from training_pipeline.models.evaluation.intervals import SEED, Interval, more_needed
 from training_pipeline.models.evaluation.metrics import METRICS
-from training_pipeline.models.evaluation.paired import Comparison, compare, unscored
+from training_pipeline.models.evaluation.paired import Comparison, at_worst, compare, unscored
 from training_pipeline.models.promotion.requirements import Gate
 
 
@@ -73,9 +73,11 @@ def judge(gate: Gate, new: pa.Table, held: pa.Table | None, *, seed: int = SEED)
     Every interval is one of `gate.level`, so a model that is worse by exactly a margin is shipped in half of what that
     leaves. Of slices only a sure loss counts, at a level for all of them together. A pair of which the model has no
     score, though the model in use has one or every model that answers does, leaves the metric open: the rest of the
-    pairs may be those that are easy for it.
+    pairs may be those that are easy for it. So does a judge without a verdict, if the worst of them would.
     """
     findings = [*_thresholds(gate, new, held, seed)]
+    if worst := at_worst(gate.thresholds, new, new):
+        findings = [*_unless_unjudged(findings, _thresholds(gate, worst[0], held, seed))]
     if held is None:
         findings += [_alone(gate, new, name) for name in gate.margins]
     else:
@@ -108,15 +110,11 @@ def not_worse(
 ) -> Iterator[Finding]:
     """Whether the new scores are worse by less than these margins, over all pairs; of slices only a sure loss. Pure."""
     compared = compare(new, held, margins, level=gate.level, seed=seed)
-    found = {each.metric: each for each in compared if each.of is None}
-    for name, margin in margins.items():
-        asked = f"{name} worse by less than {margin:g}" if margin else f"{name} better"
-        if name in found:
-            said = f"against {than}, {_compared(found[name])}"
-            finding = _finding(gate, asked, found[name].difference, -margin, said, reaches=False)
-            yield _with_all_scored(finding, name, new, held)
-        else:
-            yield _unscored(gate, asked, name)
+    findings = _within(gate, margins, compared, new, held, than)
+    if worst := at_worst(margins, new, held):
+        less = compare(*worst, margins, level=gate.level, seed=seed)
+        findings = _unless_unjudged(findings, _within(gate, margins, less, *worst, than))
+    yield from findings
     worse = [each for each in compared if each.of is not None and _is_missed(margins, each)]
     count = sum(each.of is not None for each in compared)
     if worse:  # of many, some are by chance: what holds for all of them together is looked for further out
@@ -128,6 +126,21 @@ def not_worse(
         reason="; ".join(f"{each.of}: {_compared(each)}" for each in worse)
         or f"none of {count} comparisons of slices that have enough pairs",
     )
+
+
+def _within(
+    gate: Gate, margins: Mapping[str, float], compared: Iterable[Comparison], new: pa.Table, held: pa.Table, than: str
+) -> Iterator[Finding]:
+    """Whether the model is within each margin, over all pairs."""
+    found = {each.metric: each for each in compared if each.of is None}
+    for name, margin in margins.items():
+        asked = f"{name} worse by less than {margin:g}" if margin else f"{name} better"
+        if name in found:
+            said = f"against {than}, {_compared(found[name])}"
+            finding = _finding(gate, asked, found[name].difference, -margin, said, reaches=False)
+            yield _with_all_scored(finding, name, new, held)
+        else:
+            yield _unscored(gate, asked, name)
 
 
 def _is_missed(margins: Mapping[str, float], one: Comparison) -> bool:
@@ -157,6 +170,17 @@ def _with_all_scored(finding: Finding, name: str, new: pa.Table, held: pa.Table 
         verdict=Verdict.NOT_ENOUGH_EVIDENCE,
         reason=f"{said} for them ({finding.reason}): use a metric that every pair has, such as exact_match",
     )
+
+
+def _unless_unjudged(measured: Iterable[Finding], at_worst: Iterable[Finding]) -> Iterator[Finding]:
+    """What was found, left open where it holds only if the judge's missing verdicts do not speak against the model."""
+    for found, worst in zip(measured, at_worst, strict=True):
+        if found.verdict is Verdict.SHIP and worst.verdict is not Verdict.SHIP:
+            said = f"{found.reason}; but were the answers without a verdict of the judge to speak against it"
+            change = {"verdict": Verdict.NOT_ENOUGH_EVIDENCE, "reason": f"{said}, {worst.reason}: evaluate it again"}
+            yield found.model_copy(update=change)
+        else:
+            yield found
 
 
 def _finding(gate: Gate, asked: str, interval: Interval, target: float, said: str, *, reaches: bool) -> Finding:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.models.evaluation.paired import compare
+from training_pipeline.models.evaluation.paired import at_worst, compare
 from training_pipeline.testing.models.score_files import right, scores
 
 ANSWERS = st.lists(st.tuples(st.sampled_from([0.0, 1.0, None]), st.sampled_from([0.0, 1.0, None])), max_size=40)
@@ -76,3 +76,28 @@ def test_what_cannot_be_better_is_not_compared() -> None:
     with pytest.raises(InvalidRequest) as refused:
         compare(scores(1, answer_tokens=[1]), scores(1, answer_tokens=[2]), ["answer_tokens", "taste"])
     assert [problem.pointer for problem in refused.value.problems] == ["/metrics/answer_tokens", "/metrics/taste"]
+
+
+JUDGED = st.lists(st.tuples(*[st.sampled_from([0.0, 1.0, None])] * 2, st.sampled_from([0.0, 1.0])), min_size=1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(JUDGED)
+def test_no_verdict_that_is_missing_could_be_worse_for_the_model(
+    answers: list[tuple[float | None, float | None, float]],
+) -> None:
+    """Whatever the judge would have said of the answers that it said nothing of."""
+    mine, theirs, would_be = ([each[place] for each in answers] for place in range(3))
+    new, held = scores(len(mine), judged_right=mine), scores(len(mine), judged_right=theirs)
+    found = at_worst(["judged_right", "exact_match"], new, held)
+    if None not in (*mine, *theirs):
+        assert found is None
+        return
+    assert found is not None
+    (worst,) = compare(*found, ["judged_right"])
+    said = [
+        [guess if one is None else one for one, guess in zip(some, would_be, strict=True)] for some in (mine, theirs)
+    ]
+    (real,) = compare(*(scores(len(mine), judged_right=each) for each in said), ["judged_right"])
+    assert worst.difference.estimate <= real.difference.estimate + 1e-9
+    assert worst.difference.n == len(mine)

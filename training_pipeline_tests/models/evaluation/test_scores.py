@@ -28,10 +28,11 @@ def test_scores_are_read_as_numbers_and_other_columns_left_out(tmp_path: Path) -
             "answer_tokens": pa.array([3, 4, 5], pa.int32()),
             "classification": pa.array(["public", None, "public"]).dictionary_encode(),
             "answer": ["a text", "that is", "not read"],
+            "not_judged": [None, None, "slow"],
         }
     )
     found = read_scores(written(tmp_path / "scores.parquet", table))
-    assert found.column_names == ["pair_id", "exact_match", "answer_tokens", "classification"]
+    assert found.column_names == ["pair_id", "exact_match", "answer_tokens", "classification", "not_judged"]
     assert list(metrics_in(found)) == ["exact_match", "answer_tokens"]
     assert np.array_equal(values_of(found, "exact_match"), [1, 0, np.nan], equal_nan=True)
     assert values_of(found, "answer_tokens").tolist() == [3, 4, 5]

@@ -167,6 +167,35 @@ def test_a_metric_that_says_nothing_of_a_pair_holds_nothing_up() -> None:
         assert judge(Gate(margins={"json_f1": 0.1, "judged_right": 0.1}), new, other).verdict is Verdict.SHIP
 
 
+def test_a_judge_without_a_verdict_never_improves_a_model() -> None:
+    """Of 1,000 pairs the model in use is right on 900, and the new one is wrong on 90 of these: the judge sees none."""
+    held = [1.0] * 900 + [0.0] * 100
+    mute = ["no_verdict"] * 90 + [None] * 910
+    new = scores(1000, judged_right=[None] * 90 + held[90:], not_judged=mute)
+    truly = scores(1000, judged_right=[0.0] * 90 + held[90:])
+    others = scores(1000, judged_right=held)
+    compared = Gate(margins={"judged_right": 0.02})
+    assert judge(compared, truly, others).verdict is Verdict.DO_NOT_SHIP
+    found = judge(compared, new, others)
+    assert found.verdict is Verdict.NOT_ENOUGH_EVIDENCE
+    assert "were the answers without a verdict of the judge to speak against it, against the model" in str(found)
+    reached = Gate(thresholds={"judged_right": 0.85}, margins={"judged_right": 0.2})
+    assert judge(reached, new, None).verdict is Verdict.NOT_ENOUGH_EVIDENCE
+    # Of the model in use it might have said that they are right; few of them change nothing.
+    silent = scores(1000, judged_right=[None] * 90 + held[90:])
+    assert judge(compared, truly, silent).verdict is Verdict.NOT_ENOUGH_EVIDENCE
+    few = scores(1000, judged_right=[None] * 3 + held[3:])
+    assert judge(compared, few, others).verdict is Verdict.SHIP
+
+
+def test_answers_that_the_judge_may_not_read_hold_nothing_up() -> None:
+    kinds = ["classification"] * 500 + [None] * 500
+    new = scores(1000, judged_right=[None] * 500 + [1.0] * 500, not_judged=kinds)
+    gate = Gate(thresholds={"judged_right": 0.9}, margins={"judged_right": 0.02})
+    for held in (None, new, scores(1000, judged_right=[1.0] * 1000)):
+        assert judge(gate, new, held).verdict is Verdict.SHIP
+
+
 def test_a_choice_that_only_the_model_in_use_made_is_missed() -> None:
     new = scores(400, exact_match=[1.0] * 400, choice_accuracy=[None] * 10 + [1.0] * 390)
     held = scores(400, exact_match=[1.0] * 400, choice_accuracy=[1.0] * 400)
