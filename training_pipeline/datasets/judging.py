@@ -11,9 +11,12 @@ import ibis.expr.types as ir
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.comparison import Comparison, is_outright
 from training_pipeline.domain.rules.examples.control_tokens import spells_control_token
+from training_pipeline.domain.rules.examples.rendering import row_hash
+from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.neighbours import judge_together
 from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.text.characters import trimmed
 from training_pipeline.domain.rules.text.normal_form import normal_form_table
 from training_pipeline.domain.usage import TagConstraints, Use
 from training_pipeline.sheets.plan import Dialect, Plan, Planner
@@ -59,6 +62,24 @@ def held_out_questions_plan(dialect: Dialect, tags: TagConstraints, policy: Gate
     named = comparison.question_texts(comparison.questions(_held_out(planner, tags, policy).select("messages")))
     each = planner.name(named.select("question", asked=named.asked.split(" ").unnest()))
     return planner.plan(each.filter(is_outright(each.asked)).distinct())
+
+
+@lru_cache(maxsize=32)
+def shown_plan(dialect: Dialect) -> Plan:
+    """What each pair shows, whatever its verdict: `pair_id`, `item_ref` and `canonical_label_id` as verdicts have them,
+    `row_hash`, and `shown`, the hash of the whole example, then of those that its turns show, between blanks. Pure.
+    """
+    planner = Planner(dialect)
+    comparison = _comparison(planner)
+    pairs = planner.pairs
+    named = pairs.select(
+        "pair_id",
+        "messages",
+        item_ref=trimmed(pairs.item_ref).nullif(""),
+        canonical_label_id=trimmed(pairs.canonical_label_id).nullif(""),
+        row_hash=row_hash(with_tools(dialect.rendered(pairs.messages), pairs.tools)),
+    )
+    return planner.plan(comparison.shown(planner.name(named)))
 
 
 @lru_cache(maxsize=32)

@@ -9,8 +9,9 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from training_pipeline.datasets.keyed import keyed_rows
+from training_pipeline.datasets.keyed import keyed_questions, keyed_rows
 from training_pipeline.domain.revocations import RevocableKind, Withdrawn
+from training_pipeline.domain.rules.comparison import HASH_DIGITS
 from training_pipeline.domain.rules.policy import Reason
 
 #: The column of the verdicts that a revocation names.
@@ -22,29 +23,22 @@ _COLUMNS: Final[Mapping[RevocableKind, str]] = {
 }
 
 
-def without_revoked(table: ir.Table, withdrawn: Withdrawn) -> ir.Table:
+def without_revoked(table: ir.Table, withdrawn: Withdrawn, shown: ir.Table | None = None) -> ir.Table:
     """The verdicts of `judge_together`, with the reason `revoked` for pairs that pass the gates and are `withdrawn`.
 
     The hashes of the table are without a key; what is withdrawn by a hash under the sheet's key is found, too. So are
-    pairs with the very same example, and all copies of one: the pair that is kept for it, and the others. One that may
-    only not be validated on stays, and is not validated on, nor are its copies. Where nothing is withdrawn this is the
-    table itself. The table must be in our DuckDB.
+    pairs with the very same example, and all copies of one: the pair that is kept for it, and the others. With `shown`
+    (see `shown_plan`) so is every pair that shows, in any of its turns, an example that people revoked, in whatever
+    disguise, and whatever the verdict on the pair that has it. One that may only not be validated on stays, and is not
+    validated on, nor are its copies. Where nothing is withdrawn this is the table itself. Both tables must be in our
+    DuckDB.
     """
     if not withdrawn:
         return table
     columns = table.columns
-    keyed_hashes = withdrawn.key is not None and any(kind == "row_hash" for kind, _ in withdrawn.named)
-    if withdrawn.keyed or keyed_hashes:
-        table = keyed_rows(table.mutate(plain_hash=table.row_hash), withdrawn.key)
-        table = table.rename(keyed_hash="row_hash").rename(row_hash="plain_hash")
+    table = _with_keyed(table, withdrawn)
     may_pass = table.reason.isnull() | (table.reason == str(Reason.DUPLICATE))
-    hit = ibis.literal(value=False)
-    for kind, column in _COLUMNS.items():
-        if values := [value for named, value in withdrawn.named if named == kind]:
-            hit |= _in(table[column], values)
-            if kind == "row_hash" and keyed_hashes:
-                hit |= _in(table.keyed_hash, values)
-    barred = ibis.literal(value=False)
+    hit, barred = _named(table, withdrawn), ibis.literal(value=False)
     if withdrawn.barred:
         barred |= _in(table.pair_id, withdrawn.barred)
     for column, rows in (("row_hash", withdrawn.rows), ("keyed_hash", withdrawn.keyed)):
@@ -52,12 +46,53 @@ def without_revoked(table: ir.Table, withdrawn: Withdrawn) -> ir.Table:
             hit |= _in(table[column] + table.pair_id, whole)  # a hash has one length, so no two rows have the same key
         if halves := [row_hash + pair_id for pair_id, row_hash, validation_only in rows if validation_only]:
             barred |= _in(table[column] + table.pair_id, halves)
-    revoked = may_pass & (hit | _shares(table, hit & may_pass, "row_hash") | _shares(table, hit & may_pass, "kept_id"))
+    same = hit | _shares(table, hit, "row_hash") | _shares(table, hit, "kept_id")
+    if shown is not None:
+        same |= table.pair_id.isin(_showing(shown, withdrawn).showing_id).fill_null(False)
+    revoked = may_pass & same
     made = table.mutate(
         reason=ibis.cases((revoked, str(Reason.REVOKED)), else_=table.reason),
         may_validate=table.may_validate & ~revoked & ~barred & ~_shares(table, barred, "kept_id"),
     )
     return made.select(*columns)
+
+
+def _with_keyed(table: ir.Table, withdrawn: Withdrawn) -> ir.Table:
+    """The table, with `keyed_hash` where anything is withdrawn by a hash that may be under a key."""
+    if not withdrawn.keyed and not _by_keyed_hash(withdrawn):
+        return table
+    table = keyed_rows(table.mutate(plain_hash=table.row_hash), withdrawn.key)
+    return table.rename(keyed_hash="row_hash").rename(row_hash="plain_hash")
+
+
+def _by_keyed_hash(withdrawn: Withdrawn) -> bool:
+    return withdrawn.key is not None and any(kind == "row_hash" for kind, _ in withdrawn.named)
+
+
+def _named(table: ir.Table, withdrawn: Withdrawn) -> ir.BooleanValue:
+    """Whether people revoked a row, by its name or its hash."""
+    hit = ibis.literal(value=False)
+    for kind, column in _COLUMNS.items():
+        if values := [value for named, value in withdrawn.named if named == kind]:
+            hit |= _in(table[column], values)
+            if kind == "row_hash" and _by_keyed_hash(withdrawn):
+                hit |= _in(table.keyed_hash, values)
+    return hit
+
+
+def _showing(shown: ir.Table, withdrawn: Withdrawn) -> ir.Table:
+    """`showing_id`: the pairs that show an example that people revoked."""
+    shown = _with_keyed(shown.filter(shown.shown.notnull()), withdrawn)
+    named = shown.filter(_named(shown, withdrawn)).select(example=shown.shown.left(HASH_DIGITS)).distinct().view()
+    each = shown.select("pair_id", example=shown.shown.split(" ").unnest())
+    keyed = bool(withdrawn.examples) and withdrawn.key is not None
+    if keyed:
+        each = keyed_questions(each.mutate(keyed=each.example), "keyed", withdrawn.key)
+    revoked = each.example.isin(named.example)
+    for column in ("example", "keyed") if keyed else ("example",):
+        if withdrawn.examples:
+            revoked |= _in(each[column], withdrawn.examples)
+    return each.filter(revoked).select(showing_id="pair_id").distinct()
 
 
 def _shares(table: ir.Table, chosen: ir.BooleanValue, column: str) -> ir.BooleanValue:

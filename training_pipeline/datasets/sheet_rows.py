@@ -22,7 +22,7 @@ import ibis.expr.types as ir
 from training_pipeline.datasets.kept_files import judged_by, keep_newest
 from training_pipeline.datasets.revoked import without_revoked
 from training_pipeline.datasets.rows_file import GROUP
-from training_pipeline.datasets.verdicts import judged
+from training_pipeline.datasets.verdicts import judged, shown
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.rules.text.characters import word_of
@@ -123,8 +123,9 @@ class SheetRows:
                 judged(opened, self._policy) as verdicts,
                 disk_errors("judge the pairs"),
                 opened.engine.fetch(_with_verdicts(opened.pairs, verdicts)) as rows,
+                shown(opened, withdrawn) as examples,
             ):
-                told = without_revoked(rows, withdrawn).drop("row_hash", "may_validate", "kept_id")
+                told = without_revoked(rows, withdrawn, examples).drop("row_hash", "may_validate", "kept_id")
                 _numbered(told).to_parquet(made, compression="zstd", row_group_size=GROUP)
             made.chmod(0o600)
             made.replace(file)

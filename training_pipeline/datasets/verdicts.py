@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import ibis.expr.types as ir
 
-from training_pipeline.datasets.judging import verdicts_plan
+from training_pipeline.datasets.judging import shown_plan, verdicts_plan
 from training_pipeline.datasets.revoked import without_revoked
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
@@ -27,8 +27,31 @@ def verdicts(
     The table is in our DuckDB, wherever the pairs are. Raises `Unavailable` where an engine runs out of memory and
     disk, or does not answer.
     """
-    with judged(opened, policy, use=use) as table, disk_errors("judge the pairs"), opened.engine.fetch(table) as found:
-        yield without_revoked(found, withdrawn)
+    with (
+        judged(opened, policy, use=use) as table,
+        disk_errors("judge the pairs"),
+        opened.engine.fetch(table) as found,
+        shown(opened, withdrawn) as examples,
+    ):
+        yield without_revoked(found, withdrawn, examples)
+
+
+@contextmanager
+def shown(opened: OpenSheet, withdrawn: Withdrawn) -> Iterator[ir.Table | None]:
+    """What the pairs show, in our DuckDB: the columns of `shown_plan`. None where people revoked nothing.
+
+    Reads the text of all pairs once more.
+    """
+    if not withdrawn.named and not withdrawn.examples:
+        yield None
+        return
+    plan = shown_plan(opened.engine.dialect)
+    with (
+        disk_errors("look for revoked examples"),
+        opened.engine.work_out(plan, opened.pairs) as table,
+        opened.engine.fetch(table) as found,
+    ):
+        yield found
 
 
 @contextmanager

@@ -57,15 +57,17 @@ class Withdrawn(NamedTuple):
     barred: tuple[str, ...] = ()
     #: The living key of the sheet, where it has one that can be read.
     key: HashKey | None = None
+    #: Hashes in normal form of examples that people revoked, as they are or under the sheet's key.
+    examples: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.named or self.rows or self.keyed or self.barred)
+        return bool(self.named or self.rows or self.keyed or self.barred or self.examples)
 
     @property
     def identity(self) -> tuple[str, ...]:
         """Tells it from others. Never with a secret."""
-        hashed = self.keyed or any(kind == "row_hash" for kind, _ in self.named)
-        said: tuple[tuple[object, ...], ...] = (self.named, self.rows, self.keyed, self.barred)
+        hashed = self.keyed or self.examples or any(kind == "row_hash" for kind, _ in self.named)
+        said: tuple[tuple[object, ...], ...] = (self.named, self.rows, self.keyed, self.barred, self.examples)
         told = [repr(sorted(rows)) for rows in said if rows]  # type: ignore[type-var]
         return (*told, *([self.key.id] if hashed and self.key is not None else []))
 

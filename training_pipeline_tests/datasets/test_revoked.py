@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.revoked import without_revoked
 from training_pipeline.datasets.summary import export_summary
-from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.datasets.verdicts import shown, verdicts
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.sheets.disguises import disguised_chat
 from training_pipeline.testing.sheets.hash_keys import key_number
 from training_pipeline.testing.sheets.pairs import open_sheet, pair
 from training_pipeline.testing.soak import examples
@@ -66,8 +67,8 @@ def expected(rows: list[dict[str, Any]], withdrawn: Withdrawn) -> list[dict[str,
         return any(row[_COLUMN[kind]] == value for kind, value in withdrawn.named) or hit(row, only=False)
 
     passing = [row for row in rows if row["reason"] in {None, "duplicate"}]
-    examples = {row["row_hash"] for row in passing if named(row)} - {None}
-    copies = {row["kept_id"] for row in passing if named(row)} - {None}
+    examples = {row["row_hash"] for row in rows if named(row)} - {None}
+    copies = {row["kept_id"] for row in rows if named(row)} - {None}
     barred = {row["kept_id"] for row in rows if hit(row, only=True)} - {None}
     made = []
     for row in rows:
@@ -106,7 +107,10 @@ def test_nothing_withdrawn_is_the_same_table() -> None:
     ("withdrawn", "left"),
     [
         (Withdrawn(named=(("pair", "p-000002"),)), [3, 4]),
-        (Withdrawn(named=(("item", "item-3"), ("label", "l-4"))), [1, 2]),
+        (
+            Withdrawn(named=(("item", "item-3"), ("label", "l-4"))),
+            [2],
+        ),  # a rejected pair has the text of 1
         (Withdrawn(named=(("pair", "p-000001"),)), [2, 3, 4]),
         (Withdrawn(named=(("pair", "of another sheet"),)), [1, 2, 3, 4]),
     ],
@@ -139,6 +143,50 @@ def test_no_copy_of_a_revoked_pair_is_left(copied: list[dict[str, Any]], revoked
     with verdicts(open_sheet(rows), POLICY, withdrawn=Withdrawn(named=(("pair", f"p-00000{revoked}"),))) as table:
         found = {row["pair_id"]: row["reason"] for row in table.to_pyarrow().to_pylist()}
     assert found == {"p-000001": "revoked", "p-000002": "revoked", "p-000003": "revoked", "p-000004": None}
+
+
+SAID = [{"role": "user", "content": "Wie heißt der Patient?"}, {"role": "assistant", "content": "Søren Meier"}]
+_VERDICTS: list[dict[str, Any]] = [
+    *({"status": status} for status in ("labeled", "rejected", "flagged", "unlabeled", "no such status")),
+    {"allowed_uses": []},
+    {"allowed_uses": ["evaluation"]},
+    {"prohibited_uses": ["training"]},
+    {"item_ref": " "},
+]
+
+
+@settings(max_examples=examples(12), deadline=None)
+@given(
+    verdict=st.sampled_from(_VERDICTS),
+    kind=st.sampled_from(["pair", "item", "label", "row_hash", "recorded", "recorded under a key"]),
+    others=st.lists(
+        st.one_of(disguised_chat(SAID), disguised_chat(SAID, answers=False), st.just(SAID)), min_size=1, max_size=3
+    ),
+    gone=st.booleans(),
+)
+def test_no_pair_shows_a_revoked_example_in_any_disguise_whatever_became_of_the_one_that_was_named(
+    verdict: dict[str, Any], kind: str, others: list[list[dict[str, Any]]], gone: bool
+) -> None:
+    first = pair(1, messages=SAID, canonical_label_id="l-1", **verdict)
+    rows = [first, *(pair(number, messages=said) for number, said in enumerate(others, 10)), pair(99)]
+    recorded = kind.startswith("recorded")
+    with shown(open_sheet([first]), Withdrawn(named=(("pair", "p"),))) as table:
+        assert table is not None
+        (hashes,) = table.to_pyarrow().to_pylist()
+    key = key_number(1) if kind == "recorded under a key" else None
+    whole = hashes["shown"] if key is None else key.of(hashes["shown"])
+    value = {"pair": "p-000001", "item": first["item_ref"], "label": "l-1", "row_hash": hashes["row_hash"]}
+    withdrawn = Withdrawn(examples=(whole,), key=key) if recorded else Withdrawn(named=((kind, value[kind]),))  # type: ignore[arg-type]
+    rows = rows[1:] if recorded and gone else rows
+    with verdicts(open_sheet(rows), POLICY, withdrawn=withdrawn) as table:
+        found = {row["pair_id"]: row["reason"] for row in table.to_pyarrow().to_pylist()}
+    example = oracle.shown({"messages": SAID})
+    if kind == "item" and first["item_ref"] == " ":
+        return  # it has no name that could be revoked
+    for row in rows:
+        if oracle.shown(row) & example:
+            assert found[row["pair_id"]] is not None, row
+    assert found["p-000099"] is None
 
 
 def test_a_row_that_may_only_not_be_validated_on_is_trained_on() -> None:

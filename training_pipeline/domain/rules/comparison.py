@@ -122,6 +122,17 @@ class Comparison:
         spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(True))
         return table.select(*pairs.columns, example=self._hash(self._whole(spoken)))
 
+    def shown(self, pairs: ir.Table) -> ir.Table:
+        """A table with `messages`, and in their place as `shown` the hash of the whole example, then of those it shows,
+        between blanks; null where there are no messages.
+        """
+        table = pairs.cross_join(self.forms)
+        others = [name for name in pairs.columns if name != "messages"]
+        spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(True))
+        # As a view, so that Ibis does not write what was spoken at every use.
+        said = table.select(*others, spoken=ibis.cases((has_messages(table.messages), spoken))).view()
+        return said.select(*others, shown=ibis.cases((said.spoken.notnull(), self._shown(said.spoken))))
+
     def _spoken(self, messages: ir.ArrayValue, form: NormalForm, shows: ir.BooleanValue) -> ir.ArrayValue:
         """A text for each message but those of the system; a last answer says nothing unless examples are compared."""
         last = messages.length() - 1
