@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from ..encoding.asked import asked_answer, prompt_of
-from ..encoding.data import ChatFormat, read_examples
+from ..encoding.data import ChatFormat, Example, read_examples
+from ..encoding.token_file import batches
 
-#: Tokens that an answer may be longer than the expected one, so that a model which does not stop is seen not to.
+#: Tokens that an answer may be longer than the expected one, where there is room: a model that does not stop is seen
+#: not to.
 SLACK: Final = 32
 BATCH: Final = 32
 
@@ -24,6 +26,14 @@ class Question:
     expected: str
     prompt_ids: list[int]
     answer_tokens: int
+
+    def fits(self, room: int) -> bool:
+        """Whether the expected answer fits behind the prompt into so many tokens. Pure."""
+        return len(self.prompt_ids) + self.answer_tokens <= room
+
+    def most(self, room: int) -> int:
+        """How many tokens its answer may have where both fit. Pure."""
+        return min(self.answer_tokens + SLACK, room - len(self.prompt_ids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +59,18 @@ def questions(validation_file: Path, chat: ChatFormat, count: int, *, ids: Itera
     `ids` are the pair ids of the file's lines, in order. Raises `TrainingFailed` where the model would be asked in
     another way than the example begins.
     """
-    examples = list(itertools.islice(read_examples(validation_file, "validation_file", ids=ids), count))
-    found = []
-    for example, encoded in zip(examples, chat.encode(examples), strict=True):
-        prompt, before = prompt_of(example, encoded, chat), example.messages[: asked_answer(example)]
-        start, end = encoded.spans[-1]
-        expected = chat.tokenizer.decode(encoded.input_ids[start:end], skip_special_tokens=True).strip()
-        found.append(Question(before[-1]["content"] if before else "", expected, prompt, end - start))
-    return found
+    examples = itertools.islice(read_examples(validation_file, "validation_file", ids=ids), count)
+    return list(as_questions(examples, chat))
+
+
+def as_questions(examples: Iterable[Example], chat: ChatFormat) -> Iterator[Question]:
+    """The examples as questions for their last trained answer, read as they are asked for; raises as `questions`."""
+    for batch in batches(examples, BATCH):
+        for example, encoded in zip(batch, chat.encode(batch), strict=True):
+            prompt, before = prompt_of(example, encoded, chat), example.messages[: asked_answer(example)]
+            start, end = encoded.spans[-1]
+            expected = chat.tokenizer.decode(encoded.input_ids[start:end], skip_special_tokens=True).strip()
+            yield Question(before[-1]["content"] if before else "", expected, prompt, end - start)
 
 
 def answer(
@@ -71,17 +85,18 @@ def answer(
     """The model's greedy answers, in order; None where prompt and answer do not fit into the model's `positions`.
 
     An answer has stopped where it ends with one of the tokens `ends`; one that does not is cut `SLACK` tokens after the
-    length of the expected one, so that it is the same in any batch. `told` hears after each batch how many questions
-    are done. Leaves the model in evaluation mode.
+    length of the expected one, or at the last position, so that it is the same in any batch. `told` hears after each
+    batch how many questions are done. Leaves the model in evaluation mode.
     """
     import torch
 
     model.eval()
     answers: list[Answer | None] = [None] * len(asked)
     room = positions or 1 << 30
-    fits = [i for i, question in enumerate(asked) if len(question.prompt_ids) + question.answer_tokens + SLACK <= room]
     # Questions of like length share a batch: little padding.
-    order = sorted(fits, key=lambda index: len(asked[index].prompt_ids))
+    order = sorted(
+        (i for i, question in enumerate(asked) if question.fits(room)), key=lambda index: len(asked[index].prompt_ids)
+    )
     done = 0
     for batch in _batches(asked, order, room):
         padded = tokenizer.pad(
@@ -93,7 +108,7 @@ def answer(
         with torch.no_grad():
             written = model.generate(
                 **padded,
-                max_new_tokens=max(asked[index].answer_tokens for index in batch) + SLACK,
+                max_new_tokens=max(asked[index].most(room) for index in batch),
                 do_sample=False,
                 temperature=None,
                 top_p=None,
@@ -103,9 +118,7 @@ def answer(
                 pad_token_id=tokenizer.pad_token_id,
             )
         new = written[:, padded["input_ids"].shape[1] :]
-        cut = [
-            _cut(ids, ends, asked[index].answer_tokens + SLACK) for index, ids in zip(batch, new.tolist(), strict=True)
-        ]
+        cut = [_cut(ids, ends, asked[index].most(room)) for index, ids in zip(batch, new.tolist(), strict=True)]
         texts = tokenizer.batch_decode(cut, skip_special_tokens=True)
         for index, text, ids in zip(batch, texts, cut, strict=True):
             answers[index] = Answer(text.strip(), stopped=bool(ids) and ids[-1] in ends, ids=tuple(ids))
@@ -123,10 +136,10 @@ def _batches(asked: Sequence[Question], order: Sequence[int], room: int) -> Iter
     batch: list[int] = []
     most = 0
     for index in order:
-        longer = max(most, asked[index].answer_tokens + SLACK)
+        longer = max(most, asked[index].most(room))
         if batch and (len(batch) == BATCH or len(asked[index].prompt_ids) + longer > room):
             yield batch
-            batch, longer = [], asked[index].answer_tokens + SLACK
+            batch, longer = [], asked[index].most(room)
         batch.append(index)
         most = longer
     if batch:

@@ -39,10 +39,13 @@ def result(
     progress: Progress,
     best: dict[str, Any],
     before: dict[str, Any],
-    questions: Sequence[Question],
+    scored: Sequence[Question],
     after: Sequence[Answer | None],
 ) -> dict[str, Any]:
-    """The numbers of `result.json`. Validation figures are those of the kept weights, the best ones. Reads only."""
+    """The numbers of `result.json`; `after` begins with the answers to `scored`. Reads only.
+
+    Validation figures are those of the kept weights, the best ones.
+    """
     state, train, validation = outcome.state, prepared.train_counts, prepared.validation_counts
     custom = {
         "val_loss_before": before["val_loss"],
@@ -59,9 +62,9 @@ def result(
         **_peak_memory(),
     }
     custom["stopped_answers"], custom["asked_questions"] = evaluate.stopped(after)
-    if config.exact_match_questions:
-        custom["exact_match_before"] = evaluate.exact_match(questions, before["answers"])
-        custom["exact_match_after"] = evaluate.exact_match(questions, evaluate.texts(after))
+    if scored:
+        custom["exact_match_before"] = evaluate.exact_match(scored, before["answers"])
+        custom["exact_match_after"] = evaluate.exact_match(scored, evaluate.texts(after[: len(scored)]))
     return {
         "steps": state.global_step,
         "planned_steps": prepared.planned_steps,

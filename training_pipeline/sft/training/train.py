@@ -16,6 +16,7 @@ from ..errors import TrainingFailed
 from ..evaluation import evaluate
 from ..evaluation.evaluate import Answer, Question
 from ..evaluation.in_room import answer_in_room
+from ..evaluation.to_ask import answerable, to_ask
 from ..memory import give_back
 from ..model import base_model
 from ..model.positions import positions
@@ -45,10 +46,11 @@ def train(
     prepared = prepare(config, run, partial(_doing, status), ranks)
     status.tell(planned_steps=prepared.planned_steps, total_epochs=config.epochs)
     _introduce(prepared)
-    ids = pair_ids(config.manifest_file, "validation")
-    questions = evaluate.questions(config.validation_file, prepared.chat, config.asked_questions, ids=ids)
-    scored = questions[: config.exact_match_questions]
-    before = _before(config, run, prepared, questions, len(scored), status, ranks)
+    room = positions(prepared.base.model.config.to_dict())
+    first, others = to_ask(config, prepared.chat, room)
+    questions, scored = [*first, *others], first[: config.exact_match_questions]
+    sure = scored if answerable(scored, config, room) else [*scored, *answerable(questions, config, room)[:1]]
+    before = _before(config, run, prepared, sure, len(scored), status, ranks)
     progress = Progress(run.progress)
     mirror = MlflowMirror(config.mlflow, run.progress) if config.mlflow and ranks.first else None
     progress.add("val_loss", 0, before["val_loss"], epoch=0.0, tokens=0)
@@ -74,9 +76,9 @@ def train(
         return None
     losses = write_losses(run.losses, measured, pair_ids(config.manifest_file, "validation"))
     if scored:
-        write_samples(run.samples, questions, before["answers"], evaluate.texts(after))
+        write_samples(run.samples, scored, before["answers"], evaluate.texts(after[: len(scored)]))
     _doing(status, "saving the model", phase="saving")
-    report = result(config, prepared, outcome, progress, best, before, questions, after)
+    report = result(config, prepared, outcome, progress, best, before, scored, after)
     model = prepared.trainer.model if ranks.count == 1 else _whole(config, run, prepared)
     files = save_model(config, run, prepared, report, model)
     if mirror:
@@ -112,16 +114,16 @@ def _before(
     status: Status,
     ranks: Ranks,
 ) -> dict[str, Any]:
-    """Validation loss, accuracy and the answers that are scored, before the first step; measured once, then read back.
+    """Validation loss, accuracy and the answers to `questions`, before the first step; measured once, then read back.
 
-    One question is asked in any case: a model that cannot be asked is found out before time is spent on it.
+    Only the first so many answers are `scored`: a model that cannot be asked is found out before time is spent on it.
     """
     found: dict[str, Any] | None = ranks.from_first(lambda: read_json(run.before))
     if found is None:
         _doing(status, "measuring the base model", phase="evaluating")
         measured = prepared.trainer.evaluate()
         facts = {"val_loss": measured["eval_loss"], "val_accuracy": measured["eval_mean_token_accuracy"]}
-        answers = evaluate.texts(_answers(config, prepared, questions[: scored or 1], status, ranks, "before training"))
+        answers = evaluate.texts(_answers(config, prepared, questions, status, ranks, "before training"))
         ranks.from_first(lambda: write_json(run.before, {**facts, "answers": answers[:scored]}))
         found = ranks.from_first(lambda: read_json(run.before))
     assert found is not None  # noqa: S101 - it was written
