@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..errors import TrainingFailed
 from .data import UNWRITABLE, ChatFormat, Encoded, Example
+from .plain_text import Prompt
 
 
 def asked_answer(example: Example) -> int:
@@ -12,24 +15,30 @@ def asked_answer(example: Example) -> int:
     return [index for index, trained in zip(assistants, example.trained, strict=True) if trained][-1]
 
 
-def prompt_of(example: Example, encoded: Encoded, chat: ChatFormat) -> list[int]:
-    """The tokens that ask for that answer of a validation example, which is encoded as `encoded`.
+def prompts_of(examples: Sequence[Example], encoded: Sequence[Encoded], chat: ChatFormat, name: str) -> list[list[int]]:
+    """The tokens that ask for that answer of each example of the file `name`, which are encoded as `encoded`.
 
-    Raises `TrainingFailed` where the model would be asked in another way than the example begins. Pure.
+    Raises `TrainingFailed` for the first of which the model would be asked in another way than the example begins, or
+    would be trained from another place on.
     """
+    prompts = chat.plain.encode_prompts([_prompt(example, chat, name) for example in examples])
+    for example, one, prompt in zip(examples, encoded, prompts, strict=True):
+        if one.input_ids[: len(prompt)] != prompt or one.spans[-1][0] != len(prompt):
+            raise TrainingFailed(
+                f"{name}: the base model's chat template asks for the answer of {example.name} with another text than "
+                "the example begins with, so the model would be served in another way than it was trained: choose "
+                "another base_model, or leave the pair out.",
+                pair_ids=example.pair_ids,
+            )
+    return prompts
+
+
+def _prompt(example: Example, chat: ChatFormat, name: str) -> Prompt:
     try:
-        prompt = chat.prompt(example.messages[: asked_answer(example)], example.tools)
+        return chat.plain.prompt_text(example.messages[: asked_answer(example)], chat.template, tools=example.tools)
     except UNWRITABLE:
         raise TrainingFailed(
-            f"validation_file: the base model's chat template cannot ask for the last answer of {example.name}: "
-            "choose another base_model, or leave the pair out.",
+            f"{name}: the base model's chat template cannot ask for the last answer of {example.name}: choose another "
+            "base_model, or leave the pair out.",
             pair_ids=example.pair_ids,
         ) from None
-    if encoded.input_ids[: len(prompt)] != prompt:
-        raise TrainingFailed(
-            f"validation_file: the base model's chat template asks for the answer of {example.name} with another "
-            "text than the example begins with, so the model would be served in another way than it was trained: "
-            "choose another base_model, or leave the pair out.",
-            pair_ids=example.pair_ids,
-        )
-    return prompt

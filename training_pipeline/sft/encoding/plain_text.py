@@ -12,7 +12,7 @@ import os
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import jinja2
 
@@ -67,6 +67,14 @@ def _tool_call(call: Mapping[str, Any]) -> dict[str, Any]:
 
 def _parsed(value: Any) -> Any:
     return json.loads(value) if isinstance(value, str) else value
+
+
+class Prompt(NamedTuple):
+    """A question as text, with a character in each control token of a content, and where no token reaches over."""
+
+    text: str
+    mask: str
+    cuts: list[int]
 
 
 class PlainText:
@@ -126,9 +134,28 @@ class PlainText:
         tools: Sequence[dict[str, Any]] | None = None,
     ) -> list[int]:
         """The token ids that ask the model for the next answer, by `template` or the tokenizer's own."""
+        return self.encode_prompts([self.prompt_text(messages, template, tools=tools)])[0]
+
+    def prompt_text(
+        self,
+        messages: Sequence[dict[str, Any]],
+        template: str | None = None,
+        *,
+        tools: Sequence[dict[str, Any]] | None = None,
+    ) -> Prompt:
+        """What `prompt` encodes; raises what the template raises."""
         masked, defined, mask = self.mask(messages, tools)
         text = written(self.tokenizer, template, masked, defined, prompt=True)
-        return self.encode([text], [mask], [self.starts(text, masked, template, tools=defined)])[0][0]
+        return Prompt(text, mask, self.starts(text, masked, template, tools=defined))
+
+    def encode_prompts(self, prompts: Sequence[Prompt]) -> list[list[int]]:
+        """The token ids of each."""
+        encoded = self.encode(
+            [prompt.text for prompt in prompts],
+            [prompt.mask for prompt in prompts],
+            [prompt.cuts for prompt in prompts],
+        )
+        return [ids for ids, _ in encoded]
 
     def starts(
         self,

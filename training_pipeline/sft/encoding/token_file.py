@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from ..errors import NothingToTrain, TrainingFailed
+from .asked import prompts_of
 from .data import IGNORED, ChatFormat, Encoded, Example, read_examples
 from .pair_ids import NAMED, listed
 
@@ -81,14 +82,18 @@ def write_tokens(
 def encoded_with_ends(chat: ChatFormat, batch: list[Example], name: str) -> list[tuple[Encoded, set[int]]]:
     """The examples as tokens, uncut, each with the tokens that end its trained answers.
 
-    Raises `TrainingFailed` for the first that the template cannot write whole, or without an end.
+    Raises `TrainingFailed` for the first that the template cannot write whole, writes without an end, or asks for in
+    another way than it writes it.
     """
     allowed = chat.ends | set(chat.tokenizer.all_special_ids)
     try:
         encoded = chat.encode(batch)
     except TrainingFailed as refusal:
         raise TrainingFailed(f"{name}: {refusal}", pair_ids=refusal.pair_ids) from None
-    return [(one, _ends(example, one, allowed, name)) for example, one in zip(batch, encoded, strict=True)]
+    found = [(one, _ends(example, one, allowed, name)) for example, one in zip(batch, encoded, strict=True)]
+    trained = [(example, one) for example, one in zip(batch, encoded, strict=True) if one.spans]
+    prompts_of([example for example, _ in trained], [one for _, one in trained], chat, name)
+    return found
 
 
 def _ends(example: Example, encoded: Encoded, allowed: set[int] | frozenset[int], name: str) -> set[int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ..encoding.asked import asked_answer, prompt_of
+from ..encoding.asked import asked_answer, prompts_of
 from ..encoding.data import ChatFormat, Example, read_examples
 from ..encoding.token_file import batches
 
@@ -60,14 +60,18 @@ def questions(validation_file: Path, chat: ChatFormat, count: int, *, ids: Itera
     another way than the example begins.
     """
     examples = itertools.islice(read_examples(validation_file, "validation_file", ids=ids), count)
-    return list(as_questions(examples, chat))
+    return list(as_questions(examples, chat, "validation_file"))
 
 
-def as_questions(examples: Iterable[Example], chat: ChatFormat) -> Iterator[Question]:
-    """The examples as questions for their last trained answer, read as they are asked for; raises as `questions`."""
+def as_questions(examples: Iterable[Example], chat: ChatFormat, name: str) -> Iterator[Question]:
+    """The examples of the file `name` as questions for their last trained answer; raises as `questions`.
+
+    As many are read as are asked for, and a few more.
+    """
     for batch in batches(examples, BATCH):
-        for example, encoded in zip(batch, chat.encode(batch), strict=True):
-            prompt, before = prompt_of(example, encoded, chat), example.messages[: asked_answer(example)]
+        found = chat.encode(batch)
+        for example, encoded, prompt in zip(batch, found, prompts_of(batch, found, chat, name), strict=True):
+            before = example.messages[: asked_answer(example)]
             start, end = encoded.spans[-1]
             expected = chat.tokenizer.decode(encoded.input_ids[start:end], skip_special_tokens=True).strip()
             yield Question(before[-1]["content"] if before else "", expected, prompt, end - start)

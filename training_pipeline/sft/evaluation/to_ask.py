@@ -40,5 +40,5 @@ def answerable(questions: Sequence[Question], config: Config, positions: int | N
 
 
 def _questions(config: Config, split: str, chat: ChatFormat) -> Iterator[Question]:
-    path = config.train_file if split == "train" else config.validation_file
-    return as_questions(read_examples(path, f"{split}_file", ids=pair_ids(config.manifest_file, split)), chat)
+    name, path = f"{split}_file", config.train_file if split == "train" else config.validation_file
+    return as_questions(read_examples(path, name, ids=pair_ids(config.manifest_file, split)), chat, name)

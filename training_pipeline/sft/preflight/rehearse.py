@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from ..config import BadConfig, Config, read
-from ..encoding.asked import prompt_of
 from ..encoding.chat_format import chat_format
 from ..encoding.data import IGNORED, ChatFormat, Encoded, Example, read_examples
 from ..encoding.digests import chat_template_sha256, tokenizer_sha256
@@ -82,9 +81,8 @@ def rehearse(config: Config) -> Rehearsal:
     spelt = Finding(CONTROL_TOKENS, "spell a control token of the base model, which is trained on as plain text.")
     for name, path in (("train_file", config.train_file), ("validation_file", config.validation_file)):
         examples = read_examples(path, name, ids=pair_ids(config.manifest_file, name.removesuffix("_file")))
-        asked = config.asked_questions if name == "validation_file" else 0
         try:
-            for example, why, encoded in _each(chat, examples, name, asked):
+            for example, why, encoded in _each(chat, examples, name):
                 if chat.plain.mask(example.messages, example.tools)[2]:
                     spelt.add(example)
                 if encoded is None:
@@ -105,9 +103,9 @@ def rehearse(config: Config) -> Rehearsal:
 
 
 def _each(
-    chat: ChatFormat, examples: Iterator[Example], name: str, asked: int
+    chat: ChatFormat, examples: Iterator[Example], name: str
 ) -> Iterator[tuple[Example, TrainingFailed | None, Encoded | None]]:
-    """Each example with why it is refused, or as tokens; the first `asked` are asked as questions, too."""
+    """Each example with why it is refused, or as tokens."""
     for batch in batches(examples, BATCH):
         try:
             found: list[Encoded | None] = [encoded for encoded, _ in encoded_with_ends(chat, batch, name)]
@@ -116,13 +114,10 @@ def _each(
         for example, one in zip(batch, found, strict=True):
             try:
                 encoded = one or encoded_with_ends(chat, [example], name)[0][0]
-                if asked > 0 and encoded.spans:
-                    prompt_of(example, encoded, chat)
             except TrainingFailed as refusal:
                 yield example, refusal, None
             else:
                 yield example, None, encoded
-            asked -= 1
 
 
 def _kind(refusal: TrainingFailed | None, example: Example) -> str:

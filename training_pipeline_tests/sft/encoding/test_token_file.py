@@ -82,3 +82,23 @@ def test_an_example_whose_answer_gets_no_end_is_refused_by_its_pair(tiny_tokeniz
     with pytest.raises(TrainingFailed, match=r"train_file: .* no end token behind an answer of pair 'two'") as raised:
         write_tokens(source, "train_file", chat, 40, target, ids=["one", "two"])
     assert raised.value.pair_ids == ("two",)
+
+
+def test_an_example_that_is_asked_for_in_another_way_than_it_is_written_is_refused_by_its_pair(
+    tiny_tokenizer: Any, tmp_path: Path
+) -> None:
+    """As where a system message turns reasoning off, which only the prompt shows."""
+    asks = "{{ '<|im_start|>assistant\\n' }}"
+    off = "{%- if '/no_think' in messages[0]['content'] -%}{{ 'nothing thought ' }}{%- endif -%}"
+    tiny_tokenizer.chat_template = CHATML.replace(asks, asks + off)
+    assert off in tiny_tokenizer.chat_template
+    system = {"role": "system", "content": "/no_think"}
+    quiet = {"messages": [system, *pair("a?", "b")["messages"]]}
+    chat, target = chat_format(tiny_tokenizer, "x"), tmp_path / "t" / "train.arrow"
+    rows: list[dict[str, Any]] = [pair("a?", "b")] * 9
+    source = write_jsonl(tmp_path / "t.jsonl", [*rows, quiet])
+    ids = [f"p-{number}" for number in range(10)]
+    with pytest.raises(TrainingFailed, match=r"train_file: .* answer of pair 'p-9' with another text") as raised:
+        write_tokens(source, "train_file", chat, 40, target, ids=ids)
+    assert raised.value.pair_ids == ("p-9",)
+    assert write_tokens(write_jsonl(tmp_path / "t.jsonl", rows), "train_file", chat, 40, target).examples == 9

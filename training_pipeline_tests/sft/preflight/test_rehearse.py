@@ -137,8 +137,7 @@ def test_more_tokens_than_the_model_has_positions(tiny_folder: Path, tmp_path: P
     assert "max_length 40 is more than the 39 positions" in finding.message
 
 
-def test_validation_pairs_that_could_not_be_asked_are_found(tiny_folder: Path, tmp_path: Path) -> None:
-    """As many as the training asks: of others it does not find out."""
+def test_pairs_that_could_not_be_asked_are_found(tiny_folder: Path, tmp_path: Path) -> None:
     base = tmp_path / "base"
     shutil.copytree(tiny_folder, base)
     template = base / "chat_template.jinja"
@@ -147,10 +146,12 @@ def test_validation_pairs_that_could_not_be_asked_are_found(tiny_folder: Path, t
     rows = [pair("a?", "b") for _ in range(60)]
     for number in (1, 49, 50, 59):
         rows[number] = {"messages": [{"role": "system", "content": "Secret."}, rows[number]["messages"][1]]}
-    for asked, refused in ((0, ["p-49", "p-50"]), (12, ["p-49", "p-50", "p-59"])):
-        (finding,) = rehearse(config_of(tmp_path, base, rows, exact_match_questions=asked)).findings
-        assert (finding.code, finding.pair_ids) == (REFUSED, refused)
-        assert "cannot ask for the last answer" in finding.message
+    findings = rehearse(config_of(tmp_path, base, rows)).findings
+    assert [(finding.code, finding.pair_ids) for finding in findings] == [
+        (REFUSED, ["p-1"]),
+        (REFUSED, ["p-49", "p-50", "p-59"]),
+    ]
+    assert all("cannot ask for the last answer" in finding.message for finding in findings)
 
 
 def test_a_base_model_that_is_refused_is_told_and_one_elsewhere_is_not_asked_for(
