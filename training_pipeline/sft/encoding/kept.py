@@ -10,6 +10,8 @@ from typing import Any, Final
 Message = dict[str, Any]
 #: What a message may say beside its role. The ids of tool calls only tie call and result together.
 _SAID: Final = ("content", "name", "reasoning_content")
+#: What a call has beside what it calls.
+_OF_CALLS: Final = {"id", "type", "index"}
 #: Templates may set reasoning apart from the answer, with other white space around it.
 _REASONING: Final = re.compile(r"</?think>")
 #: Shapes of chats that are remembered.
@@ -52,8 +54,9 @@ def _escaped(text: str) -> str:
 
 def _called(message: Message) -> set[Any]:
     """The functions that `message` calls. A result that names one of them says nothing new."""
-    functions = [given.get("function") for given in message.get("tool_calls", ())]
-    return {function.get("name") for function in functions if isinstance(function, dict)}
+    functions = [given.get("function") for given in message.get("tool_calls", ()) if isinstance(given, dict)]
+    names = [function.get("name") for function in functions if isinstance(function, dict)]
+    return {name for name in names if isinstance(name, str)}
 
 
 def _marked_tools(tools: Sequence[Message] | None) -> tuple[list[Message] | None, list[tuple[str, str]]]:
@@ -90,10 +93,15 @@ def _marked(messages: Sequence[Message]) -> tuple[list[Message], list[tuple[str,
             return {key: arguments(item, what) for key, item in value.items()}
         return [arguments(item, what) for item in value] if isinstance(value, list) else mark(what)
 
-    def call(given: Message) -> Message:
-        function = given.get("function")
-        if not isinstance(function, dict):
-            return given
+    def call(given: Any) -> Any:
+        function = given.get("function") if isinstance(given, dict) else None
+        if not isinstance(function, dict):  # no template has to know this form: every word of it must be found
+            if not isinstance(given, dict):
+                return arguments(given, "a tool call that is no function")
+            rest = {key: value for key, value in given.items() if key not in _OF_CALLS}
+            if not rest:
+                mark("an empty tool call")
+            return {**given, **arguments(rest, "a tool call that is no function")}
         named = {**function, "name": mark("the name of a tool call")}
         return {
             **given,

@@ -10,10 +10,11 @@ MESSAGES_TYPE: Final = (
 
 #: JSON to the types of `PAIR_SCHEMA`. A weight that is no number becomes -1, which no gate takes for a weight; JSON's
 #: true is no number. `tool_calls` is empty, and so invalid, where it is stated and neither a list nor the JSON text of
-#: one. `json_valid` allows NaN, Infinity and a comma after the last element, `is_json` does not. JSON text that is
-#: nested 1000 deep is no JSON to `json_of`, as to a warehouse. Calls and tools with a key twice in an object are
-#: invalid, and those with a number that no double can hold: it would be trained as Infinity. `value_of` looks whether
-#: a value is JSON only where it may not be: text, and what DuckDB writes of numbers that JSON does not have.
+#: one, and where a call in it is no object with a named `function`. `json_valid` allows NaN, Infinity and a comma after
+#: the last element, `is_json` does not. JSON text that is nested 1000 deep is no JSON to `json_of`, as to a warehouse.
+#: Calls and tools with a key twice in an object are invalid, and those with a number that no double can hold: it would
+#: be trained as Infinity. `value_of` looks whether a value is JSON only where it may not be: text, and what DuckDB
+#: writes of numbers that JSON does not have.
 MACROS: Final = """
 CREATE TEMP MACRO string_or_number_of(x) AS
     CASE WHEN json_type(x) IN ('VARCHAR', 'BIGINT', 'UBIGINT', 'DOUBLE') THEN x ->> '$' END;
@@ -43,6 +44,8 @@ CREATE TEMP MACRO is_finite(t) AS CASE WHEN regexp_matches(t, '[eE][+]?[0-9]{3}|
     ELSE TRUE END;
 CREATE TEMP MACRO calls_of(x) AS CASE json_type(x) WHEN 'NULL' THEN NULL WHEN 'ARRAY' THEN CASE
     WHEN json_array_length(x) = 0 THEN NULL
+    WHEN len(list_filter(json_extract(x, '$[*].function.name'),
+        lambda n: json_type(n) = 'VARCHAR' AND trim(n ->> '$') <> '')) < json_array_length(x) THEN ''
     WHEN is_ambiguous(x) OR NOT is_finite(x::VARCHAR) OR len(list_filter(json_extract(x, '$[*].function.arguments'),
         lambda a: json_type(a) = 'VARCHAR'
         AND CASE WHEN is_json(a ->> '$') THEN is_ambiguous('[' || (a ->> '$') || ']') OR NOT is_finite(a ->> '$')

@@ -80,14 +80,16 @@ def words(variant: str) -> str:
 
 
 def calls(variant: str) -> str:
-    """Compact JSON text of a list; null for an empty one and JSON's null; else, and where a call's arguments are text
-    that is no JSON, an empty text. Pure.
+    """Compact JSON text of a list; null for an empty one and JSON's null; else, and where a call has no named function
+    or its arguments are text that is no JSON, an empty text. Pure.
 
     A VARIANT keeps keys in alphabetical order.
     """
     given = _as("e", "VARIANT", "$.function.arguments")
     no_json = f"coalesce({_is(given, 'STRING')}, FALSE) AND {from_json(_as(given, 'STRING'))} IS NULL"
-    broken = f"size(filter({_items(variant)}, e -> {no_json}))"
+    name = _as("e", "VARIANT", "$.function.name")
+    named = f"coalesce({_is(name, 'STRING')} AND trim({_as(name, 'STRING')}) <> '', FALSE)"
+    broken = f"size(filter({_items(variant)}, e -> NOT {named} OR {no_json}))"
     return (
         f"CASE WHEN schema_of_variant({variant}) = 'VOID' THEN CAST(NULL AS STRING) "
         f"WHEN {_is_list(variant)} AND {broken} = 0 THEN "

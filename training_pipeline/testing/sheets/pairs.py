@@ -97,7 +97,7 @@ _message = st.one_of(
     _of(
         {"role": "system", "content": "Be brief."},
         {"role": "tool", "content": "42", "tool_call_id": "c1"},
-        {"role": "assistant", "content": None, "tool_calls": '[{"id":"c1"}]'},
+        {"role": "assistant", "content": None, "tool_calls": '[{"id":"c1","function":{"name":"look"}}]'},
         {"role": "assistant", "content": None, "tool_calls": "[]"},
         {"role": "user", "content": "Weighed.", "weight": 1.0},
         {"role": "assistant", "content": "Heavy.", "weight": 0.5},

@@ -84,3 +84,20 @@ NO_CALLS: Final[tuple[Any, ...]] = (
     {},
     7,
 )
+#: Lists in which something is no call of a named function.
+NO_FUNCTIONS: Final[tuple[Any, ...]] = (
+    [{"name": "look", "arguments": {"at": "Graz"}}],
+    ["look"],
+    [{}],
+    [7],
+    [None],
+    [["look"]],
+    [{"function": "look"}],
+    [{"function": None}],
+    [{"function": {"arguments": {"at": "Graz"}}}],
+    [{"function": {"name": ""}}],
+    [{"function": {"name": " "}}],
+    [{"function": {"name": {"of": "look"}}}],
+    [{"function": {"name": 7}}],
+    [{"function": {"name": "look"}}, {"id": "c2", "function": [{"name": "look"}]}],
+)

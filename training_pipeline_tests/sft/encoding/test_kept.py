@@ -89,3 +89,23 @@ def test_a_tool_definition_that_is_left_out_is_named_and_not_quoted(replaced: st
     assert kept.lost(CHAT, write(CHAT, TOOLS), TOOLS) == said
     assert Kept(without("tools")).lost(CHAT, write(CHAT), TOOLS) == "the name of a tool definition"
     assert Kept(without("tools")).lost(CHAT, write(CHAT)) is None
+
+
+@pytest.mark.parametrize(
+    "call", [{"name": "look", "arguments": {"at": "Graz"}}, {"id": "1", "function": "look"}, {"id": "1"}, {}, "look"]
+)
+def test_a_call_that_is_no_function_must_stand_in_the_text_too(call: Any) -> None:
+    """Datasets of earlier gate policies may have some."""
+
+    def write(messages: Sequence[Message], _: Sequence[Message] | None = None) -> str:
+        calls = [call for message in messages for call in message.get("tool_calls", ())]
+        named = [
+            call["function"] for call in calls if isinstance(call, dict) and isinstance(call.get("function"), dict)
+        ]
+        return str([message["content"] for message in messages]) + str(named)
+
+    asked = {"role": "user", "content": "Weather?"}
+    said, named = ([asked, {"role": "assistant", "content": "", "tool_calls": [each]}] for each in (call, CALL))
+    told = "a tool call that is no function" if call and call != {"id": "1"} else "an empty tool call"
+    assert (lost(write, said), lost(write, named)) == (told, None)
+    assert lost(lambda messages, _=None: str(messages), said) == (None if told.endswith("function") else told)

@@ -21,7 +21,7 @@ from training_pipeline.sheets.files.checking import CheckReport, check
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.mutated_sheets import mutated_sheet
 from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
-from training_pipeline.testing.sheets.texts import NO_CALLS
+from training_pipeline.testing.sheets.texts import NO_CALLS, NO_FUNCTIONS
 from training_pipeline.testing.soak import SEED, examples
 
 
@@ -184,7 +184,7 @@ MESSAGE: st.SearchStrategy[Any] = st.fixed_dictionaries(
         "role": st.sampled_from(["user", "assistant", "assistant", "system", "tool", "bot"]) | VALUES,
         "content": TEXTS | VALUES,
         "weight": st.sampled_from([0, 1, 1.0, 0.5, True, "1", None]),
-        "tool_calls": st.sampled_from([None, [], [{"id": 1}], "[1]", "null", *NO_CALLS]) | CALLS,
+        "tool_calls": st.sampled_from([None, [], "[1]", "null", *NO_CALLS, *NO_FUNCTIONS]) | CALLS,
         "name": VALUES,
     },
 )

@@ -13,15 +13,16 @@ import pyarrow as pa
 import pytest
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.sheets.files.checking import check
+from training_pipeline.sheets.files.checking import CheckReport, check
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
-from training_pipeline.testing.sheets.texts import JSON, NO_CALLS, NO_JSON, TWICE, TWICE_IN_TEXT
+from training_pipeline.testing.sheets.texts import JSON, NO_CALLS, NO_FUNCTIONS, NO_JSON, TWICE, TWICE_IN_TEXT
 
 Read = Callable[..., list[dict[str, Any]]]
 
 LABEL = {"canonical_label_id": "l1", "label_allowed_uses": ["training"], "label_usage_reason": "contains PHI"}
 
+NAMED = {"id": 1, "function": {"name": "look"}}
 CALL = {"function": {"name": "look", "arguments": '{"at":"Graz"}'}}
 BAD = {"function": {"name": "look", "arguments": '{"at": Graz}'}}
 
@@ -47,8 +48,8 @@ def _json(value: Any) -> str:
         ([{"role": "assistant", "weight": True}], [{"role": "assistant", "weight": -1.0}]),
         ([{"role": "assistant", "weight": "1"}], [{"role": "assistant", "weight": -1.0}]),
         ([{"role": "assistant", "weight": None}], [{"role": "assistant"}]),
-        ([{"role": "assistant", "tool_calls": [{"id": 1}]}], [{"role": "assistant", "tool_calls": '[{"id":1}]'}]),
-        ([{"role": "assistant", "tool_calls": '[{"id":1}]'}], [{"role": "assistant", "tool_calls": '[{"id":1}]'}]),
+        ([{"role": "assistant", "tool_calls": [NAMED]}], [{"role": "assistant", "tool_calls": _json([NAMED])}]),
+        ([{"role": "assistant", "tool_calls": _json([NAMED])}], [{"role": "assistant", "tool_calls": _json([NAMED])}]),
         ([{"role": "assistant", "tool_calls": "null"}], [{"role": "assistant"}]),
         ([{"role": "assistant", "tool_calls": " [ ] "}], [{"role": "assistant"}]),
         *(
@@ -207,7 +208,7 @@ STRUCTS: dict[str, tuple[Any, Any]] = {
     ),
     "tool calls": (
         pa.struct({"role": pa.string(), "content": pa.string(), "tool_calls": pa.string()}),
-        {"tool_calls": "[1]"},
+        {"tool_calls": _json([NAMED])},
     ),
     "no tool calls": (
         pa.struct({"role": pa.string(), "content": pa.string(), "tool_calls": pa.string()}),
@@ -234,7 +235,7 @@ def test_structs_of_parquet(put: Put, sheets: FileTrainingSheets, read: Read, ki
     expected: dict[str, Any] = {
         "whole weights": {"weight": 1.0},
         "weights in words": {"weight": -1.0},
-        "tool calls": {"tool_calls": "[1]"},
+        "tool calls": {"tool_calls": _json([NAMED])},
         "no tool calls": {"tool_calls": ""},
         "calls that cannot be read": {"tool_calls": ""},
         "numbers that JSON does not have": {"tool_calls": ""},
@@ -283,11 +284,21 @@ def test_text_that_is_one_json_value_is_read(put: Put, read: Read, right: str) -
 
 
 def test_calls_in_text_are_compact_and_otherwise_as_they_were(put: Put, read: Read) -> None:
-    calls = '[ {"id": "a  b", "n": 1.50, "m": 0.1234567890123456789} ]'
+    calls = '[ {"id": "a  b", "function": {"name": "f"}, "n": 1.50, "m": 0.1234567890123456789} ]'
     messages = [{"role": "assistant", "tool_calls": calls}]
     put([ROW | {"messages": messages}])
     (row,) = read()
-    assert row["messages"][0]["tool_calls"] == '[{"id":"a  b","n":1.50,"m":0.1234567890123456789}]'
+    assert row["messages"][0]["tool_calls"] == calls.replace(" ", "").replace("ab", "a  b")
+
+
+def test_a_call_is_an_object_with_a_named_function(put: Put, read: Read) -> None:
+    """Chat templates pass over anything else: the answer would be the end token alone."""
+    calls = [*NO_FUNCTIONS, *map(json.dumps, NO_FUNCTIONS), [{"function": {"name": "look"}}]]
+    answers = [{"role": "assistant", "content": "", "tool_calls": each} for each in calls]
+    path = put([ROW | {"pair_id": f"p{at:02d}", "messages": [answer]} for at, answer in enumerate(answers)])
+    read_calls = [row["messages"][0]["tool_calls"] for row in sorted(read(), key=lambda row: row["pair_id"])]
+    assert read_calls == [""] * 2 * len(NO_FUNCTIONS) + ['[{"function":{"name":"look"}}]']
+    assert check_of(path).counts["invalid_tool_calls"] == 2 * len(NO_FUNCTIONS)
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
@@ -338,7 +349,8 @@ def test_tool_definitions_have_no_such_number_either(put: Put, read: Read, suffi
 
 
 def test_numbers_that_a_double_can_hold_are_kept(put: Put, read: Read) -> None:
-    calls = '[1e308,-1.5E+300,1e-999,123456789012345678901234567890,"1e999",{"a1e999":5}]'
+    numbers = '[1e308,-1.5E+300,1e-999,123456789012345678901234567890,"1e999",{"a1e999":5}]'
+    calls = f'[{{"function":{{"name":"add","arguments":{numbers}}}}}]'
     path = put([ROW | {"messages": [*ROW["messages"][:1], {"role": "assistant", "content": "a", "tool_calls": calls}]}])
     assert read()[0]["messages"][1]["tool_calls"] == calls
     assert "invalid_tool_calls" not in checked(path)
@@ -362,5 +374,9 @@ def put_texts(put: Put, row: dict[str, Any], texts: dict[str, str], suffix: str)
 
 def checked(path: Path) -> set[str]:
     """The codes of what `check` says of the sheet."""
+    return set(check_of(path).counts)
+
+
+def check_of(path: Path) -> CheckReport:
     files = FileTrainingSheets([path.parent]).files("s")
-    return set(check(files.data, files.head).counts)
+    return check(files.data, files.head)

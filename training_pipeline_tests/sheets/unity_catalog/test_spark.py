@@ -36,7 +36,7 @@ from training_pipeline.testing.databricks.spark import Spark
 from training_pipeline.testing.oracles import oracle
 from training_pipeline.testing.sheets.pairs import Row, arrow, chat, open_sheet, pair
 from training_pipeline.testing.sheets.sheet_files import put_sheet
-from training_pipeline.testing.sheets.texts import JSON, NO_JSON, NOTABLE, every_code_point
+from training_pipeline.testing.sheets.texts import JSON, NO_FUNCTIONS, NO_JSON, NOTABLE, every_code_point
 from training_pipeline.testing.soak import SEED, examples
 
 POLICY = GatePolicy(instruction_prompt_items=3)
@@ -158,7 +158,11 @@ def test_the_sample_sheet(spark: Spark, tmp_path: Path, messages: str) -> None:
 
 CALLS: list[Row] = [
     {"role": "user", "content": "q"},
-    {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "n": [1, -2.5, 0, 12345678901234567890, None]}]},
+    {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"id": "c", "function": {"name": "add"}, "n": [1, -2.5, 0, 12345678901234567890, None]}],
+    },
 ]
 
 
@@ -181,6 +185,10 @@ def test_json_is_one_whole_value_or_nothing(spark: Spark, tmp_path: Path, varian
         **JSON,
         "calls": json.dumps(CALLS),
         "none": json.dumps([CALLS[0], CALLS[1] | {"tool_calls": "[]"}]),
+        **{
+            f"no function {at}": json.dumps([CALLS[0], CALLS[1] | {"tool_calls": calls}])
+            for at, calls in enumerate(NO_FUNCTIONS)
+        },
     }
     rows: list[Row] = []
     for name, text in texts.items():
@@ -209,7 +217,9 @@ def test_json_is_one_whole_value_or_nothing(spark: Spark, tmp_path: Path, varian
     reasons = {item: row["reason"] for item, row in by_item(found).items()}
     wrong = {name for name in texts if name in NO_JSON}
     assert {reasons[name] for name in wrong & reasons.keys()} <= {"invalid"}
-    assert "invalid" not in {reasons[name] for name in texts.keys() - wrong - {"none"}}
+    unnamed = {name for name in texts if name.startswith("no function")}
+    assert {reasons[name] for name in unnamed} == {"invalid"}
+    assert "invalid" not in {reasons[name] for name in texts.keys() - wrong - unnamed - {"none"}}
 
 
 @pytest.mark.parametrize("messages", ["array", "json", "variant"])

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from training_pipeline.domain.rules.examples.chat_format import MESSAGE_KEYS
-from training_pipeline.domain.rules.examples.json_text import first_counts, no_constant
+from training_pipeline.domain.rules.examples.json_text import Ambiguous, first_counts, no_constant
 from training_pipeline.sheets.importing.formats.base import Notes
 
 #: Roles by other names. What is not here stays as it is, for the check to tell.
@@ -113,7 +113,7 @@ def _message(
             made[key] = message[key]
     calls, call = message.get("tool_calls"), message.get("function_call")
     if calls is not None and calls != []:
-        made["tool_calls"] = list(calls) if isinstance(calls, list) else calls
+        made["tool_calls"] = [_called(call) for call in calls] if isinstance(calls, list) else calls
     elif isinstance(call := parsed_json(call) if isinstance(call, str) else call, dict):
         made["tool_calls"] = [{"type": "function", "function": call}]
     elif call is not None:
@@ -125,6 +125,18 @@ def _message(
         if key not in used and value is not None and value != [] and value != "":
             notes.unused[f"{_general(path)}[].{key}"] += 1
     return made
+
+
+def _called(call: object) -> object:
+    """A call; one with the name and arguments themselves, as Hugging Face writes it too, with both in a `function`."""
+    if not isinstance(call, dict) or isinstance(call, Ambiguous) or "function" in call or "name" not in call:
+        return call
+    function = {key: call[key] for key in ("name", "arguments") if key in call}
+    return {
+        **{key: value for key, value in call.items() if key not in function},
+        "type": "function",
+        "function": function,
+    }
 
 
 def _content_key(message: Mapping[str, Any]) -> str:

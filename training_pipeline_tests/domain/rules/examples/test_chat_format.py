@@ -17,7 +17,7 @@ from training_pipeline.domain.rules.examples.chat_format import (
 
 USER = {"role": "user", "content": "Which queue?"}
 ANSWER = {"role": "assistant", "content": "purchasing"}
-CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1"}]}
+CALL = {"role": "assistant", "content": None, "tool_calls": [{"id": "1", "function": {"name": "look"}}]}
 GOOD: dict[str, Any] = {
     "pair_id": "p1",
     "messages": [USER, ANSWER],
@@ -48,7 +48,7 @@ def test_a_good_pair_has_no_problem() -> None:
         [{"role": "system", "content": "Be brief."}, USER, ANSWER],
         [USER, CALL, {"role": "tool", "content": "7", "tool_call_id": "1"}, ANSWER],
         [USER, {**ANSWER, "weight": 0}, USER, {**ANSWER, "weight": 1}],
-        [USER, {"role": "assistant", "tool_calls": '[{"id": "1"}]'}],
+        [USER, {"role": "assistant", "tool_calls": '[{"function": {"name": "look"}}]'}],
         [{**USER, "name": "dana"}, {**ANSWER, "weight": None}],
     ],
 )

@@ -131,6 +131,15 @@ def test_a_function_call_that_cannot_be_read_makes_a_pair_invalid(tmp_path: Path
     assert (pair["messages"] is not None) == is_sound
 
 
+@pytest.mark.parametrize("call", [{"name": "f", "arguments": "{}"}, {"id": "7", "type": "function", "name": "f"}])
+def test_a_call_with_its_name_outside_of_a_function_is_read(tmp_path: Path, call: dict[str, Any]) -> None:
+    row = {"messages": [USER, {"role": "assistant", "content": "", "tool_calls": [call]}]}
+    imported = import_rows(tmp_path, [row], status="labeled")
+    (called,) = json.loads(pairs_of(imported)[0]["messages"][1]["tool_calls"])
+    function = {key: call[key] for key in ("name", "arguments") if key in call}
+    assert called == {"type": "function", "id": call.get("id", "call_1_0"), "function": function}
+
+
 def test_tool_definitions_that_cannot_be_read_stay_so_when_imported_again(tmp_path: Path) -> None:
     imported = import_rows(tmp_path, [SOUND | {"tools": "fly"}, SOUND], status="labeled")
     assert [pair["tools"] for one in (imported, again(imported, tmp_path)) for pair in pairs_of(one)] == ["", None] * 2
