@@ -68,6 +68,13 @@ def probes(search: Search) -> tuple[Any, ...]:
     return () if isinstance(search, WordSearch) else (search.low, search.high)
 
 
+def ends(search: Search) -> tuple[Any, ...]:
+    """All words of a sound search, or the least and the greatest of its numbers. Pure."""
+    if isinstance(search, WordSearch):
+        return search.choices
+    return (search.low, search.high) if search.choices is None else (min(search.choices), max(search.choices))
+
+
 def middle(space: SearchSpace) -> dict[str, Any]:
     """A configuration in the middle of a sound space. Pure."""
     return {name: _middle(search) for name, search in space.searched.items()}

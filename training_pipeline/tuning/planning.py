@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from training_pipeline.backends.base import FineTuningBackend
@@ -14,7 +15,7 @@ from training_pipeline.domain.study_space import middle, probes, problems_of
 from training_pipeline.domain.training_config import JobRequest, problems_of_names
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.service import JobService
-from training_pipeline.tuning import base_models
+from training_pipeline.tuning import base_models, memory
 from training_pipeline.tuning.objective import Objectives
 
 #: So many refused values of a key are named beside the first.
@@ -45,7 +46,8 @@ class StudyPlanner:
             said = found[asked] = self._refused(request, base) if sound else []
             try:
                 plans[asked] = self._jobs.plan(base)
-                said += _of_plan(request, plans[asked])
+                said += _of_budget(request, plans[asked].estimate)
+                said += memory.problems_of(request, partial(self._lacks_memory, base, plans[asked]))
             except InvalidRequest as error:
                 told = {problem.pointer for problem in [*problems, *said]}
                 said += [one for each in error.problems if (one := _of_job(request, each)).pointer not in told]
@@ -77,6 +79,14 @@ class StudyPlanner:
             found += [FieldProblem(f"/space/{name}", code, _of_values(each)) for code, each in refused.items()]
         return found
 
+    def _lacks_memory(self, at_middle: JobRequest, like: DryRun, values: Mapping[str, Any]) -> str | None:
+        """Why a trial with these values needs more memory than there is, of which a job is only warned."""
+        try:
+            told = self._jobs.advice(with_values(at_middle, values), like)
+        except InvalidRequest:  # which is told of the value
+            return None
+        return next((advice.reason for advice in told.advice if advice.rule == "memory"), None)
+
     def _problems(self, job: JobRequest) -> list[FieldProblem]:
         try:
             self._backend.plan(job.base_model, job.training_config, train_pairs=None)
@@ -106,21 +116,6 @@ def _named(found: Mapping[str | None, Sequence[FieldProblem]]) -> list[FieldProb
         else FieldProblem(each.pointer, each.code, f"with {asked}: {each.message}")
         for asked, problems in found.items()
         for each in problems
-    ]
-
-
-def _of_plan(request: StudyRequest, plan: DryRun) -> list[FieldProblem]:
-    """A base model that needs more memory than there is, of which a job is warned: a study would fail again and again;
-    and a budget that buys not one trial on it.
-    """
-    at = _of_job(request, FieldProblem(f"/{BASE_MODEL}", "", "")).pointer
-    return [
-        *(
-            FieldProblem(at, "does_not_fit", f"does not fit, in the middle of the space: {advice.reason}")
-            for advice in plan.advice.advice
-            if advice.rule == "memory"
-        ),
-        *_of_budget(request, plan.estimate),
     ]
 
 

@@ -171,7 +171,7 @@ def test_every_base_model_is_held_to_the_rules_of_a_job(
     monkeypatch.setattr(Advisor, "_described", described)
     job = {"training_sheet_id": "small", "model_name": "triage", "training_config": {"method": "full"}}
     (large,) = problems(services, "one", "two", job=job)["/space/base_model"]
-    assert large.startswith("with two: does not fit, in the middle of the space: ")
+    assert large.startswith("with two: does not fit: ")
 
 
 @pytest.mark.parametrize("tokens", ["u", None])

@@ -156,8 +156,8 @@ def test_a_dear_configuration_is_not_started_and_another_one_is(
 def test_a_base_model_for_which_there_is_no_memory_is_refused(
     services: Services, monkeypatch: pytest.MonkeyPatch, gigabytes: int, refused: bool
 ) -> None:
-    """Three billion weights trained in full take 16 bytes each: 48 GB, and activations beside them."""
-    model = ModelFacts(parameters=3_000_000_000, hidden_size=2048, layers=28, memory_bytes=gigabytes * 10**9)
+    """2.8 billion weights trained in full take 16 bytes each, 44.8 GB, and with LoRA 4.8; and activations."""
+    model = ModelFacts(parameters=2_800_000_000, hidden_size=2048, layers=28, memory_bytes=gigabytes * 10**9)
     monkeypatch.setattr(Advisor, "_described", lambda *_: model)
     job = {"training_sheet_id": "small", "model_name": "triage", "training_config": {"method": "full"}}
     space = {"learning_rate": {"low": 1e-5, "high": 1e-3}}
@@ -167,3 +167,7 @@ def test_a_base_model_for_which_there_is_no_memory_is_refused(
     (said,) = problems(services, job=job, space=space).items()
     assert said[0] == "/job/base_model"
     assert "GB of memory and there are 16.0 GB" in said[1]
+    job["training_config"] = {"max_length": 16}
+    (said,) = problems(services, job=job, space=space | {"method": {"choices": ["full", "lora"]}}).items()
+    assert said[0] == "/space/method"
+    assert said[1].startswith("full does not fit: It needs about 4")

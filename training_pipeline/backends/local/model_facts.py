@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from training_pipeline.backends.local.machine import Machine
 from training_pipeline.domain.advice.facts import ModelFacts, family_of
-from training_pipeline.domain.advice.widths import width_of
+from training_pipeline.domain.advice.widths import size_of
 from training_pipeline.infra.files import NotAFile, is_file, read_at_most
 from training_pipeline.infra.json_file import read_json
 from training_pipeline.sft.config import BUILTIN_TINY, TinySize
@@ -26,7 +26,7 @@ def model_facts(base_model: str, machine: Machine, copy: Path | None = None) -> 
     """What is known of a base model that `plan` chose, and of the machine. Reads small files and headers. Never raises.
 
     `copy` is the folder of a model of the Hub. Where it is not on this machine yet, only its name is known, and its
-    width where it is a well-known one.
+    size where it is a well-known one.
     """
     of_machine = {"machine": machine.name, "memory_bytes": machine.memory_bytes, "lean": machine.gpu}
     if base_model == BUILTIN_TINY:
@@ -42,7 +42,8 @@ def model_facts(base_model: str, machine: Machine, copy: Path | None = None) -> 
         )
     folder = copy or Path(base_model)
     if not folder.is_absolute():
-        return ModelFacts(family=family_of(base_model), hidden_size=width_of(base_model), **of_machine)
+        size = size_of(base_model)
+        return ModelFacts(family=family_of(base_model), **({} if size is None else size._asdict()), **of_machine)
     known = _json(folder / "config.json")
     text = known.get("text_config") if isinstance(known.get("text_config"), dict) else {}
 

@@ -24,7 +24,19 @@ def needed_bytes(facts: Facts) -> float | None:
         return None
     lora = config.method == "lora"
     tokens = (facts.batch_size // config.gradient_accumulation_steps) * _longest(facts)
-    return weight_bytes(model.parameters, lora=lora, lean=model.lean) + _activations(model, tokens, config.precision)
+    weights = weight_bytes(model.parameters, lora=lora, lean=model.lean)
+    if lora:
+        weights += _large_adapters(model, config.lora_rank, allowed=weights)
+    return weights + _activations(model, tokens, config.precision)
+
+
+def _large_adapters(model: ModelFacts, rank: int, *, allowed: float) -> float:
+    """What adapters of this rank need beyond the part of the weights' bytes that is theirs in any case."""
+    if model.hidden_size is None or model.layers is None:
+        return 0.0
+    weights = number("memory", "widths") * model.hidden_size * model.layers * rank
+    share = number("memory", "adapters")
+    return max(0.0, weights * number("memory", "full") - allowed * share / (1 + share))
 
 
 def _longest(facts: Facts) -> int:

@@ -95,9 +95,13 @@ RULES: Final[Mapping[str, Rule]] = {
         "transformers",
         _LOW,
         # Bytes a weight: of frozen ones in bf16 with a fifth more for adapters, the same in fp32, and fp32 weights,
-        # gradients and AdamW's two moments. Bytes an activation: 34 for each of hidden size, token and layer in 16 bit,
-        # 2 where only the layers' inputs are kept; logits with their gradient in fp32.
-        {"lora_bf16": 2.4, "lora_fp32": 4.8, "full": 16, "layer": 34, "kept": 2, "logits": 8, "spare": 0.9},
+        # gradients and AdamW's two moments. Adapters have so many hidden sizes of weights for each layer and rank.
+        # Bytes an activation: 34 for each of hidden size, token and layer in 16 bit, 2 where only the layers' inputs
+        # are kept; logits with their gradient in fp32.
+        {
+            **{"lora_bf16": 2.4, "lora_fp32": 4.8, "full": 16, "adapters": 0.2, "widths": 22},
+            **{"layer": 34, "kept": 2, "logits": 8, "spare": 0.9},
+        },
     ),
     "few_steps": Rule("own", _MEDIUM, {"steps": 20}),
     "few_pairs": Rule("openai", _MEDIUM, {"pairs": 50}),

@@ -13,6 +13,7 @@ from training_pipeline.backends.plan import Plan
 from training_pipeline.backends.rehearsal import Rehearsal
 from training_pipeline.datasets.sheet_findings import SheetFindings
 from training_pipeline.datasets.sheet_summaries import SheetSummaries
+from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary
@@ -112,6 +113,15 @@ class NewJobs:
         plan = self._backend.plan(request.base_model, request.training_config, train_pairs=train_pairs)
         facts = self._advisor.facts(plan, Measured(), train_pairs=train_pairs, validation_pairs=validation_pairs)
         return self._estimator.estimate(facts, request.training_sheet_id)
+
+    def advice(self, request: JobRequest, like: DryRun) -> AdviceRecord:
+        """The advice on a job on the pairs of one that was planned. Opens no sheet.
+
+        Raises `InvalidRequest` for what the backend cannot run.
+        """
+        sides = {"train_pairs": like.split.train, "validation_pairs": like.split.validation}
+        plan = self._backend.plan(request.base_model, request.training_config, train_pairs=like.split.train)
+        return self._advisor.advise(self._advisor.facts(plan, sheet_digest=like.sheet_digest, **sides))
 
     def create(
         self,

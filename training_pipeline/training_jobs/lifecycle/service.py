@@ -8,6 +8,7 @@ from typing import Any
 
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.datasets.sheet_findings import SheetFindings
+from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
@@ -97,6 +98,13 @@ class JobService:
         Raises `InvalidRequest` for what cannot be run.
         """
         return self._new.estimate(validated(request), train_pairs=train_pairs, validation_pairs=validation_pairs)
+
+    def advice(self, request: JobRequest, like: DryRun) -> AdviceRecord:
+        """The advice on a job on the pairs of one that was planned, without a look at its sheet.
+
+        Raises `InvalidRequest` for what cannot be run.
+        """
+        return self._new.advice(request, like)
 
     def get(self, job_id: str) -> TrainingJob:
         """One job; raises `NotFound`."""

@@ -29,6 +29,21 @@ def test_more_is_needed_for_longer_examples_and_larger_steps() -> None:
     assert full > 4 * usual
 
 
+def test_adapters_are_counted_where_their_rank_makes_them_large() -> None:
+    """Each rank of Llama 8B has 20 x 4,096 x 32 weights in adapters on all linear layers; 22 are taken."""
+    lean = LLAMA_8B.model_copy(update={"lean": True})
+    small, large, full = (
+        needed_bytes(facts(model=lean, **values))
+        for values in ({"lora_rank": 8}, {"lora_rank": 512}, {"method": "full"})
+    )
+    assert small == needed_bytes(facts(model=lean, lora_rank=16)), "a fifth of the weights holds them"
+    assert small is not None
+    assert large is not None
+    fifth = (LLAMA_8B.parameters or 0) * 0.4
+    assert large - small == pytest.approx(16 * 22 * 4096 * 32 * 512 - fifth)
+    assert full == needed_bytes(facts(model=lean, method="full", lora_rank=512))
+
+
 def test_what_is_not_known_is_not_guessed() -> None:
     assert needed_bytes(facts(model=ModelFacts())) is None
     assert needed_bytes(facts(model=ModelFacts(parameters=10))) == pytest.approx(48)
