@@ -5,18 +5,17 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import dagster as dg
-from pydantic import ValidationError
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.jobs import in_one_sentence
 from training_pipeline.defs.launchpad import REQUESTED_BY, caller_of, form, stated
 from training_pipeline.domain.access import Role, require_role
-from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.search import SearchSpace
 from training_pipeline.domain.study import Pruner, Study, StudyRequest
 from training_pipeline.domain.study_space import search_of
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
-from training_pipeline.schemas.validation import invalid_request
+from training_pipeline.schemas.asked_study import asked_study
 
 #: What is searched, as the command line takes it.
 _SPACE: Final = {
@@ -47,7 +46,7 @@ def create_study_from_form(context: dg.OpExecutionContext, services: dg.Resource
     caller = caller_of(context.run, asked.pop("requested_by"), services.settings)
     with in_one_sentence():
         require_role(caller, Role.OPERATOR)
-        study = services.studies.create(_request(_body(asked)), created_by=caller.name)
+        study = services.studies.create(_request(services, asked), created_by=caller.name)
     _tell(context, study)
 
 
@@ -73,27 +72,22 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
     return advance_studies
 
 
-def _request(body: Mapping[str, Any]) -> StudyRequest:
-    """The request that these values are; raises `InvalidRequest` with everything that is wrong with them. Pure."""
-    try:
-        return StudyRequest.model_validate(body)
-    except ValidationError as error:
-        raise invalid_request(error.errors(include_url=False)) from None
-
-
-def _body(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The request that a form states. Raises `InvalidRequest` for searches that are none."""
+def _request(services: Services, asked: Mapping[str, Any]) -> StudyRequest:
+    """The request that a form states; raises `InvalidRequest` with everything that is wrong with it."""
+    space, problems = _searched(asked["space"])
     job = {name: value for name, value in asked.items() if name in _OF_JOB}
     of_study = {name: value for name, value in asked.items() if name in _OF_STUDY}
-    return {
+    body = {
         **stated(of_study, StudyRequest),
         "job": {**stated(job, JobRequest), "training_config": stated(asked["training_config"], TrainingConfig)},
-        "space": _searched(asked["space"]),
+        "space": space,
         "pruner": stated(asked["pruner"], Pruner),
     }
+    return asked_study(body, services.studies.problems, StudyRequest, also=problems)
 
 
-def _searched(space: Mapping[str, str]) -> dict[str, Any]:
+def _searched(space: Mapping[str, str]) -> tuple[dict[str, Any], list[FieldProblem]]:
+    """The searches that a form states, and what is wrong with those that are none. Pure."""
     found: dict[str, Any] = {}
     problems = []
     for name, text in space.items():
@@ -101,9 +95,7 @@ def _searched(space: Mapping[str, str]) -> dict[str, Any]:
             found |= {name: search_of(text)} if text else {}
         except ValueError as error:
             problems.append(FieldProblem(f"/space/{name}", "no_search", str(error)))
-    if problems:
-        raise InvalidRequest("The study cannot be created.", problems=problems)
-    return found
+    return found, problems
 
 
 def _tell(context: dg.OpExecutionContext, study: Study) -> None:

@@ -57,8 +57,11 @@ class StudyPlanner:
                 if not problems and not any(found.values()):
                     raise
         problems += [*_named(found), *_of_no_effect(request, plans), *base_models.problems_of(request, plans)]
-        if plans:
+        try:
             problems += self._objectives.problems_of(request)
+        except PipelineError:  # as planning was told, where something else is wrong as well
+            if not problems:
+                raise
         if problems:
             raise InvalidRequest("The study cannot be created.", problems=list(dict.fromkeys(problems)))
         return plans

@@ -93,6 +93,10 @@ class Studies:
             _same(taken, request)
         return self._planner.plan(request)[asked_in_the_middle(request)]
 
+    def problems(self, request: StudyRequest) -> None:
+        """Raise `InvalidRequest` with all that is wrong with a study of whatever name, and what planning raises."""
+        self._planner.plan(request)
+
     def page(
         self,
         *,

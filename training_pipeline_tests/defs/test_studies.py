@@ -57,13 +57,10 @@ def test_a_study_is_created(definitions: dg.Definitions, instance: dg.DagsterIns
 def test_all_that_is_wrong_is_told_at_once(
     definitions: dg.Definitions, instance: dg.DagsterInstance, services: Services
 ) -> None:
-    wrong = {**ASKED, "space": {"learning_rate": "1e-4..", "epochs": ".."}}
-    said = failure(run(definitions, instance, *JOB, **wrong))
-    assert "/space/learning_rate" in said
-    assert "/space/epochs" in said
-    said = failure(run(definitions, instance, *JOB, **{**ASKED, "hours": -1, "name": "No Name"}))
-    assert "/hours" in said
-    assert "/name" in said
+    space = {"learning_rate": "1e-4..", "epochs": "..", "batch_size": "8..4"}
+    said = failure(run(definitions, instance, *JOB, **{**ASKED, "space": space, "hours": -1, "name": "No Name"}))
+    for pointer in ("/space/learning_rate", "/space/epochs", "/space/batch_size", "/hours", "/name"):
+        assert pointer in said
     viewer = Caller("eve", Role.VIEWER, "t1")
     assert "requires the role operator" in failure(run_by(viewer, definitions, instance, *JOB, **ASKED))
     assert services.studies.page(limit=9) == ([], 0)

@@ -50,6 +50,10 @@ def test_what_is_named_must_be_there(services: Services) -> None:
     with pytest.raises(InvalidRequest) as caught:
         services.studies.create(study_request(suite="nobody"), created_by="ada")
     assert [each.pointer for each in caught.value.problems] == ["/suite"]
+    job = {"training_sheet_id": "small", "model_name": "triage", "split_predecessor": "nobody"}
+    with pytest.raises(InvalidRequest) as caught:
+        services.studies.create(study_request(suite="nobody", job=job), created_by="ada")
+    assert [each.pointer for each in caught.value.problems] == ["/job/split_predecessor", "/suite"]
 
 
 def test_a_suite_with_nothing_left_to_ask_is_refused(services: Services) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Path, Query, Request, Response
+from pydantic import WrapValidator
 
 from training_pipeline.api.deps import client_for
 from training_pipeline.api.parameters import Cursor, PageNumber, PageRows
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.study import NAME, StudyStatus
+from training_pipeline.schemas.asked_study import as_it_came
 from training_pipeline.schemas.study import STUDY, CreateStudy, PromoteTrial, StopStudy, Studies, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.schemas.training_sheet import DryRun
@@ -38,7 +40,7 @@ LOCATION: dict[str, Any] = {
 def create_study(
     request: Request,
     client: Annotated[LocalClient, client_for(LocalClient.create_study)],
-    body: Annotated[CreateStudy, Body(strict=False)],
+    body: Annotated[CreateStudy, Body(strict=False), WrapValidator(as_it_came)],
     dry_run: Annotated[bool, Query(description="Return the plan without creating a study.", examples=[True])] = False,
 ) -> Response:
     """Create a study: training jobs that search for the configuration with the lowest validation loss. Idempotent.

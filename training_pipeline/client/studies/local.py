@@ -10,6 +10,7 @@ from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role, require_own
 from training_pipeline.domain.study import StudyRequest, StudyStatus
 from training_pipeline.schemas import paging
+from training_pipeline.schemas.asked_study import asked_study
 from training_pipeline.schemas.study import CreateStudy, PromoteTrial, StopStudy, Studies, Study, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.schemas.training_sheet import DryRun
@@ -22,12 +23,12 @@ class LocalStudies(OnServices):
     @needs(Role.OPERATOR)
     def create_study(self, body: Mapping[str, Any] | CreateStudy) -> StudyPage:
         """See `Client`."""
-        return self.study(self._services.studies.create(_request(body), created_by=self.caller.name).name)
+        return self.study(self._services.studies.create(self._asked(body), created_by=self.caller.name).name)
 
     @needs(Role.OPERATOR)
     def plan_study(self, body: Mapping[str, Any] | CreateStudy) -> DryRun:
         """See `Client`."""
-        return DryRun.of(self._services.studies.plan(_request(body)))
+        return DryRun.of(self._services.studies.plan(self._asked(body)))
 
     @needs(Role.VIEWER)
     def studies(
@@ -83,7 +84,5 @@ class LocalStudies(OnServices):
         require_own(self.caller, self._services.studies.get(name).created_by, f"promote a trial of the study {name}")
         return self.shown(self._services.studies.promote(name, number=asked.trial, actor=self.caller.name))
 
-
-def _request(body: Mapping[str, Any] | CreateStudy) -> StudyRequest:
-    """As it reads back: what is compared with what was asked before."""
-    return StudyRequest.model_validate(checked(CreateStudy, body).model_dump(exclude_unset=True))
+    def _asked(self, body: Mapping[str, Any] | CreateStudy) -> StudyRequest:
+        return asked_study(body, self._services.studies.problems, CreateStudy)

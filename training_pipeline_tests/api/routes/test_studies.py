@@ -33,7 +33,7 @@ def body(**values: Any) -> dict[str, Any]:
 
 def test_a_study_is_created_shown_promoted_and_stopped(client: TestClient, services: Services) -> None:
     found = problem(client.post(ALL, json=body(hours="8", more=1)), 422, "invalid_request")
-    assert [each["pointer"] for each in found["errors"]] == ["/hours", "/more"]
+    assert [each["pointer"] for each in found["errors"]] == ["/hours", "/more", "/space/learning_rate"]
     found = problem(client.post(ALL, json=body()), 422, "invalid_request")
     assert [each["pointer"] for each in found["errors"]] == ["/space/learning_rate"]
     asked = body(space={"epochs": {"choices": [1, 2]}})
