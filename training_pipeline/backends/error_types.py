@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 #: It asked for its questions, and got none in time.
 UNANSWERED: Final = "Unanswered"
+
+
+def cause_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What the result.json of a program that failed says of the cause beside its sentence. Pure."""
+    return {name: result[name] for name in ("error_type", "code", "pair_ids") if result.get(name)}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training_pipeline.backends.base_models import BaseModelOffer
+from training_pipeline.backends.error_types import cause_of
 from training_pipeline.backends.evaluating import EvaluationOrder, ScoresFile
 from training_pipeline.backends.handles import Handle, StoredHandles
 from training_pipeline.backends.hub import Hub, of_hub
@@ -180,7 +181,7 @@ class DatabricksBackend:
         told_by_program = _parsed(self._uploads.read(f"{self._places().run(*key)}/result.json"))
         error = _why(told_by_program, means.message, output)
         details = {"run_page_url": _page(run), "termination_code": means.code, "run_id": known.run_id}
-        details |= {"pair_ids": told_by_program["pair_ids"]} if told_by_program.get("pair_ids") else {}
+        details |= cause_of(told_by_program)
         return RunState(status=means.status, error=error, error_details=details, **_told(run, known))
 
     def statuses(self, runs: Collection[Key]) -> Mapping[Key, RunState]:

@@ -23,6 +23,8 @@ _OUTSIDE: Final = (OSError, MemoryError, ImportError, RuntimeError)
 DISK_FULL: Final = "DiskFull"
 #: The `error_type` where one of several processes died without a word: training goes on from the last checkpoint.
 PROCESS_LOST: Final = "ProcessLost"
+#: The `code` where memory ran out, whatever library noticed it.
+OUT_OF_MEMORY: Final = "out_of_memory"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL_DISK_BYTES: Final = 1 << 20
 #: How PyTorch, CUDA and its libraries say that memory ran out, each in an error of another class.
@@ -32,12 +34,16 @@ _NO_MEMORY: Final = ("allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 class TrainingFailed(Exception):
     """A cause that a user can fix: one readable sentence with what to do. Never quotes a pair.
 
-    `pair_ids` are the pairs at fault, where the cause is in pairs and their ids are known; the first of many.
+    `code` names the kind of cause: two trainings with one code failed of the same. `pair_ids` are the pairs at fault,
+    where the cause is in pairs and their ids are known; the first of many.
     """
 
-    def __init__(self, message: str, *, recurs: bool = True, pair_ids: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.recurs, self.pair_ids = recurs, tuple(pair_ids)
+    def __init__(self, code: str, message: str, *, recurs: bool = True, pair_ids: Sequence[str] = ()) -> None:
+        super().__init__(code, message)
+        self.code, self.message, self.recurs, self.pair_ids = code, message, recurs, tuple(pair_ids)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class NothingToTrain(TrainingFailed):
@@ -53,18 +59,21 @@ class Failure:
     recurs: bool
     #: The pairs at fault, where it is pairs; the first of many.
     pair_ids: tuple[str, ...] = ()
+    #: The kind of cause; null for what nobody foresaw, which has its `error_type` alone.
+    code: str | None = None
 
 
 def explain(error: BaseException, run_dir: Path) -> Failure:
     """The readable cause of any exception. Looks at the free space of `run_dir`'s disk; writes nothing."""
     kind = type(error).__name__
     if isinstance(error, TrainingFailed):
-        return Failure(str(error), kind, error.recurs, error.pair_ids)
+        return Failure(str(error), kind, error.recurs, error.pair_ids, error.code)
     if _disk_is_full(error, run_dir):
         return Failure(
             f"The disk that holds {run_dir} is full: free some space, then try again.",
             DISK_FULL,
             recurs=False,
+            code="disk_full",
         )
     if ran_out_of_memory(error):
         return Failure(
@@ -72,6 +81,7 @@ def explain(error: BaseException, run_dir: Path) -> Failure:
             "choose a smaller base_model.",
             kind,
             recurs=True,
+            code=OUT_OF_MEMORY,
         )
     place = traceback.extract_tb(error.__traceback__)[-1:] if error.__traceback__ else []
     where = f" in {Path(place[0].filename).name}, line {place[0].lineno}" if place else ""

@@ -29,8 +29,9 @@ def refuse_other_file(name: str, path: Path, expected: str | None, found: str) -
     """Raise `TrainingFailed` if the SHA-256 of the file `path` was `expected` to be another one. Pure."""
     if expected is not None and found != expected:
         raise TrainingFailed(
+            "file_changed",
             f"{name} {path} is not the file that was recorded for this training: its SHA-256 is {found}, and "
-            f"{expected} was expected. Nothing was trained on it: find out what changed it, then retry the job."
+            f"{expected} was expected. Nothing was trained on it: find out what changed it, then retry the job.",
         )
 
 
@@ -43,6 +44,7 @@ def refuse_other_base_model(folder: Path, expected: Mapping[str, str] | None) ->
     if changed:
         shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
         raise TrainingFailed(
+            "base_model_changed",
             f"base_model {folder} is not the model that was recorded for this training (changed, added or gone: "
-            f"{shown}): restore these files, or create a new job."
+            f"{shown}): restore these files, or create a new job.",
         )

@@ -10,6 +10,8 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.study import Trial, TrialStatus
 
 _ENDED: Final = {JobStatus.SUCCEEDED: TrialStatus.SUCCEEDED, JobStatus.CANCELLED: TrialStatus.CANCELLED}
+#: What says most exactly why a job failed, of what may be in its details.
+_CAUSES: Final = ("code", "error_type", "termination_code")
 
 
 def outcome_of(trial: Trial, job: TrainingJob) -> dict[str, Any]:
@@ -25,8 +27,12 @@ def outcome_of(trial: Trial, job: TrainingJob) -> dict[str, Any]:
             return {"status": status, "value": value, "message": ""}
         return {"status": TrialStatus.FAILED, "cause": "no_val_loss", "message": "It has no validation loss."}
     details = job.error_details or {}
-    cause = "timeout" if job.status is JobStatus.TIMEOUT else details.get("code") or details.get("error_type")
-    return {"status": status, "cause": str(cause or "unknown"), "message": job.error_message or "It says nothing."}
+    told = ("timeout" if job.status is JobStatus.TIMEOUT else None, *(details.get(name) for name in _CAUSES))
+    return {
+        "status": status,
+        "cause": str(next(filter(None, told), "unknown")),
+        "message": job.error_message or "It says nothing.",
+    }
 
 
 def in_words(error: PipelineError) -> str:

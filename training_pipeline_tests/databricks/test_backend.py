@@ -250,6 +250,7 @@ def test_a_training_that_fails_says_why(backend: DatabricksBackend, workspace: W
     assert state.error == "Training ran out of memory: lower batch_size."
     assert state.error_details is not None
     assert "job/runs" in state.error_details["run_page_url"]
+    assert (state.error_details["error_type"], state.error_details["code"]) == ("MemoryError", "out_of_memory")
     with pytest.raises(BackendFailed, match="failed"):
         backend.result(JOB, 1)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import pickle
 from pathlib import Path
 
 import pytest
@@ -16,13 +17,17 @@ def raised(error: Exception) -> Exception:
             raise KeyError(SECRET)
         except KeyError as cause:
             raise error from cause
-    except (TrainingFailed, OSError, RuntimeError, ValueError) as caught:
+    except (TrainingFailed, OSError, RuntimeError, ValueError, MemoryError) as caught:
         return caught
 
 
 def test_what_we_say_ourselves_is_said(tmp_path: Path) -> None:
-    failure = explain(raised(TrainingFailed("Lower it.")), tmp_path)
+    error = raised(TrainingFailed("too_high", "Lower it."))
+    failure = explain(error, tmp_path)
     assert (failure.error, failure.error_type, failure.recurs) == ("Lower it.", "TrainingFailed", True)
+    assert (failure.code, explain(raised(ValueError(SECRET)), tmp_path).code) == ("too_high", None)
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.code, str(again)) == ("too_high", "Lower it.")
 
 
 def test_a_full_disk_is_recognised_however_it_is_wrapped(tmp_path: Path) -> None:
@@ -47,6 +52,7 @@ def test_memory_that_ran_out_is_told_whatever_noticed_it(tmp_path: Path, told: s
     failure = explain(raised(RuntimeError(told)), tmp_path)
     assert "gradient_accumulation_steps" in failure.error
     assert failure.recurs
+    assert failure.code == explain(raised(MemoryError()), tmp_path).code == "out_of_memory"
 
 
 def test_unexpected_errors_name_the_place_and_never_quote(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_the_second_process_tells_nothing_of_its_own(
 
 
 def test_the_first_that_fails_tells_and_no_other(started: list[str], run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    errors: list[Exception] = [OtherFailed(), TrainingFailed("The cause."), RuntimeError("what came of it")]
+    errors: list[Exception] = [OtherFailed(), TrainingFailed("told", "The cause."), RuntimeError("what came of it")]
 
     def fail(*_: object) -> int:
         raise errors.pop(0)

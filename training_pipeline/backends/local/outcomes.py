@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from training_pipeline.backends.error_types import UNANSWERED
+from training_pipeline.backends.error_types import UNANSWERED, cause_of
 from training_pipeline.backends.local.disk_room import DISK_FULL
 from training_pipeline.backends.local.run_directory import Outcome, RunDirectory
 from training_pipeline.backends.local.run_log import log_tail
@@ -38,9 +38,7 @@ def of_result(result: Mapping[str, Any] | None, *, ran_seconds: float) -> Outcom
         return Outcome("succeeded", time.time(), ran_seconds)
     if status == "failed":
         error = str(result.get("error") or "The training program failed without giving a reason.")
-        details = {"error_type": result.get("error_type")}
-        if result.get("pair_ids"):
-            details["pair_ids"] = result["pair_ids"]
+        details = {"error_type": None, **cause_of(result)}
         return Outcome("failed", time.time(), ran_seconds, error, details)
     error = (
         f"The training program wrote a result with the status {status!r}; succeeded, failed or stopped was expected."

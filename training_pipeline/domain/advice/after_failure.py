@@ -8,7 +8,8 @@ from typing import Final
 from training_pipeline.domain.job import JobStatus, TrainingJob
 
 _WITH_ONE_CHANGED: Final = "Retry with one of the settings changed that the cause names."
-#: By `code` (what a launch or finalize run refused) or `error_type` (how the training ended) of the error's details.
+#: By `code` (what a launch or finalize run refused, or why the training failed) or `error_type` (how it ended) of the
+#: error's details.
 _BY_KIND: Final[Mapping[str, str]] = {
     "gate_refused": "Review more pairs of the training sheet or set their allowed uses, then create a new job.",
     "split_refused": "Choose another train_val_split, or add pairs that are not related to the others.",
@@ -24,6 +25,7 @@ _BY_KIND: Final[Mapping[str, str]] = {
     "interrupted": "Check the Dagster run for what ended it, then retry. Nothing that was trained is lost.",
     "TrainerDied": "Check the end of the log. If memory ran out, retry with a smaller batch_size or max_length.",
     "SupervisorLost": "The processes of this job were killed: check the system log of the machine, then retry.",
+    "out_of_memory": _WITH_ONE_CHANGED,
     "OutOfMemoryError": _WITH_ONE_CHANGED,
     "MemoryError": _WITH_ONE_CHANGED,
 }

@@ -88,8 +88,9 @@ def _model(model: dict[str, Any], folder: Path) -> dict[str, Any]:
     elif source.startswith("/"):
         if not Path(source).is_dir():
             raise TrainingFailed(
+                "model_not_found",
                 f"The {model['role']} model is not in {source}, or may not be read there: restore it, or grant READ "
-                "VOLUME on its volume to whom the pipeline runs as."
+                "VOLUME on its volume to whom the pipeline runs as.",
             )
         shutil.copytree(source, folder)
         model["source"] = str(_checked(folder, model, source))
@@ -115,13 +116,15 @@ def _downloaded(source: str, folder: Path) -> Path:
         said = (str(error).splitlines() or [""])[0][:200]
         name = source.removeprefix(REGISTERED).partition("/")[0]
         raise TrainingFailed(
+            "registry_refused",
             f"The worker cannot fetch {source} from Unity Catalog ({error.error_code}: {said}): grant EXECUTE on {name}"
-            " and USE CATALOG and USE SCHEMA above it to whom the pipeline runs as, and see that the version is there."
+            " and USE CATALOG and USE SCHEMA above it to whom the pipeline runs as, and see that the version is there.",
         ) from error
     if not found.is_dir():
         raise TrainingFailed(
+            "model_not_found",
             f"{source} has no folder {_WITHIN}, so it was not registered by this pipeline, or not whole: evaluate "
-            "another version."
+            "another version.",
         )
     return found
 
@@ -136,9 +139,10 @@ def _checked(folder: Path, model: Mapping[str, Any], source: str) -> Path:
     if changed:
         shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
         raise TrainingFailed(
+            "model_changed",
             f"The {model['role']} model in {source} is not the one on record (changed, added or gone: {shown}), so its "
             "answers would be those of another model. Nothing was asked: restore these files, or evaluate another "
-            "version."
+            "version.",
         )
     return folder
 

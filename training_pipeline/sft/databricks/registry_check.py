@@ -101,8 +101,9 @@ def _require_libraries() -> None:
     by_sdk = is_databricks_sdk_models_artifact_repository_enabled
     if missing and not by_sdk(credentials):  # type: ignore[no-untyped-call]
         raise TrainingFailed(
+            "registry_upload_impossible",
             f"This worker could not upload its model to Unity Catalog on {cloud}, as it lacks {', '.join(missing)}: "
-            "put `mlflow-skinny[databricks]` into the image that TRAINING_PIPELINE_DATABRICKS_IMAGE names."
+            "put `mlflow-skinny[databricks]` into the image that TRAINING_PIPELINE_DATABRICKS_IMAGE names.",
         )
 
 
@@ -122,8 +123,9 @@ def _require_versions(name: str) -> None:
         holders |= {each.get("principal")} if granted & _ADDS_VERSIONS else set()
     if may_add(names, holders) is False:
         raise TrainingFailed(
+            "registry_refused",
             f"{me.get('userName')} may not add a version to the model {name}: grant CREATE MODEL VERSION on it, or let "
-            "it belong to whom the pipeline runs as."
+            "it belong to whom the pipeline runs as.",
         )
 
 
@@ -153,7 +155,9 @@ def _refused(what: str, error: Any, grant: str) -> TrainingFailed:
     code = error.error_code
     said = (str(error).splitlines() or [""])[0][:200]
     if code in {"PERMISSION_DENIED", "FORBIDDEN", "UNAUTHENTICATED"}:
-        return TrainingFailed(f"We may not {what} ({said}): {grant}.")
+        return TrainingFailed("registry_refused", f"We may not {what} ({said}): {grant}.")
     if code == "RESOURCE_DOES_NOT_EXIST":
-        return TrainingFailed(f"We cannot {what}, as there is no place for it ({said}): create it, or {grant}.")
-    return TrainingFailed(f"Unity Catalog does not let us {what} ({code}): {said}", recurs=False)
+        return TrainingFailed(
+            "registry_refused", f"We cannot {what}, as there is no place for it ({said}): create it, or {grant}."
+        )
+    return TrainingFailed("registry_refused", f"Unity Catalog does not let us {what} ({code}): {said}", recurs=False)

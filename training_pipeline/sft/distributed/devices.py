@@ -39,8 +39,9 @@ def chosen(sharding: str, gpus: int, needed: int, memory: int) -> int:
     """
     if sharding == "always" and gpus < 2:
         raise TrainingFailed(
+            "gpus_missing",
             f"sharding is always, so the model is to be divided among GPUs, and this machine has {gpus}: use a machine "
-            "with several, or set sharding to auto."
+            "with several, or set sharding to auto.",
         )
     if sharding == "never" or gpus < 2 or (sharding == "auto" and needed <= SHARE * memory):
         return 1

@@ -63,9 +63,10 @@ def require_sharded(model: Any, count: int, optimizer: Any = None) -> None:
     if whole or not weights:
         shown = ", ".join(whole[:3]) + (f" and {len(whole) - 3} more" if len(whole) > 3 else "")
         raise TrainingFailed(
+            "not_divided",
             f"The model was to be divided among {count} processes and was not ({len(whole)} of {len(weights)} weights "
             f"are whole in each of them: {shown}), so it would need the memory of one GPU {count} times: choose "
-            "another base_model, or one GPU."
+            "another base_model, or one GPU.",
         )
 
 

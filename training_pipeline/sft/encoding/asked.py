@@ -25,6 +25,7 @@ def prompts_of(examples: Sequence[Example], encoded: Sequence[Encoded], chat: Ch
     for example, one, prompt in zip(examples, encoded, prompts, strict=True):
         if one.input_ids[: len(prompt)] != prompt or one.spans[-1][0] != len(prompt):
             raise TrainingFailed(
+                "template_asks_otherwise",
                 f"{name}: the base model's chat template asks for the answer of {example.name} with another text than "
                 "the example begins with, so the model would be served in another way than it was trained: choose "
                 "another base_model, or leave the pair out.",
@@ -38,6 +39,7 @@ def _prompt(example: Example, chat: ChatFormat, name: str) -> Prompt:
         return chat.plain.prompt_text(example.messages[: asked_answer(example)], chat.template, tools=example.tools)
     except UNWRITABLE:
         raise TrainingFailed(
+            "template_cannot_ask",
             f"{name}: the base model's chat template cannot ask for the last answer of {example.name}: choose another "
             "base_model, or leave the pair out.",
             pair_ids=example.pair_ids,

@@ -40,13 +40,16 @@ def chat_format(tokenizer: Any, base_model: str, today: date | None = None) -> C
     from trl.chat_template_utils import get_training_chat_template, has_generation_markers
 
     if not tokenizer.is_fast:
-        raise TrainingFailed(f"base_model {base_model} has no fast tokenizer (tokenizer.json): choose one that has.")
+        raise TrainingFailed(
+            "no_fast_tokenizer", f"base_model {base_model} has no fast tokenizer (tokenizer.json): choose one that has."
+        )
     day = today or date.today()
     template, source = _default(tokenizer.chat_template), "its own chat template"
     if template is None:
         if tokenizer.eos_token is None:
             raise TrainingFailed(
-                f"base_model {base_model} has neither a chat template nor an end token: choose one that has."
+                "no_end_token",
+                f"base_model {base_model} has neither a chat template nor an end token: choose one that has.",
             )
         tokenizer.chat_template = template = PLAIN
         source = "a plain chat template of this program, as the base model has none"
@@ -112,9 +115,10 @@ def prefixed(tokenizer: Any, template: str) -> Renderer:
                 end = _end_of_earlier(whole, len(prompt), said, last)
             if not whole.startswith(prompt) or end is None:
                 raise TrainingFailed(
+                    "template_answers_uncertain",
                     "The chat template of the base model has no {% generation %} markers and writes earlier messages "
                     "differently once an answer follows, so answers and questions cannot be told apart: choose "
-                    "another base_model, or add the markers to its chat template."
+                    "another base_model, or add the markers to its chat template.",
                 )
             spans.append((len(prompt), end))
         return whole, spans
@@ -185,9 +189,10 @@ def _rendered_probes(render: Renderer, base_model: str) -> Iterator[Probe]:
         found = answer_spans(text, spans, [turn["content"] for turn in messages if turn["role"] == "assistant"])
         if found is None:
             raise TrainingFailed(
+                "template_answers_uncertain",
                 f"The chat template of base_model {base_model} marks {len(spans)} answers in a chat that has "
                 f"{len(messages) // 2}, so what to train on is not certain: put the whole answer with its end token "
-                "inside one {% generation %} block of the template, or choose another base_model."
+                "inside one {% generation %} block of the template, or choose another base_model.",
             )
         yield messages, text, found
 
@@ -227,9 +232,10 @@ def _end_tokens(chat: ChatFormat, probes: Sequence[Probe], base_model: str) -> f
             last = encoded.input_ids[end - 1] if start < end else None
             if last is None or last not in control:
                 raise TrainingFailed(
+                    "template_without_end",
                     f"The chat template of base_model {base_model} writes no end token as the last part of every "
                     "answer, so the model would never learn to stop: choose another base_model, or put the end token "
-                    "inside the template's {% generation %} block, behind the content."
+                    "inside the template's {% generation %} block, behind the content.",
                 )
             ends.add(last)
     return frozenset(ends)
@@ -241,14 +247,16 @@ def _example(messages: list[Message]) -> Example:
 
 def _unwritable(base_model: str) -> TrainingFailed:
     return TrainingFailed(
+        "template_cannot_write",
         f"The chat template of base_model {base_model} cannot write a question and its answer: choose another "
-        "base_model."
+        "base_model.",
     )
 
 
 def _served_otherwise(base_model: str) -> TrainingFailed:
     return TrainingFailed(
+        "template_asks_otherwise",
         f"The chat template of base_model {base_model} asks for an answer with another text than it writes in front of "
         "one, so the model would be served in another way than it was trained: make the text behind "
-        "add_generation_prompt the beginning of an answer in the template, or choose another base_model."
+        "add_generation_prompt the beginning of an answer in the template, or choose another base_model.",
     )

@@ -80,6 +80,7 @@ def read_examples(
                     else 'is not a chat example of the form {"messages": [{"role": …, "content": …}]}'
                 )
                 raise TrainingFailed(
+                    "not_a_chat",
                     f"{name}: {_name(number, pair_id)} {wrong}: correct the pair and start the job again.",
                     pair_ids=() if pair_id is None else (pair_id,),
                 ) from None
@@ -161,15 +162,19 @@ class ChatFormat:
             text, spans = self.render(messages, tools)
             lost = self.kept.lost(messages, text, tools)
         except TrainingFailed as refusal:
-            raise TrainingFailed(f"{refusal} It shows in {example.name}.", pair_ids=example.pair_ids) from None
+            raise TrainingFailed(
+                refusal.code, f"{refusal} It shows in {example.name}.", pair_ids=example.pair_ids
+            ) from None
         except UNWRITABLE:
             raise TrainingFailed(
+                "template_cannot_write",
                 f"The base model's chat template cannot write {example.name} (roles: {_roles(example)}): choose a "
                 "base_model whose template knows these roles in this order, or change the pair.",
                 pair_ids=example.pair_ids,
             ) from None
         if lost:
             raise TrainingFailed(
+                "template_leaves_out",
                 f"The base model's chat template leaves out {lost} in {example.name} (roles: {_roles(example)}), so "
                 "the model would not learn it: choose a base_model whose template writes it, or leave the pair out.",
                 pair_ids=example.pair_ids,
@@ -178,6 +183,7 @@ class ChatFormat:
         found = answer_spans(text, spans, answers)
         if found is None:
             raise TrainingFailed(
+                "template_answers_uncertain",
                 f"The base model's chat template marks {len(spans)} answers in {example.name}, which has "
                 f"{len(example.trained)} assistant messages, so what to train on is not certain: choose another "
                 "base_model.",

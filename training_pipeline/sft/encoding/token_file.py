@@ -89,7 +89,7 @@ def encoded_with_ends(chat: ChatFormat, batch: list[Example], name: str) -> list
     try:
         encoded = chat.encode(batch)
     except TrainingFailed as refusal:
-        raise TrainingFailed(f"{name}: {refusal}", pair_ids=refusal.pair_ids) from None
+        raise TrainingFailed(refusal.code, f"{name}: {refusal}", pair_ids=refusal.pair_ids) from None
     found = [(one, _ends(example, one, allowed, name)) for example, one in zip(batch, encoded, strict=True)]
     trained = [(example, one) for example, one in zip(batch, encoded, strict=True) if one.spans]
     prompts_of([example for example, _ in trained], [one for _, one in trained], chat, name)
@@ -101,6 +101,7 @@ def _ends(example: Example, encoded: Encoded, allowed: set[int] | frozenset[int]
     ends = {encoded.input_ids[end - 1] for start, end in encoded.spans if start < end}
     if not ends <= allowed:
         raise TrainingFailed(
+            "template_without_end",
             f"{name}: the base model's chat template writes no end token behind an answer of {example.name}, so the "
             "model would not learn to stop there: choose another base_model, or leave the pair out.",
             pair_ids=example.pair_ids,
@@ -117,7 +118,7 @@ def batches(items: Iterable[Example], size: int) -> Iterator[list[Example]]:
 
 def _refuse_untrained(name: str, counts: Counts, max_length: int) -> None:
     if not counts.examples:
-        raise TrainingFailed(f"{name} is empty: there is nothing to train on.")
+        raise TrainingFailed("empty_file", f"{name} is empty: there is nothing to train on.")
     if not counts.untrained:
         return
     ids = [pair_id for example in counts.untrained_examples for pair_id in example.pair_ids]
@@ -135,6 +136,7 @@ def _refuse_untrained(name: str, counts: Counts, max_length: int) -> None:
             f"{counts.untrained - counts.cut_off} have no assistant message of weight 1: add one or leave them out"
         )
     raise NothingToTrain(
+        "nothing_to_train",
         f"{name}: {counts.untrained} of {counts.examples} examples have nothing to train on ({which}). "
         + "; ".join(causes)
         + ".",

@@ -68,19 +68,22 @@ def _answer(loaded: Any, messages: Sequence[Message], max_tokens: int) -> dict[s
     try:
         prompt = loaded.chat.prompt([as_message(message) for message in messages])
     except UNWRITABLE:
-        raise TrainingFailed("The chat template of this model cannot ask this question.") from None
+        raise TrainingFailed(
+            "template_cannot_ask", "The chat template of this model cannot ask this question."
+        ) from None
     room = max_tokens if loaded.positions is None else min(max_tokens, loaded.positions - len(prompt))
     if room < 1:
         raise TrainingFailed(
+            "question_too_long",
             f"The question has {len(prompt):,} tokens, and this model takes {loaded.positions:,} with its answer: "
-            "shorten it."
+            "shorten it.",
         )
     asked = Question("", "", prompt, room - SLACK)
     (given,) = answer(
         loaded.model, loaded.chat.tokenizer, [asked], ends=loaded.ends, positions=loaded.positions, told=lambda _: None
     )
     if given is None:
-        raise TrainingFailed("This model gave no answer: shorten the question.")
+        raise TrainingFailed("no_answer", "This model gave no answer: shorten the question.")
     return {"answer": given.text, "stopped": given.stopped, "tokens": given.tokens}
 
 

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from ..endings import fail, listen, stopped
 from ..environment import importing, set_environment, use_one_gpu
-from ..errors import BAD_CONFIG, DISK_FULL, SUCCEEDED, TrainingFailed, explain, ran_out_of_memory
+from ..errors import BAD_CONFIG, DISK_FULL, OUT_OF_MEMORY, SUCCEEDED, TrainingFailed, explain, ran_out_of_memory
 from ..memory import give_back
 from ..output import say
 from ..run_dir import RunDir, Status, read_json, write_json
@@ -96,7 +96,9 @@ def _evaluate(
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     questions = run.path / QUESTIONS
     if not questions.exists():
-        raise TrainingFailed("The questions of this evaluation are gone, as they are at its end: ask for it again.")
+        raise TrainingFailed(
+            "questions_gone", "The questions of this evaluation are gone, as they are at its end: ask for it again."
+        )
     judge = None if asked_judge is None else Judge(JudgeOrder(**asked_judge))
     pairs = list(read_pairs(questions))
     wanted = {pair.key for pair in pairs}
@@ -127,7 +129,9 @@ def _evaluate(
 def _explained(error: Exception) -> Exception:
     """Memory that ran out, in words that fit an evaluation; any other error as it is."""
     if ran_out_of_memory(error):
-        told = TrainingFailed("The evaluation ran out of memory: evaluate where there is more, or a smaller model.")
+        told = TrainingFailed(
+            OUT_OF_MEMORY, "The evaluation ran out of memory: evaluate where there is more, or a smaller model."
+        )
         told.__cause__ = error
         return told
     return error

@@ -231,6 +231,7 @@ def _refuse_changed(subject: Subject) -> None:
     if changed:
         shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
         raise TrainingFailed(
+            "model_changed",
             f"The {subject.role} model in {subject.source} is not the one on record (changed, added or gone: {shown}), "
-            "so its answers would be those of another model: restore these files from a backup, then try again."
+            "so its answers would be those of another model: restore these files from a backup, then try again.",
         )

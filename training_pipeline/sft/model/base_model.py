@@ -98,8 +98,9 @@ def load(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks 
         source = str(run.base)
     elif is_local(name) and not (Path(name) / "config.json").is_file():
         raise TrainingFailed(
+            "base_model_not_found",
             f"base_model {name} is not a folder with a model (no config.json in it): give the folder of a model saved "
-            f"with save_pretrained, a Hugging Face id, or {BUILTIN_TINY}."
+            f"with save_pretrained, a Hugging Face id, or {BUILTIN_TINY}.",
         )
     if is_local(name):
         try_generation(Path(source), name)
@@ -176,29 +177,37 @@ def unloadable(name: str, error: Exception) -> TrainingFailed:
     """Why the model `name` could not be loaded, in a sentence with what to do. Pure."""
     text = str(error)
     if type(error).__name__ == "SafetensorError":
-        return TrainingFailed(f"base_model {name} has damaged weights: copy or download the model again.")
+        return TrainingFailed(
+            "base_model_damaged", f"base_model {name} has damaged weights: copy or download the model again."
+        )
     if "safetensors" in text:
         return TrainingFailed(
+            "base_model_not_safetensors",
             f"base_model {name} has no weights in safetensors format; pickled weights are not loaded, as they can run "
-            "code: choose a model with *.safetensors files."
+            "code: choose a model with *.safetensors files.",
         )
     if "trust_remote_code" in text:
-        return TrainingFailed(f"base_model {name} needs code of its own, which is not run: choose another model.")
+        return TrainingFailed(
+            "base_model_needs_code", f"base_model {name} needs code of its own, which is not run: choose another model."
+        )
     if is_local(name):
         return TrainingFailed(
+            "base_model_unloadable",
             f"base_model {name} cannot be loaded as a causal language model ({type(error).__name__}): its folder must "
-            "hold config.json, *.safetensors and a tokenizer."
+            "hold config.json, *.safetensors and a tokenizer.",
         )
     unreachable = any(
         word in text for word in ("couldn't connect", "Connection", "offline mode", "timed out", "resolve")
     )
     if unreachable:
         return TrainingFailed(
+            "hub_unreachable",
             f"base_model {name} is not on this machine and huggingface.co cannot be reached: check the network and the "
             "spelling, or give the absolute path of a downloaded model.",
             recurs=False,
         )
     return TrainingFailed(
+        "base_model_unloadable",
         f"base_model {name} cannot be loaded from Hugging Face: it does not exist, is no causal language model, or "
-        "needs a login (environment variable HF_TOKEN). Check the spelling."
+        "needs a login (environment variable HF_TOKEN). Check the spelling.",
     )

@@ -59,8 +59,9 @@ def try_generation(folder: Path, base_model: str) -> None:
 def _unusable(base_model: str, error: Exception) -> TrainingFailed:
     said = str(error).strip().replace("\n", " ")[:300]
     return TrainingFailed(
+        "generation_config_unusable",
         f"generation_config.json of base_model {base_model} cannot be used ({said}): correct it in a copy of the "
-        "model, or choose another base_model."
+        "model, or choose another base_model.",
     )
 
 

@@ -31,8 +31,9 @@ def refuse_too_long(base_model: str, config: Mapping[str, Any], max_length: int)
     most = positions(config)
     if most is not None and max_length > most:
         raise TrainingFailed(
+            "max_length_too_long",
             f"max_length {max_length} is more than the {most} positions that base_model {base_model} knows: lower "
-            "max_length."
+            "max_length.",
         )
 
 

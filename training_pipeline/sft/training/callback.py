@@ -128,8 +128,9 @@ class Watch(TrainerCallback):
         self._add(_TRAIN_NAMES, logs, state)
         if not math.isfinite(logs["loss"]):
             raise TrainingFailed(
+                "train_loss_not_finite",
                 f"The training loss was no finite number at step {state.global_step}: lower learning_rate (it is "
-                f"{self.config.learning_rate:g}) or max_grad_norm, or set precision to fp32."
+                f"{self.config.learning_rate:g}) or max_grad_norm, or set precision to fp32.",
             )
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **given: Any) -> None:

@@ -153,8 +153,9 @@ def _claim(config: Config, run: RunDir) -> dict[str, Any]:
     changed = [key for key in identity if key in claimed and claimed[key] != identity[key]]
     if changed:
         raise TrainingFailed(
+            "run_dir_of_another",
             f"run_dir {run.path} belongs to a run with another configuration or dataset (different: "
-            f"{', '.join(changed)}): give each run an empty directory of its own."
+            f"{', '.join(changed)}): give each run an empty directory of its own.",
         )
     identity["first_day"] = claimed.get("first_day") or date.today().isoformat()
     identity["libraries"] = libraries(claimed.get("libraries") or {})

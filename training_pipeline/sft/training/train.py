@@ -61,8 +61,9 @@ def train(
     best = checkpoints.best_facts(run.best)
     if best is None:
         raise TrainingFailed(
+            "val_loss_not_finite",
             "The validation loss was no finite number at any evaluation, so no model is worth keeping: lower "
-            "learning_rate, or set precision to fp32."
+            "learning_rate, or set precision to fp32.",
         )
     _forget_steps(prepared.trainer)
     checkpoints.load_best(run.best, prepared.trainer.model)
@@ -175,9 +176,10 @@ def _refuse_unstopped(answers: Sequence[Answer | None]) -> None:
     stopped, asked = evaluate.stopped(answers)
     if asked and not stopped:
         raise TrainingFailed(
+            "never_stops",
             f"The trained model never stops: of {asked} answers to validation questions none came to its end token. "
             "Train longer (epochs) or with a higher learning_rate, raise max_length if answers are cut, or set "
-            "allow_never_stops to keep such a model."
+            "allow_never_stops to keep such a model.",
         )
 
 

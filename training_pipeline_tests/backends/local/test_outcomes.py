@@ -35,12 +35,12 @@ def test_a_result_settles_it(result: dict[str, object], status: str, error: str 
     assert (outcome.status, outcome.error, outcome.ran_seconds) == (status, error, 2.5)
 
 
-def test_the_pairs_at_fault_are_kept() -> None:
-    told = {"status": "failed", "error": "No.", "error_type": "X", "pair_ids": ["p-1"]}
+def test_the_kind_of_cause_and_the_pairs_at_fault_are_kept() -> None:
+    told = {"status": "failed", "error": "No.", "error_type": "X", "code": "c", "pair_ids": ["p-1"]}
     outcome = outcomes.of_result(told, ran_seconds=1)
     assert outcome is not None
-    assert outcome.error_details == {"error_type": "X", "pair_ids": ["p-1"]}
-    outcome = outcomes.of_result({**told, "pair_ids": []}, ran_seconds=1)
+    assert outcome.error_details == {"error_type": "X", "code": "c", "pair_ids": ["p-1"]}
+    outcome = outcomes.of_result({**told, "pair_ids": [], "code": None}, ran_seconds=1)
     assert outcome is not None
     assert outcome.error_details == {"error_type": "X"}
 

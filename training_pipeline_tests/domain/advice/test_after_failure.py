@@ -32,4 +32,4 @@ def test_advice_is_about_the_cause() -> None:
 
 def test_the_codes_are_those_of_errors() -> None:
     known = {kind.code for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
-    assert {kind for kind in _BY_KIND if kind.islower()} - known == {"interrupted", "never_started"}
+    assert {kind for kind in _BY_KIND if kind.islower()} - known == {"interrupted", "never_started", "out_of_memory"}

@@ -185,7 +185,7 @@ def test_a_model_is_divided_among_all_gpus_that_are_paid_for(
 
 def test_a_grant_that_is_missing_is_the_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def require(_: str) -> bool:
-        raise TrainingFailed("We may not make the model: grant CREATE MODEL.")
+        raise TrainingFailed("told", "We may not make the model: grant CREATE MODEL.")
 
     monkeypatch.setattr(worker, "require_registry", require)
     monkeypatch.setattr(worker, "_fetched", lambda *_, **__: pytest.fail("it went on"))

@@ -24,7 +24,7 @@ def test_a_process_that_only_saw_another_one_go_has_no_cause_to_tell() -> None:
     assert lost_another(DistBackendError("remote process exited"))
     assert lost_another(RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:1"))
     assert not lost_another(RuntimeError("CUDA out of memory"))
-    assert not lost_another(TrainingFailed("lower learning_rate"))
+    assert not lost_another(TrainingFailed("told", "lower learning_rate"))
     assert not lost_another(ConnectionResetError("closed by peer"))  # of a download
 
 
@@ -47,4 +47,4 @@ def test_processes_meet_at_a_file(tmp_path: Path) -> None:
 
 
 def _raise() -> None:
-    raise TrainingFailed("told here")
+    raise TrainingFailed("told", "told here")

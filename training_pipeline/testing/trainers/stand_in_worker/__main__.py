@@ -58,7 +58,8 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     if name == "fails":
         error = "Training ran out of memory: lower batch_size."
-        (out / "result.json").write_text(json.dumps({"status": "failed", "error": error, "error_type": "MemoryError"}))
+        why = {"error_type": "MemoryError", "code": "out_of_memory"}
+        (out / "result.json").write_text(json.dumps({"status": "failed", "error": error, **why}))
         return 1
     result = {
         "status": "succeeded",
