@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
@@ -86,7 +87,10 @@ class StudyTrial(Answer):
         description="Its validation loss, or score on the half of the suite that chooses. Null unless it succeeded.",
         examples=[0.418],
     )
-    curve: list[float] = Field(description="Validation loss after each evaluation so far.", examples=[[0.9, 0.52]])
+    curve: list[float | None] = Field(
+        description="Validation loss after each evaluation so far; null where it was no finite number.",
+        examples=[[0.9, 0.52]],
+    )
     lowest_loss: float | None = Field(description="The lowest of them.", examples=[0.52])
     steps: int | None = Field(description="Optimizer steps so far.", examples=[400])
     planned_steps: int | None = Field(description="Optimizer steps of the whole training.", examples=[900])
@@ -288,8 +292,8 @@ def _trial(found: StudyDetails, trial: domain.Trial) -> StudyTrial:
     done = found.efforts.get(trial.number, Effort(None, None, None))
     return StudyTrial(
         **{name: getattr(trial, name) for name in StudyTrial.model_fields if name in domain.Trial.model_fields},
-        curve=list(curve),
-        lowest_loss=min(curve, default=None),
+        curve=[loss if math.isfinite(loss) else None for loss in curve],
+        lowest_loss=min(filter(math.isfinite, curve), default=None),
         steps=done.steps,
         planned_steps=done.planned_steps,
         duration_seconds=done.seconds,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -28,7 +30,7 @@ LEAST_TOLD: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A trial with its loss after each evaluation so far, as Optuna is told of it."""
+    """A trial with its loss after each evaluation so far, as Optuna is told of it; NaN is no finite number."""
 
     trial: Trial
     curve: tuple[float, ...] = ()
@@ -65,7 +67,9 @@ def stop_after(request: StudyRequest, told: Iterable[Told], judged: Sequence[Tol
 
     def stops(one: Told, evaluation: int) -> bool:
         study, until = studies[_pool(request, one)], Told(one.trial, one.curve[:evaluation])
-        return study.pruner.prune(study, _frozen(until, distributions, 1))
+        with warnings.catch_warnings():  # NumPy's, where no loss so far was a number: such a trial is stopped
+            warnings.simplefilter("ignore", RuntimeWarning)
+            return study.pruner.prune(study, _frozen(until, distributions, 1))
 
     fresh = (range(one.trial.judged + 1, len(one.curve) + 1) for one in judged)
     return [next((at for at in each if stops(one, at)), None) for one, each in zip(judged, fresh, strict=True)]
@@ -84,9 +88,13 @@ def _pool(request: StudyRequest, one: Told) -> str | None:
 
 
 def rank(told: Iterable[Told], judged: Told, evaluation: int) -> tuple[int, int]:
-    """The place of a trial among those that had this evaluation, and how many those are. Pure."""
-    values = [one.curve[evaluation - 1] for one in told if len(one.curve) >= evaluation]
-    return 1 + sum(value < judged.curve[evaluation - 1] for value in values), len(values)
+    """The place of a trial among those that had this evaluation, and how many those are; NaN is the last. Pure."""
+    values = [_or_worst(one.curve[evaluation - 1]) for one in told if len(one.curve) >= evaluation]
+    return 1 + sum(value < _or_worst(judged.curve[evaluation - 1]) for value in values), len(values)
+
+
+def _or_worst(loss: float) -> float:
+    return math.inf if math.isnan(loss) else loss
 
 
 def importances(request: StudyRequest, told: Sequence[Told]) -> dict[str, float]:
@@ -148,7 +156,7 @@ def _frozen(told: Told, distributions: dict[str, Any], sign: int) -> optuna.tria
     }.get(told.trial.status, states.FAIL)
     value = None if told.trial.value is None else sign * told.trial.value
     if state is states.PRUNED:  # as Optuna's own `tell` does
-        value = told.curve[-1] if told.curve else None
+        value = told.curve[-1] if told.curve and math.isfinite(told.curve[-1]) else None
     return optuna.trial.create_trial(
         state=state,
         value=value if state in {states.COMPLETE, states.PRUNED} else None,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.errors import NotFound
@@ -198,12 +199,17 @@ def promoted(connection: Connection, trial: Trial, job_id: str) -> bool:
 
 
 def curves(store: JobStore, trials: Sequence[Trial]) -> dict[int, tuple[float, ...]]:
-    """The validation loss after each evaluation of each trial, by its number; that before training left out. Reads."""
+    """The validation loss after each evaluation of each trial, by its number; that before training left out. Reads.
+
+    A loss that is no finite number is not stored, and the accuracy that is measured with it is: such an evaluation
+    counts as one, with NaN.
+    """
     by_job = {trial.job_id: trial.number for trial in trials if trial.job_id is not None}
     table = training_job_metrics.c
     query = (
-        select(table.job_id, table.val_loss)
-        .where(table.job_id.in_(by_job), table.val_loss.is_not(None), table.step > 0)
+        select(table.job_id, func.coalesce(table.val_loss, math.nan))
+        .where(table.job_id.in_(by_job), or_(table.val_loss.is_not(None), table.val_accuracy.is_not(None)))
+        .where(table.step > 0)
         .order_by(table.job_id, table.step)
     )
     found: dict[int, list[float]] = {}

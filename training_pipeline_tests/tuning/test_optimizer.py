@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,16 +21,22 @@ LONG: Final = 8
 
 
 def truth() -> list[tuple[float, ...]]:
-    """Curves that fall to a level of their own, with noise, some of them with a late turn for the better or worse."""
+    """Curves that fall to a level of their own, with noise, some of them with a late turn for the better or worse.
+
+    In every fifth there are losses that were no numbers, from the first evaluation on or between others.
+    """
     drawn = random.Random(7)
     found = []
     for number in range(CURVES):
         level, pace = drawn.uniform(0.5, 2.0), drawn.uniform(0.3, 1.5)
         turn = drawn.choice([0.0, 0.0, -0.8, 0.8]) if number % 3 else 0.0
         noise = [drawn.gauss(0, 0.05) for _ in range(LONG)]
-        found.append(
-            tuple(level + 3 / (1 + pace * at) + (turn if at > 5 else 0) + noise[at - 1] for at in range(1, LONG + 1))
-        )
+        curve = [level + 3 / (1 + pace * at) + (turn if at > 5 else 0) + noise[at - 1] for at in range(1, LONG + 1)]
+        if number % 5 == 4:
+            first = drawn.randrange(LONG - 1)
+            curve[first : drawn.randrange(first, LONG - 1) + 1] = []
+            curve[first:first] = [math.nan] * (LONG - len(curve))
+        found.append(tuple(curve))
     return found
 
 
@@ -59,6 +66,7 @@ def of_optuna(curves: Sequence[Sequence[float]], startup: int, warmup: int) -> l
     return stopped
 
 
+@pytest.mark.filterwarnings("ignore:All-NaN slice:RuntimeWarning")  # in `of_optuna`
 @pytest.mark.parametrize(("startup", "warmup"), [(5, 1), (1, 0), (1, 1), (10, 3)])
 def test_the_pruner_stops_whom_optuna_stops(startup: int, warmup: int) -> None:
     curves = truth()
@@ -77,6 +85,9 @@ def test_the_pruner_stops_whom_optuna_stops(startup: int, warmup: int) -> None:
     assert stopped == wanted
     assert 20 < sum(at is not None for at in wanted) < CURVES - 10
     assert not any(stopped[:startup])
+    broken = [at for curve, at in zip(curves, wanted, strict=True) if any(map(math.isnan, curve))]
+    assert any(at is not None for at in broken)
+    assert not all(at is not None for at in broken)
     assert min(at for at in stopped if at is not None) == warmup + 1, "none in its first ones, and some right after"
     none = request.model_copy(update={"pruner": request.pruner.model_copy(update={"kind": "none"})})
     assert not any(stop_after(none, told, told))
@@ -128,6 +139,14 @@ def test_the_place_among_those_that_came_so_far() -> None:
     told = [Told(trial(number, TrialStatus.RUNNING), curve) for number, curve in enumerate(curves, start=1)]
     assert rank(told, told[3], 2) == (3, 3)
     assert rank(told, told[3], 1) == (1, 4)
+    lost = [*told, Told(trial(5, TrialStatus.RUNNING), (math.nan, 1.5))]
+    assert rank(lost, lost[4], 1) == (5, 5)
+    assert rank(lost, told[2], 1) == (4, 5)
+
+
+def test_a_trial_that_was_stopped_where_its_loss_was_no_number_is_told_to_the_sampler() -> None:
+    told = [Told(trial(number, TrialStatus.PRUNED), (3.0, math.nan)) for number in range(1, 13)]
+    assert ask(study_request(), told, 13) is not None
 
 
 def test_losses_are_not_compared_between_base_models_where_a_suite_chooses() -> None:
