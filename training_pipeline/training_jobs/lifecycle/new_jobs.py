@@ -121,7 +121,9 @@ class NewJobs:
         """
         sides = {"train_pairs": like.split.train, "validation_pairs": like.split.validation}
         plan = self._backend.plan(request.base_model, request.training_config, train_pairs=like.split.train)
-        return self._advisor.advise(self._advisor.facts(plan, sheet_digest=like.sheet_digest, **sides))
+        withdrawn = self._withdrawn(request.training_sheet_id)
+        measured = self._advisor.remembered(like.sheet_digest, plan.base_model, withdrawn)
+        return self._advisor.advise(self._advisor.facts(plan, measured, **sides))
 
     def create(
         self,
