@@ -344,6 +344,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "sheets/unity_catalog/columns.py",
         "sheets/unity_catalog/head.py",
         "sheets/unity_catalog/tags.py",
+        "sheets/unity_catalog/version.py",
     ),
     "sheets/unity_catalog/test_warehouse.py": ("domain/rules/examples/rendering_databricks.py",),
     "training_jobs/polling/test_poller.py": (
@@ -351,6 +352,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "training_jobs/polling/apply.py",
         "training_jobs/polling/observe.py",
     ),
+    "training_jobs/lifecycle/test_catalog_lineage.py": ("databricks/lineage.py",),
     "training_jobs/store/test_tables.py": ("models/versions/tables.py",),
     "training_jobs/store/test_jobs.py": ("domain/job.py", "training_jobs/store/events.py"),
     "training_jobs/lifecycle/test_service.py": (

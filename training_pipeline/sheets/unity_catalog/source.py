@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import duckdb
 import ibis
 import pyarrow as pa
 
-from training_pipeline.databricks.retry import call_with_retries
+from training_pipeline.databricks.catalog import CatalogTable, table_of
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import NotFound, SheetChanged, SheetUnreadable, Unavailable
@@ -40,11 +40,8 @@ from training_pipeline.sheets.unity_catalog.columns import (
 )
 from training_pipeline.sheets.unity_catalog.head import SHEET_NAMES, head_of, head_problems, select_heads
 from training_pipeline.sheets.unity_catalog.tags import tags_of
-from training_pipeline.sheets.unity_catalog.version import PairsVersion, has_history, latest_version, version_of
+from training_pipeline.sheets.unity_catalog.version import PairsVersion, latest_version, version_of
 from training_pipeline.sheets.unity_catalog.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    from databricks.sdk.service.catalog import TableInfo
 
 #: Where the head of an opened sheet names the tables that it comes from: its source table, and that of its pairs.
 TABLES: Final = "tables"
@@ -106,13 +103,13 @@ class UnityCatalogSheets:
         columns = self._columns(table, PAIR_NAMES, self.pair_columns, setting=_PAIRS_SETTING)
         if problems := pair_problems(columns, defaults):
             raise table_unreadable(self.pairs_table, problems, setting=_PAIRS_SETTING)
-        pinned = has_history(table)
+        pinned = table.has_history
         relation = fragments.name_of(self.pairs_table)
         if pinned:
             relation += f" VERSION AS OF {latest_version(self.statements, self.pairs_table)}"
         pairs = _select(columns, defaults, relation, self.sheets_table)
         parameters = {"sheet_id": sheet_id}
-        version = self._version(sheet_id, pairs, parameters, str(table.table_id) if pinned else None)
+        version = self._version(sheet_id, pairs, parameters, table.id if pinned else None)
         if not version.pairs:
             raise SheetUnreadable(
                 f"Training sheet '{sheet_id}' holds no pairs.",
@@ -158,29 +155,22 @@ class UnityCatalogSheets:
             raise table_unreadable(self.sheets_table, problems, setting=_SHEETS_SETTING)
         return columns
 
-    def _table(self, name: str) -> TableInfo:
+    def _table(self, name: str) -> CatalogTable:
         catalog, schema, _ = name.split(".")
         grant = (
             f"Grant SELECT on table {name}, USE SCHEMA on {catalog}.{schema} and USE CATALOG on {catalog}, or set "
             "TRAINING_PIPELINE_UC_SHEETS_TABLE and TRAINING_PIPELINE_UC_PAIRS_TABLE to tables that exist"
         )
-        return call_with_retries(
-            self.connection,
-            f"look at table {name}",
-            lambda client: client.tables.get(name),
-            grant=grant,
-            sleep=self.statements.sleep,
-        )
+        return table_of(self.connection, name, what=f"look at table {name}", grant=grant, sleep=self.statements.sleep)
 
     @staticmethod
     def _columns(
-        table: TableInfo, names: Mapping[str, tuple[str, ...]], chosen: Mapping[str, str], *, setting: str
+        table: CatalogTable, names: Mapping[str, tuple[str, ...]], chosen: Mapping[str, str], *, setting: str
     ) -> Columns:
-        types = {str(column.name): column.type_text or "" for column in table.columns or []}
-        found = columns_of(types, names, chosen, setting=setting)
+        found = columns_of(table.columns, names, chosen, setting=setting)
         if isinstance(found, Columns):
             return found
-        raise table_unreadable(str(table.full_name), found, setting=setting)
+        raise table_unreadable(table.full_name, found, setting=setting)
 
     def _version(self, sheet_id: str, pairs: str, parameters: dict[str, str], table_id: str | None) -> PairsVersion:
         """The version of the pairs; where their table is pinned, worked out once for each of its versions."""
@@ -212,10 +202,7 @@ class UnityCatalogSheets:
         """The columns of a table whose tags are read."""
         grant = f"Grant SELECT on table {table} (or BROWSE on its catalog), so that its tags can be read"
         what = f"look at table {table}, to read the tags of table {table}"
-        found = call_with_retries(
-            self.connection, what, lambda client: client.tables.get(table), grant=grant, sleep=self.statements.sleep
-        )
-        return tuple(str(column.name) for column in found.columns or [])
+        return tuple(table_of(self.connection, table, what=what, grant=grant, sleep=self.statements.sleep).columns)
 
     def _connect(self) -> Any:
         config: dict[str, str | int | bool] = {"memory_limit": self.memory_limit, "preserve_insertion_order": False}

@@ -5,14 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from training_pipeline.databricks.retry import call_with_retries
+from training_pipeline.databricks.catalog import tags_on
 from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.usage import ruling_words
-
-if TYPE_CHECKING:
-    from databricks.sdk.service.catalog import EntityTagAssignment
 
 #: Columns whose tags are read at the same time.
 _THREADS: Final = 8
@@ -28,25 +25,16 @@ def tags_of(
     """
     grant = f"Grant SELECT on table {table} (or BROWSE on its catalog), so that its tags can be read"
 
-    def assigned(kind: str, name: str) -> list[EntityTagAssignment]:
-        return call_with_retries(
-            connection,
-            f"read the tags of {kind.removesuffix('s')} {name}",
-            lambda client: list(client.entity_tag_assignments.list(kind, name)),
-            grant=grant,
-            sleep=sleep,
-        )
+    found = _words(tags_on(connection, "tables", table, grant=grant, sleep=sleep))
 
-    found = _words(assigned("tables", table))
+    def on_column(column: str) -> list[tuple[str, str]]:
+        return tags_on(connection, "columns", f"{table}.{column}", grant=grant, sleep=sleep)
+
     with ThreadPoolExecutor(_THREADS) as pool:
-        for tags in pool.map(lambda column: assigned("columns", f"{table}.{column}"), columns):
+        for tags in pool.map(on_column, columns):
             found += _words(tags)
     return found
 
 
-def _words(assigned: Iterable[EntityTagAssignment]) -> list[str]:
-    words: list[str] = []
-    for tag in assigned:
-        words.append(tag.tag_key)
-        words += ruling_words(tag.tag_value or "")
-    return words
+def _words(tags: Iterable[tuple[str, str]]) -> list[str]:
+    return [word for key, value in tags for word in (key, *ruling_words(value))]

@@ -9,15 +9,12 @@ a digest that was worked out for it need not be worked out again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from training_pipeline.databricks.statements import Statements
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.unity_catalog import fragments
-
-if TYPE_CHECKING:
-    from databricks.sdk.service.catalog import TableInfo
 
 #: Hexadecimal digits by which rows are put together, so that no list grows with the table.
 _BUCKET: Final = 4
@@ -29,17 +26,6 @@ class PairsVersion:
 
     pairs: int
     digest: str
-
-
-def has_history(table: TableInfo) -> bool:
-    """Whether the table can be read as of a version: Delta, no view, and no row filter or column mask. Pure.
-
-    Those of a policy (attribute-based) are not shown with the table; the warehouse then refuses, and says why.
-    """
-    kind = table.table_type.value if table.table_type else ""
-    source = table.data_source_format.value if table.data_source_format else ""
-    masked = any(column.mask for column in table.columns or [])
-    return source == "DELTA" and kind in {"MANAGED", "EXTERNAL"} and table.row_filter is None and not masked
 
 
 def latest_version(statements: Statements, table: str) -> int:

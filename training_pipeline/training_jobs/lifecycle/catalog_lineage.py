@@ -4,10 +4,6 @@ It is a copy for users of Unity Catalog: our own lineage record is authoritative
 nothing; it is an event, and is tried again for a week. That it is written is an event too, so that any process may do
 it, and go on where another one died.
 
-NOT ESTABLISHED, and relied on nowhere but here: that a relationship between a table and a model version can be told
-through an external metadata object (the SDK says that one end of each must be one), and that making a thing twice is
-refused as `ALREADY_EXISTS`. Relationships have an id of our choosing that is the same each time, for where it counts.
-
 Every user of the account may browse external metadata: it holds ids, digests and counts, never a name or a text.
 """
 
@@ -15,14 +11,13 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sqlalchemy import exists, select
 
+from training_pipeline.databricks.lineage import ExternalLineage, write
 from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import BackendUnreachable, PipelineError
 from training_pipeline.domain.job import JobStatus, TrainingJob
@@ -35,20 +30,12 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_job_events, training_jobs
 
-if TYPE_CHECKING:
-    from databricks.sdk.service.catalog import ExternalLineageObject
-
 #: So long after its job was finished a lineage is tried to be written.
 PATIENCE: Final = timedelta(days=7)
 #: Seconds until it is tried again after a failure.
 PAUSE_SECONDS: Final = 300.0
 _ALL: Final = ""
 _MARK: Final = "unity_catalog_lineage"
-_NAMESPACE: Final = uuid.UUID("6d1f9b5e-7a55-4f0c-9a3e-0d0f6a1f2c11")
-_GRANT: Final = (
-    "Grant CREATE EXTERNAL METADATA on the metastore, SELECT on the tables and, where a model version was registered, "
-    "EXECUTE on the model"
-)
 
 _log = logging.getLogger(__name__)
 
@@ -88,33 +75,20 @@ class CatalogLineage:
 
     def write(self, job: TrainingJob) -> None:
         """Write the object of one job and its relationships. Idempotent; raises what `Connection.calling` raises."""
-        from databricks.sdk import errors
-        from databricks.sdk.service.catalog import CreateRequestExternalLineage, ExternalMetadata, SystemType
-
         record = lineage.read(self._store, job.id)
-        facts = _facts(job, record)
-        client = self._connection.client
-        with self._connection.calling(f"write the lineage of {job.id}", grant=_GRANT):
-            with suppress(errors.AlreadyExists):
-                client().external_metadata.create_external_metadata(
-                    ExternalMetadata(
-                        name_of(job),
-                        SystemType.OTHER,
-                        "training job",
-                        description="A training job of training_pipeline: which pairs made which model version.",
-                        properties=facts,
-                    )
-                )
-            for source, target in _relationships(job):
-                with suppress(errors.AlreadyExists):
-                    client().external_lineage.create_external_lineage_relationship(
-                        CreateRequestExternalLineage(
-                            source,
-                            target,
-                            id=str(uuid.uuid5(_NAMESPACE, f"{source.as_dict()} {target.as_dict()}")),
-                            properties=facts,
-                        )
-                    )
+        result = job.result
+        # Another backend's models are registered elsewhere.
+        here = job.backend == "databricks" and result.uc_model_name and result.uc_model_version
+        metadata = required(job.data.sheet, "training sheet").sheet.metadata
+        external = ExternalLineage(
+            name=name_of(job),
+            kind="training job",
+            description="A training job of training_pipeline: which pairs made which model version.",
+            facts=_facts(job, record),
+            tables=tuple(metadata[TABLES]),
+            model_version=(str(result.uc_model_name), str(result.uc_model_version)) if here else None,
+        )
+        write(self._connection, external, what=f"write the lineage of {job.id}")
 
     def _due(self) -> Sequence[TrainingJob]:
         jobs, events = training_jobs.c, training_job_events.c
@@ -167,21 +141,3 @@ def _facts(job: TrainingJob, record: LineageRecord) -> dict[str, str]:
         "validation_pairs": job.data.val_pairs,
     }
     return {name: str(value) for name, value in facts.items() if value is not None}
-
-
-def _relationships(job: TrainingJob) -> Iterator[tuple[ExternalLineageObject, ExternalLineageObject]]:
-    """Source and target of each: every table that the sheet was read from, and the model version in this workspace."""
-    from databricks.sdk.service.catalog import (
-        ExternalLineageExternalMetadata,
-        ExternalLineageModelVersion,
-        ExternalLineageObject,
-        ExternalLineageTable,
-    )
-
-    middle = ExternalLineageObject(external_metadata=ExternalLineageExternalMetadata(name_of(job)))
-    for table in required(job.data.sheet, "training sheet").sheet.metadata[TABLES]:
-        yield ExternalLineageObject(table=ExternalLineageTable(table)), middle
-    # Another backend's models are registered elsewhere.
-    if job.backend == "databricks" and job.result.uc_model_name and job.result.uc_model_version:
-        made = ExternalLineageModelVersion(job.result.uc_model_name, job.result.uc_model_version)
-        yield middle, ExternalLineageObject(model_version=made)

@@ -10,7 +10,7 @@ from databricks.sdk.service.catalog import (
     TableType,
 )
 
-from training_pipeline.sheets.unity_catalog.version import has_history
+from training_pipeline.databricks.catalog import has_history
 
 DELTA = DataSourceFormat.DELTA
 
