@@ -84,6 +84,7 @@ CONTAINER: Final = ("app/base.py", "app/jobs.py", "app/models.py")
 COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "api/auth/test_sessions.py": ("api/routes/session.py",),
     "api/middleware/test_request_log.py": ("api/logs.py",),
+    "api/routes/test_audit.py": ("api/downloads.py",),
     "api/routes/test_compare.py": ("schemas/comparison.py",),
     "api/routes/test_decisions.py": ("client/governance/decisions.py", "schemas/decision.py"),
     "api/routes/test_health.py": ("app/readiness.py", "schemas/health.py"),

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any, Final
 
-from anyio import CapacityLimiter, to_thread
-from anyio.lowlevel import RunVar
 from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
 
 from training_pipeline.api.deps import client_for
+from training_pipeline.api.downloads import Archive
 from training_pipeline.api.parameters import JobId
 from training_pipeline.api.routes.model_versions import Name, Version
-from training_pipeline.app.heavy_reads import AT_ONCE
-from training_pipeline.client.audit.archive import MEDIA_TYPE, file_name
+from training_pipeline.client.audit.archive import MEDIA_TYPE
 from training_pipeline.client.local import LocalClient
 
 router = APIRouter()
@@ -25,32 +21,6 @@ _RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
         "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-
-
-#: The threads in which archives are made, of each event loop.
-_threads: Final[RunVar[CapacityLimiter]] = RunVar("audit-threads")
-
-
-class Archive(StreamingResponse):
-    """A ZIP archive, made while it is sent."""
-
-    media_type = MEDIA_TYPE
-
-    def __init__(self, pieces: Iterator[bytes], of: str) -> None:
-        super().__init__(
-            _in_threads(pieces), headers={"Content-Disposition": f'attachment; filename="{file_name(of)}"'}
-        )
-
-
-async def _in_threads(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The pieces, made in threads of which all archives together have few."""
-    try:
-        limiter = _threads.get()
-    except LookupError:
-        limiter = CapacityLimiter(AT_ONCE)
-        _threads.set(limiter)
-    while (piece := await to_thread.run_sync(next, pieces, None, limiter=limiter)) is not None:
-        yield piece
 
 
 @router.get(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query
-from fastapi.responses import StreamingResponse
 
 from training_pipeline.api.deps import client_for
+from training_pipeline.api.downloads import ModelFileBytes
 from training_pipeline.api.parameters import Cursor, PageNumber, PageRows
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.model_version import VersionState
-from training_pipeline.models.versions.download import Download
 from training_pipeline.schemas.model_version import (
     ModelEndpoints,
     ModelVersionDetails,
@@ -40,21 +37,6 @@ _FILE: Final[dict[int | str, dict[str, Any]]] = {
     404: {},
     409: {},
 }
-
-
-class ModelFileBytes(StreamingResponse):
-    """A file of a model, read while it is sent. One that turns out to be another breaks off before its end."""
-
-    media_type = "application/octet-stream"
-
-    def __init__(self, found: Download) -> None:
-        name = quote(found.name.rpartition("/")[2])
-        headers = {
-            "Content-Disposition": f"attachment; filename*=UTF-8''{name}",
-            "Content-Length": str(found.size),
-            "Repr-Digest": f"sha-256=:{b64encode(bytes.fromhex(found.sha256)).decode()}:",
-        }
-        super().__init__(iter(found), headers=headers)
 
 
 @router.get("/model-versions", operation_id="listModelVersions")

@@ -11,8 +11,8 @@ from fastapi.responses import Response
 from nicegui import app as pages
 from nicegui import ui
 
+from training_pipeline.api.downloads import Archive
 from training_pipeline.api.problems import of_pipeline_error
-from training_pipeline.api.routes.audit import Archive
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import urls

@@ -8,9 +8,8 @@ from fastapi.responses import Response
 from nicegui import app as pages
 from nicegui import ui
 
+from training_pipeline.api.downloads import Archive, ModelFileBytes
 from training_pipeline.api.problems import of_pipeline_error
-from training_pipeline.api.routes.audit import Archive
-from training_pipeline.api.routes.model_versions import ModelFileBytes
 from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.model_version import MEANINGS
 from training_pipeline.schemas.model_version import ModelVersionDetails

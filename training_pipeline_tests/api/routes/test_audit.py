@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from training_pipeline.api.routes.audit import Archive
+from training_pipeline.api.downloads import Archive
 
 
 def test_an_archive_is_made_in_threads_while_it_is_sent() -> None:
