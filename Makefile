@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 TESTS :=
 TIMES ?= 20
+SINCE ?= origin/main
 CLIENT := clients/typescript
 
-.PHONY: demo test coverage soak spark up check docs openapi client screenshots recording audit dist lock clean
+.PHONY: demo test coverage soak spark up check commits docs openapi client screenshots recording audit dist lock clean
 
 demo: $(VENV)/.local        ## train a model on the bundled sample sheet, end to end
 	$(BIN)/training-pipeline demo
@@ -37,6 +38,9 @@ check: $(VENV)/.dev $(VENV)/.docs  ## lint, spelling, types, import contracts
 	$(BIN)/typos
 	$(BIN)/mypy --num-workers 2
 	$(BIN)/lint-imports
+
+commits:                    ## what the commits of this branch, which SINCE lacks, say otherwise than CONTRIBUTING.md asks
+	$(PYTHON) scripts/check_commits.py $(SINCE)
 
 docs: $(VENV)/.docs         ## build the documentation site into build/site; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

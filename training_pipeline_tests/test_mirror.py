@@ -45,6 +45,7 @@ OF_THE_WHOLE: Final = {
     "sheets/test_fuzz.py",
     "sheets/test_samples.py",
     "sheets/unity_catalog/test_spark.py",
+    "test_commits.py",
     "test_contracts.py",
     "test_dagster_names.py",
     "test_dagster_system.py",
