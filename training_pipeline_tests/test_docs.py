@@ -61,6 +61,14 @@ def test_every_command_that_is_documented_exists() -> None:
     assert mentioned - known == set()
 
 
+def test_every_module_that_is_named_is_there_with_what_it_is_named_for() -> None:
+    rooms = ("training_pipeline", "training_pipeline_tests", "scripts", "bench")
+    modules = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
+    for name, what in set(re.findall(r"`(\w[\w/]*\.py)`(?:, `(\w+)`)?", TEXT)):
+        texts = [path.read_text(encoding="utf-8") for path in modules if path.as_posix().endswith(f"/{name}")]
+        assert any(re.search(rf"\b{what}\b", text) for text in texts), f"{name} {what}"
+
+
 def test_the_reference_is_what_the_code_says() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "scripts" / "write_reference.py"), "--check"],

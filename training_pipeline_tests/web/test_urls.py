@@ -10,6 +10,7 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.study import StudyStatus
 from training_pipeline.training_jobs.store.queries import JobSort
+from training_pipeline.urls import Urls
 from training_pipeline.web import urls
 from training_pipeline.web.urls import JobFilters, StudyFilters, VersionFilters
 
@@ -25,6 +26,13 @@ FILTERS = st.builds(
     page=st.integers(1, 100_000),
     ticked=st.lists(st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True), unique=True, max_size=8).map(tuple),
 )
+
+
+def test_the_pages_are_where_alerts_and_dagster_say_that_they_are() -> None:
+    outside = Urls(dagster="http://dagster", page="http://page")
+    assert outside.job("tj-1") == f"http://page{urls.job('tj-1')}"
+    assert outside.version("main.ml.a b", "2/3") == f"http://page{urls.model_version('main.ml.a b', '2/3')}"
+    assert outside.revocation("rv-1") == f"http://page{urls.revocation('rv-1')}"
 
 
 @given(FILTERS)
