@@ -7,7 +7,8 @@ For each number of questions and accuracy: how often the interval holds the accu
 difference holds the difference, how often a model that is no better is called better, and how often one that is worse
 by exactly the margin is shipped. The worst of three kinds of dependence between the two models is shown. Scores that
 are no proportions come from a Beta distribution (many answers all right or all wrong) and, as losses do, from a
-lognormal one.
+lognormal one. For losses it is also shown how often a model is shipped that is worse by exactly the margin, by a skewed
+loss or by a heavy one of few pairs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ import time
 import numpy as np
 
 from training_pipeline.models.evaluation.intervals import mean_interval
-from training_pipeline.testing.models.simulated_evaluations import TOGETHER, against, coverage
+from training_pipeline.models.evaluation.metrics import METRICS
+from training_pipeline.testing.models.simulated_evaluations import (
+    TOGETHER,
+    against,
+    coverage,
+    shipped_though_rarely_lost,
+    shipped_though_skewed,
+)
 
 MARGINS = (0.02, 0.05)
 
@@ -56,6 +64,22 @@ def main() -> None:
     for n in (30, 100, 400):
         few = max(100, simulations // (5 if n < 400 else 10))
         print(f"{n:4}  scores within 0 and 1: {scores(n, few):5.1f}   losses: {losses(n, few):5.1f}   ({few:,} each)")
+    for n in (30, 100, 400, 1_000):
+        few = max(100, simulations // (5 if n < 400 else 10))
+        print(f"{n:4}  bits_per_byte, shipped though worse by exactly the margin, or no better")
+        for margin in (0.0, 0.05, 0.5):
+            rare = [
+                100 * shipped_though_rarely_lost(n, share, loss, margin=margin)
+                for share in (0.005, 0.01, 0.02, 0.03, 0.1)
+                for loss in (0.5, 1, 2, 5, 8)
+                if share * loss >= margin
+            ]
+            skewed = [
+                100 * shipped_though_skewed(n, sigma, worse=margin, simulations=few, seed=n)
+                for sigma in (0.7, 1.5)
+                if margin
+            ]
+            print(f"      margin {margin:4}: rare heavy losses {max(rare):5.1f}   skewed {max(skewed, default=0):5.1f}")
     print(f"{time.process_time() - began:.0f} s of processor time")
 
 
@@ -68,8 +92,8 @@ def scores(n: int, simulations: int) -> float:
 
 def losses(n: int, simulations: int) -> float:
     """How often the interval holds the mean of a lognormal with sigma 0.7, in percent."""
-    rng = np.random.default_rng(n)
-    found = [mean_interval(rng.lognormal(0, 0.7, n), bounds=None) for _ in range(simulations)]
+    rng, bounds = np.random.default_rng(n), METRICS["token_loss"].bounds
+    found = [mean_interval(rng.lognormal(0, 0.7, n).clip(max=12.5), bounds=bounds) for _ in range(simulations)]
     return 100 * float(np.mean([each.lower <= np.exp(0.245) <= each.upper for each in found]))
 
 

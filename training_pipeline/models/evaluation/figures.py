@@ -33,7 +33,7 @@ def figures(scores: pa.Table, *, level: float = LEVEL, seed: int = SEED) -> list
     found = []
     for of, rows in [(None, scores), *slices(scores)]:
         for name, metric in metrics_in(rows).items():
-            values = values_of(rows, name)
+            values = metric.counted(values_of(rows, name))
             values = values[~np.isnan(values)]
             if len(values) and (of is None or len(values) >= LEAST):
                 found.append(Figure(metric=name, of=of, value=_interval(metric, values, level, seed)))

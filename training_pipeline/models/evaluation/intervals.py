@@ -91,10 +91,11 @@ def mean_interval(
     return Interval(n=n, estimate=estimate, lower=min(lower, estimate), upper=max(upper, estimate), level=level)
 
 
-def more_needed(interval: Interval, target: float) -> int | None:
+def more_needed(interval: Interval, target: float, *, bounds: tuple[float, float] | None = None) -> int | None:
     """How many values more would take the interval off `target` four times of five, if the estimate stays what it is.
 
-    At least 1; null where no number would, for the estimate is the target. Pure.
+    `bounds` are those that the interval was made with: of more values the two made-up ones are a smaller part. At least
+    1; null where no number would, for the estimate is the target. Pure.
     """
     from scipy.special import ndtri
 
@@ -103,7 +104,13 @@ def more_needed(interval: Interval, target: float) -> int | None:
     distance = abs(interval.estimate - target)
     if not math.isfinite(error) or distance * 1e4 < error:  # more than a hundred million times as many
         return None
-    wanted = interval.n * ((reach + float(ndtri(_POWER))) * error / max(distance, 1e-12)) ** 2
+    made_up, spread = (0, 0.0) if bounds is None else (2, (bounds[1] - bounds[0]) ** 2 / 2)
+    # n values vary by n * variance, the made-up ones by `spread`; so the error of their mean tells the variance.
+    variance = max(0.0, (error * (interval.n + made_up)) ** 2 - spread) / interval.n
+    # How many have half an error that is small enough: (n * variance + spread) / (n + made_up)^2 = small.
+    small = (max(distance, 1e-12) / (reach + float(ndtri(_POWER)))) ** 2
+    half = variance / (2 * small) - made_up
+    wanted = half + math.sqrt(max(0.0, half * half + spread / small - made_up * made_up))
     return max(1, math.ceil(wanted) - interval.n)
 
 

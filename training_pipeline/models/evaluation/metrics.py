@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 
@@ -25,6 +25,8 @@ class Metric:
     bounds: tuple[float, float] | None
     #: Every score is 0 or 1.
     is_proportion: bool = False
+    #: Scores may be beyond the bounds, and count as the nearest one.
+    is_capped: bool = False
     null: Null = "model"
 
     @property
@@ -32,10 +34,24 @@ class Metric:
         """What a difference is multiplied by, so that more is better."""
         return -1 if self.better == "lower" else 1
 
+    @property
+    def reach(self) -> tuple[float, float] | None:
+        """The least and the most that two scores can differ by; None where there are none."""
+        return None if self.bounds is None else (self.bounds[0] - self.bounds[1], self.bounds[1] - self.bounds[0])
+
+    def counted(self, values: Any) -> Any:
+        """Scores, an array, as they count in figures and comparisons: none is beyond the bounds. Pure."""
+        return values if self.bounds is None else values.clip(*self.bounds)
+
 
 def _proportion(name: str, *, null: Null = "model") -> Metric:
     return Metric(name, "higher", (0.0, 1.0), is_proportion=True, null=null)
 
+
+#: What a model that knows nothing pays: all bits of a byte, and the choice among 262,144 tokens (e^12.5 and a little).
+#: Without a most, a rare heavy loss that no pair of a suite happens to have would be beyond all intervals.
+_BITS: Final = (0.0, 8.0)
+_NATS: Final = (0.0, 12.5)
 
 #: docs/evaluation.md says how each is worked out.
 METRICS: Final[Mapping[str, Metric]] = {
@@ -47,8 +63,8 @@ METRICS: Final[Mapping[str, Metric]] = {
         _proportion("json_valid", null="pair"),
         Metric("json_f1", "higher", (0.0, 1.0), null="pair"),
         Metric("rouge_l", "higher", (0.0, 1.0)),
-        Metric("token_loss", "lower", None),
-        Metric("bits_per_byte", "lower", None),
+        Metric("token_loss", "lower", _NATS, is_capped=True),
+        Metric("bits_per_byte", "lower", _BITS, is_capped=True),
         Metric("answer_tokens", None, None),
         _proportion("stopped"),
         _proportion("judged_right", null="judge"),

@@ -115,18 +115,17 @@ def _joined(new: pa.Table, held: pa.Table, metrics: list[str]) -> pa.Table:
 
 
 def _compared(rows: pa.Table, metric: Metric, of: Slice | None, level: float, seed: int) -> Comparison | None:
-    own, theirs = values_of(rows, metric.name), values_of(rows, f"held_{metric.name}")
+    own, theirs = (metric.counted(values_of(rows, name)) for name in (metric.name, f"held_{metric.name}"))
     better = metric.sign * (own - theirs)
     better = better[~np.isnan(better)]
     if len(better) < (1 if of is None else LEAST):
         return None
-    reach = None if metric.bounds is None else metric.bounds[1] - metric.bounds[0]
     return Comparison(
         metric=metric.name,
         of=of,
         wins=int((better > 0).sum()),
         losses=int((better < 0).sum()),
         ties=int((better == 0).sum()),
-        difference=mean_interval(better, bounds=None if reach is None else (-reach, reach), level=level, seed=seed),
+        difference=mean_interval(better, bounds=metric.reach, level=level, seed=seed),
         unscored=int((np.isnan(own) & ~np.isnan(theirs)).sum()),
     )

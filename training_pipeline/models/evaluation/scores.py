@@ -120,7 +120,7 @@ def _wrong_metrics(table: pa.Table) -> list[FieldProblem]:
         numbers = pc.cast(table[name], pa.float64()).drop_null()
         if not pc.all(pc.is_finite(numbers), min_count=0).as_py():
             problems.append(FieldProblem(f"/{name}", "not_finite", "must be finite numbers, or null"))
-        elif metric.bounds and len(numbers):
+        elif metric.bounds and len(numbers) and not metric.is_capped:
             low, high = metric.bounds
             least, most = pc.min(numbers).as_py(), pc.max(numbers).as_py()
             if least < low or most > high:

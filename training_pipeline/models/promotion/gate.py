@@ -93,7 +93,8 @@ def _thresholds(gate: Gate, new: pa.Table, held: pa.Table | None, seed: int) -> 
         if name in found:
             reached = _turned(found[name], metric.sign)
             said = f"{name} is {_in_words(found[name])}"
-            finding = _finding(gate, asked, reached, metric.sign * threshold, said, reaches=True)
+            bounds = None if metric.is_proportion else metric.bounds  # as its interval was made
+            finding = _finding(gate, asked, reached, metric.sign * threshold, said, bounds=bounds, reaches=True)
             yield _with_all_scored(finding, name, new, held)
         else:
             yield _unscored(gate, asked, name)
@@ -137,7 +138,8 @@ def _within(
         asked = f"{name} worse by less than {margin:g}" if margin else f"{name} better"
         if name in found:
             said = f"against {than}, {_compared(found[name])}"
-            finding = _finding(gate, asked, found[name].difference, -margin, said, reaches=False)
+            bounds = METRICS[name].reach
+            finding = _finding(gate, asked, found[name].difference, -margin, said, bounds=bounds, reaches=False)
             yield _with_all_scored(finding, name, new, held)
         else:
             yield _unscored(gate, asked, name)
@@ -183,16 +185,25 @@ def _unless_unjudged(measured: Iterable[Finding], at_worst: Iterable[Finding]) -
             yield found
 
 
-def _finding(gate: Gate, asked: str, interval: Interval, target: float, said: str, *, reaches: bool) -> Finding:
+def _finding(
+    gate: Gate,
+    asked: str,
+    interval: Interval,
+    target: float,
+    said: str,
+    *,
+    bounds: tuple[float, float] | None,
+    reaches: bool,
+) -> Finding:
     """Is the truth over `target`, or, where it `reaches`, at it? `said` is what was measured."""
+    more = more_needed(interval, target, bounds=bounds)
     if interval.n < gate.min_pairs:
-        return _too_few(gate, asked, interval.n, more_needed(interval, target))
+        return _too_few(gate, asked, interval.n, more)
     over = interval.lower >= target if reaches else interval.lower > target
     if over:
         return Finding(asked=asked, verdict=Verdict.SHIP, reason=said)
     if interval.upper < target:
         return Finding(asked=asked, verdict=Verdict.DO_NOT_SHIP, reason=said)
-    more = more_needed(interval, target)
     return Finding(asked=asked, verdict=Verdict.NOT_ENOUGH_EVIDENCE, reason=said, more_pairs=more)
 
 

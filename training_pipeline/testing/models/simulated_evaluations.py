@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training_pipeline.models.evaluation.intervals import mean_interval, wilson
+from training_pipeline.models.evaluation.metrics import METRICS
 
 #: How the answers of two models hang together: not at all, mostly, or as far as they can.
 Together = Literal["independent", "related", "nested"]
@@ -76,3 +77,34 @@ def difference(n: int, wins: int, losses: int) -> tuple[float, float]:
     values = np.repeat([1.0, -1.0, 0.0], [wins, losses, n - wins - losses])
     found = mean_interval(values, bounds=(-1, 1))
     return found.lower, found.upper
+
+
+def shipped_though_rarely_lost(n: int, share: float, loss: float, *, margin: float) -> float:
+    """How often a model is found within the margin that loses so much on this share of pairs in bits per byte, and is
+    better by one amount on all others, so that in the mean it is worse by exactly the margin. Not simulated.
+    """
+    from scipy.stats import binom
+
+    gain = (share * loss - margin) / (1 - share)
+    found = 0.0
+    for lost in range(n + 1):
+        values = np.repeat([-loss, gain], [lost, n - lost])
+        if mean_interval(values, bounds=METRICS["bits_per_byte"].reach).lower <= -margin:
+            break  # with more that are lost, so much the more
+        found += float(binom.pmf(lost, n, share))
+    return found
+
+
+def shipped_though_skewed(n: int, sigma: float, *, worse: float, simulations: int, seed: int) -> float:
+    """How often a model is found within the margin that is worse by a lognormal loss: in the mean by `worse`, and, as
+    losses count, by exactly the margin.
+    """
+    from scipy.stats import norm
+
+    metric, rng = METRICS["bits_per_byte"], np.random.default_rng(seed)
+    assert metric.bounds is not None
+    middle, most = np.log(worse) - sigma * sigma / 2, metric.bounds[1]
+    far = (np.log(most) - middle) / sigma
+    margin = worse * norm.cdf(far - sigma) + most * norm.sf(far)
+    drawn = (metric.counted(rng.lognormal(middle, sigma, n)) for _ in range(simulations))
+    return float(np.mean([mean_interval(-values, bounds=metric.reach).lower > -margin for values in drawn]))

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from training_pipeline.models.evaluation.intervals import Interval, mean_interval, more_needed, wilson
-from training_pipeline.testing.models.simulated_evaluations import TOGETHER, Together, against, coverage, difference
+from training_pipeline.testing.models.simulated_evaluations import (
+    TOGETHER,
+    Together,
+    against,
+    coverage,
+    difference,
+    shipped_though_rarely_lost,
+    shipped_though_skewed,
+)
 from training_pipeline.testing.soak import SOAKING
 
 SHARES = st.lists(st.floats(0, 1), min_size=1, max_size=60)
@@ -128,16 +136,48 @@ def test_the_interval_of_a_difference_is_honest(n: int, accuracy: float, togethe
     assert found.shipped <= 0.05  # worse by exactly the margin; where that is 0, no better and called better
 
 
+@settings(max_examples=12, deadline=None)
+@given(
+    st.sampled_from([30, 100, 400]),
+    st.sampled_from([0.005, 0.01, 0.02, 0.03, 0.1, 0.3]),
+    st.sampled_from([0.5, 1, 2, 5, 8]),
+    st.sampled_from([0, 0.05, 0.1, 0.5]),
+)
+def test_a_rare_heavy_loss_is_not_overlooked(n: int, share: float, loss: float, margin: float) -> None:
+    """Also where no pair of the suite has it. With a margin of 0 the model is no better, and called better."""
+    if share * loss >= margin:
+        assert shipped_though_rarely_lost(n, share, loss, margin=margin) <= 0.05
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("n", "sigma"), list(product((30, 100, 400), (0.7, 1.0, 1.5))) if SOAKING else [(30, 1.5), (100, 1.5)]
+)
+def test_a_skewed_loss_within_the_margin_is_none_by_chance(n: int, sigma: float) -> None:
+    for margin in (0.05, 0.5):
+        assert shipped_though_skewed(n, sigma, worse=margin, simulations=1_000 if SOAKING else 100, seed=n) <= 0.05
+
+
 def test_as_many_pairs_as_are_asked_for_settle_it() -> None:
     """A model that is as good as the one in use: 15 wins and 15 losses of 150 leave a margin of 0.05 open."""
     lower, upper = difference(150, 15, 15)
     assert lower < -0.05 < upper
-    more = more_needed(Interval(n=150, estimate=0, lower=lower, upper=upper), -0.05)
+    more = more_needed(Interval(n=150, estimate=0, lower=lower, upper=upper), -0.05, bounds=(-1, 1))
     assert more is not None
     n = 150 + more
     wins, losses, _ = np.random.default_rng(11).multinomial(n, [0.1, 0.1, 0.8], size=200).T
     settled = np.mean([difference(n, one, other)[0] > -0.05 for one, other in zip(wins, losses, strict=True)])
     assert 0.7 <= settled <= 0.95
+
+
+def test_the_made_up_values_are_a_smaller_part_of_more() -> None:
+    """Of 100 ties the interval is all made up: without knowing that 4,500 would be asked for."""
+    few = mean_interval(np.zeros(100), bounds=(-8, 8))
+    more = more_needed(few, -0.05, bounds=(-8, 8))
+    assert more is not None
+    settled = mean_interval(np.zeros(100 + more), bounds=(-8, 8))
+    assert settled.lower > -0.05
+    assert more < 1_000
 
 
 def test_no_number_of_pairs_settles_what_is_exactly_so() -> None:

@@ -40,9 +40,9 @@ def test_wins_losses_and_ties_are_counted_pair_by_pair(
 def test_less_loss_is_better() -> None:
     rng = np.random.default_rng(4)
     loss = rng.random(60)
-    (found,) = compare(scores(60, token_loss=loss - 0.1), scores(60, token_loss=loss), ["token_loss"])
+    (found,) = compare(scores(60, token_loss=loss), scores(60, token_loss=loss + 2), ["token_loss"])
     assert (found.wins, found.is_better, found.is_worse) == (60, True, False)
-    assert found.difference.estimate == pytest.approx(0.1)
+    assert found.difference.estimate == pytest.approx(2)
 
 
 def test_only_pairs_of_both_count() -> None:
