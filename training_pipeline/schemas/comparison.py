@@ -123,7 +123,7 @@ class JobScores(Answer):
         description="What it is beside the first job of the suite; empty for that one itself."
     )
     problem: str | None = Field(
-        description="Why nothing is beside the first job; null where something is.", examples=[None]
+        description="Why nothing, or not all of it, is beside the first job; null where all is.", examples=[None]
     )
 
 

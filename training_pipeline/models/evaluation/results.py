@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -17,7 +17,10 @@ from training_pipeline.models.evaluation.intervals import Interval
 from training_pipeline.models.evaluation.judges import METRIC
 from training_pipeline.models.evaluation.paired import compare
 from training_pipeline.models.evaluation.records import Evaluation, StoredFigure, StoredScores
-from training_pipeline.models.evaluation.scores import metrics_in, read_scores
+from training_pipeline.models.evaluation.scores import metrics_in, pairs_digest, read_scores
+
+#: The metric that depends on which other pairs were asked: their answers are on offer.
+CHOICE: Final = "choice_accuracy"
 
 
 def figures_of(files: Mapping[str, ScoresFile]) -> list[StoredFigure]:
@@ -49,13 +52,22 @@ def scores_of(stored: StoredScores) -> pa.Table:
     return read_scores(stored.path)
 
 
-def comparable_scores(scores: pa.Table, of: Evaluation, other: Evaluation) -> pa.Table:
-    """The scores of an evaluation as they may stand beside those of another one: without those of a judge, where the
-    other one had another judge, or the same one was told something else. Pure.
+def comparable_scores(
+    scores: pa.Table, of: Evaluation, theirs: pa.Table, other: Evaluation
+) -> tuple[pa.Table, dict[str, str]]:
+    """The scores of an evaluation as they may stand beside `theirs`, of another one; and why a metric of both may not.
+    Pure.
+
+    Those of a judge may not where the other one had another judge, or the same one was told something else, and choices
+    not where they were made among other answers.
     """
-    if METRIC in scores.column_names and not (of.judge is not None and of.judge.is_like(other.judge)):
-        return scores.drop_columns([METRIC])
-    return scores
+    both = {*scores.column_names} & {*theirs.column_names}
+    left_out = {}
+    if METRIC in both and not (of.judge is not None and of.judge.is_like(other.judge)):
+        left_out[METRIC] = f"{of.id} and {other.id} had not the same judge"
+    if CHOICE in both and pairs_digest(scores) != pairs_digest(theirs):
+        left_out[CHOICE] = f"{of.id} and {other.id} asked other pairs, so the answers on offer were others"
+    return scores.drop_columns([*left_out]), left_out
 
 
 def _each(tables: Mapping[str, pa.Table]) -> Iterator[tuple[str, Any]]:

@@ -45,7 +45,8 @@ class JobScores(BaseModel):
     model_name: str
     model_version: str
     figures: tuple[StoredFigure, ...]
-    #: Empty for the first job of the suite, and where the scores cannot be read: `problem` says why.
+    #: Empty for the first job of the suite, and where the scores cannot be read. `problem` says why these, or some of
+    #: them, are missing.
     duels: tuple[Duel, ...] = ()
     problem: str | None = None
 
@@ -90,7 +91,9 @@ def _beside(first: pa.Table | str, other: Evaluation, evaluation: Evaluation) ->
     if isinstance(first, str) or isinstance(own, str):
         return _job(evaluation, problem=first if isinstance(first, str) else str(own))
     try:
-        return _job(evaluation, duels=_duels(comparable_scores(own, evaluation, other), first))
+        comparable, left_out = comparable_scores(own, evaluation, first, other)
+        why = "; ".join(f"{name} is not compared: {reason}" for name, reason in left_out.items())
+        return _job(evaluation, duels=_duels(comparable, first), problem=f"{why}." if why else None)
     except PipelineError as error:
         return _job(evaluation, problem=error.message)
 

@@ -67,21 +67,32 @@ class Evidence:
             yield _open(asked, why_not)
             return
         yield Finding(asked=asked, verdict=Verdict.SHIP, reason=f"{found.id} on the suite {found.suite_name}")
-        held = None if before is None else self._held(found, before)
-        if before is not None and held is None:
-            why = f"version {before} has no scores on the suite {found.suite_name}: evaluate with --champion {before}"
-            yield _open("a comparison with the version in use", why)
+        new = scores_of(found.scores["tuned"])
+        held = None if before is None else self._held(found, new, before)
+        if isinstance(held, str):
+            yield _open("a comparison with the version in use", f"{held}: evaluate with --champion {before}")
             return
-        yield from judge(gate, scores_of(found.scores["tuned"]), held).findings
+        theirs, left_out = (None, {}) if held is None else held
+        for name in gate.margins.keys() & left_out.keys():
+            yield _open(f"a comparison in {name}", f"{left_out[name]}: evaluate with --champion {before}")
+        yield from judge(gate, new, theirs).findings
 
-    def _held(self, found: Evaluation, before: str) -> pa.Table | None:
-        """The scores of the version in use on the same suite: of the same evaluation, else of the newest of its own."""
+    def _held(self, found: Evaluation, new: pa.Table, before: str) -> tuple[pa.Table, dict[str, str]] | str:
+        """The scores of the version in use on the same suite, and why some may not stand beside the `new` ones: of the
+        same evaluation, else of the newest of its own. Why there are none, where there are none of these very files
+        that are fresh.
+        """
         if found.scores and found.champion_version == before and "champion" in found.scores:
-            return scores_of(found.scores["champion"])
-        for each in evaluations.of_version(self._store, found.model_name, before):
-            if each.scores and each.suite_digest == found.suite_digest:
-                return comparable_scores(scores_of(each.scores["tuned"]), each, found)
-        return None
+            return scores_of(found.scores["champion"]), {}
+        why = f"version {before} has no scores on the suite {found.suite_name}"
+        every = evaluations.of_version(self._store, found.model_name, before)
+        for each in (each for each in every if each.scores and each.suite_digest == found.suite_digest):
+            subject = self._versions.subject(found.model_name, before)
+            problem = _problem(each, digest_of(subject.record.model_files))
+            if problem is None and each.scores:
+                return comparable_scores(scores_of(each.scores["tuned"]), each, new, found)
+            why = f"of version {before}, {problem}"
+        return why
 
     def _permitted(self, name: str, version: str) -> list[Finding]:
         """Every check of whether the version is still clean, as findings: a failed one is never shipped."""

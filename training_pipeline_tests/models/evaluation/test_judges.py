@@ -93,7 +93,10 @@ def test_verdicts_of_different_judges_do_not_stand_side_by_side() -> None:
     scores = pa.table({"pair_id": ["a"], "exact_match": [1.0], "judged_right": [1.0]})
     plain = stored_evaluation("tj-1")
     one, two = (plain.model_copy(update={"judge": judged(prompt_version=version)}) for version in "12")
-    assert comparable_scores(scores, one, one) == scores
-    assert comparable_scores(scores, one, two).column_names == ["pair_id", "exact_match"]
-    assert comparable_scores(scores, plain, plain).column_names == ["pair_id", "exact_match"]
-    assert comparable_scores(scores.drop_columns(["judged_right"]), plain, one).num_columns == 2
+    assert comparable_scores(scores, one, scores, one) == (scores, {})
+    kept, left_out = comparable_scores(scores, one, scores, two)
+    assert kept.column_names == ["pair_id", "exact_match"]
+    assert left_out == {"judged_right": f"{one.id} and {two.id} had not the same judge"}
+    assert comparable_scores(scores, plain, scores, plain)[0].column_names == ["pair_id", "exact_match"]
+    unjudged = scores.drop_columns(["judged_right"])
+    assert comparable_scores(unjudged, plain, scores, one) == (unjudged, {})

@@ -57,3 +57,20 @@ def test_scores_that_are_gone_cost_the_wins_and_losses_alone(tmp_path: Path) -> 
     assert "is gone" in str(second.problem)
     assert "no recorded scores of single pairs" in str(third.problem)
     assert [len(job.figures) for job in (first, second, third)] == [1, 1, 1]
+
+
+def test_choices_among_other_answers_are_not_compared(tmp_path: Path) -> None:
+    """What is on offer comes from the pairs of an evaluation, and the guard leaves out others for another model."""
+
+    def of(job_id: str, pairs: int) -> Evaluation:
+        file = written(
+            tmp_path / f"{job_id}.parquet", scores(pairs, exact_match=[1] * pairs, choice_accuracy=[1] * pairs)
+        )
+        stored = {"tuned": StoredScores(path=file, sha256=sha256(file), pairs=pairs)}
+        return stored_evaluation(job_id).model_copy(update={"scores": stored})
+
+    _, same, other = side_by_side(["a", "b", "c"], [of("a", 40), of("b", 40), of("c", 39)])[0].jobs
+    assert [each.metric for each in same.duels] == ["exact_match", "choice_accuracy"]
+    assert same.problem is None
+    assert [each.metric for each in other.duels] == ["exact_match"]
+    assert str(other.problem).startswith("choice_accuracy is not compared: ev-")

@@ -25,6 +25,7 @@ from training_pipeline.models.promotion.evidence import Evidence
 from training_pipeline.models.promotion.gate import Verdict
 from training_pipeline.models.promotion.promote import Promotions
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
+from training_pipeline.models.promotion.requirements import parse_gate
 from training_pipeline.models.versions.versions import ModelVersions
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import succeeded
@@ -59,9 +60,18 @@ def promotions(services: Services) -> Promotions:
 
 
 def evaluate(
-    services: Services, version: str, right: int, root: Path, *, suite: str = SUITE, base: int | None = None
+    services: Services,
+    version: str,
+    right: int,
+    root: Path,
+    *,
+    suite: str = SUITE,
+    base: int | None = None,
+    choices: int | None = None,
 ) -> None:
-    """Put on record that a version answers so many of 60 questions of a suite, and its base model so many."""
+    """Put on record that a version answers so many of 60 questions of a suite, and its base model so many. With
+    `choices`, it chose rightly on all of so many questions, and was asked no others.
+    """
     job_id = services.versions.subject("triage", version).job.id
     evaluation = stored_evaluation(job_id)
     stored = {}
@@ -69,7 +79,10 @@ def evaluate(
         if count is not None:
             path = root / f"{evaluation.id}-{role}.parquet"
             scores = [1.0] * count + [0.0] * (60 - count)
-            pq.write_table(pa.table({"pair_id": [f"p{number}" for number in range(60)], "exact_match": scores}), path)
+            table = pa.table({"pair_id": [f"p{number}" for number in range(60)], "exact_match": scores})
+            if choices is not None:
+                table = table.slice(0, choices).append_column("choice_accuracy", pa.array([1.0] * choices))
+            pq.write_table(table, path)
             stored[role] = StoredScores(path=path, sha256=sha256(path), pairs=60)
     changed = {"model_version": version, "model_digest": digest_of(FILES), "scores": stored, "suite_name": suite}
     records.add(services.store, evaluation.model_copy(update=changed))
@@ -196,6 +209,47 @@ def test_nothing_is_half_promoted(
     assert refused.value.code == "tainted"
     with pytest.raises(InvalidRequest, match="alias is invalid"):
         promotions.promote("triage", "1", "latest", gate=GATE, actor="ada")
+
+
+def test_figures_of_the_version_in_use_are_of_its_files_and_fresh(
+    services: Services, promotions: Promotions, tmp_path: Path
+) -> None:
+    """Its own evaluation, not that of the version to be promoted; and choices only among the same answers."""
+    for version in ("1", "2"):
+        evaluate(services, version, 54, tmp_path)
+    services.tracking.set_alias("triage", "champion", "1")
+
+    def found(gate: dict[str, Any] = GATE) -> tuple[Verdict, str]:
+        decision = services.promotions._evidence.judged(
+            parse_gate(gate), services.versions.subject("triage", "2"), "1", None
+        )[1]
+        return decision.verdict, " ".join(each.reason for each in decision.findings)
+
+    assert found()[0] is Verdict.SHIP
+    for change, said in (
+        ("finished_at = finished_at - interval '91 days'", "too old"),
+        ("model_digest = 'x'", "about other files"),
+    ):
+        with services.store.begin() as connection:
+            connection.execute(text(f"UPDATE model_evaluations SET {change} WHERE model_version = '1'"))
+        verdict, why = found()
+        assert verdict is Verdict.NOT_ENOUGH_EVIDENCE
+        assert "of version 1, ev-" in why
+        assert f"{said}: evaluate with --champion 1" in why
+
+
+def test_choices_of_two_evaluations_stand_beside_each_other_only_where_they_asked_the_same(
+    services: Services, tmp_path: Path
+) -> None:
+    for version, pairs in (("1", 60), ("2", 59)):
+        evaluate(services, version, 54, tmp_path, choices=pairs)
+    gate, subject = parse_gate({"margins": {"choice_accuracy": 0.2}}), services.versions.subject("triage", "2")
+    decision = services.promotions._evidence.judged(gate, subject, "1", None)[1]
+    assert decision.verdict is Verdict.NOT_ENOUGH_EVIDENCE
+    (one,) = [each for each in decision.findings if each.asked == "a comparison in choice_accuracy"]
+    assert one.reason.endswith("so the answers on offer were others: evaluate with --champion 1")
+    evaluate(services, "2", 54, tmp_path, choices=60)
+    assert services.promotions._evidence.judged(gate, subject, "1", None)[1].verdict is Verdict.SHIP
 
 
 def by_two(parts: Services, approval: timedelta) -> Promotions:
