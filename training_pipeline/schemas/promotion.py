@@ -94,6 +94,9 @@ class ModelPromotion(Answer):
     model_version: str | None = Field(description="The version that it is about; null for none.", examples=["2"])
     previous_version: str | None = Field(description="The version that had the alias; null for none.", examples=["1"])
     evaluation_id: str | None = Field(description="The evaluation that it rests on.", examples=[EVALUATION])
+    suite: str | None = Field(
+        None, description="The suite that it rests on; null for a roll back, and without any.", examples=["triage-1"]
+    )
     verdict: Verdict | None = Field(description="What the gate says; null for a roll back.", examples=["ship"])
     findings: list[GateFinding] = Field(description="What that rests on.")
     more_pairs: int | None = Field(

@@ -68,9 +68,9 @@ class Promotions:
         Without a `gate`, that of the last decision about the alias. Without a `suite`, the one of the latest
         evaluation, those that the gate asks about forgetting aside. `held` is the version that the caller believes to
         hold the alias. With an `approval`, the decision of one person waits, for so long, until another one has the
-        same version judged by the same gate. Raises `NotFound`, `Tainted`, `InvalidRequest`, `Conflict` where the alias
-        is there already or was moved meanwhile, and `Unavailable` where the registry does not answer: then nothing was
-        moved.
+        same version judged by the same gate on the same suite. Raises `NotFound`, `Tainted`, `InvalidRequest`,
+        `Conflict` where the alias is there already or was moved meanwhile, and `Unavailable` where the registry does
+        not answer: then nothing was moved.
         """
         _require_alias(alias)
         asked = self._gate(name, alias, gate)
@@ -87,7 +87,8 @@ class Promotions:
             found, decision = self._evidence.judged(asked, subject, before, suite)
             lets = decision.verdict is Verdict.SHIP
             needs_two = lets and self._approval is not None
-            first = self._first(name, version, alias, asked, before, actor) if needs_two else None
+            rests_on = suite if found is None else found.suite_name
+            first = self._first(name, version, alias, asked, rests_on, before, actor) if needs_two else None
             waits = needs_two and (first is None or first.expired)
             # It may have been tainted while all of this was looked at.
             require_usable(self._versions.subject(name, version))
@@ -99,6 +100,7 @@ class Promotions:
                 model_version=version,
                 previous_version=before,
                 evaluation_id=None if found is None else found.id,
+                suite=rests_on,
                 gate=asked.model_dump(mode="json"),
                 decision=decision.model_dump(mode="json"),
                 reason=_reason(decision.verdict, actor, first, waits=waits),
@@ -184,7 +186,7 @@ class Promotions:
         return now
 
     def _first(
-        self, name: str, version: str, alias: str, gate: Gate, before: str | None, actor: str
+        self, name: str, version: str, alias: str, gate: Gate, suite: str | None, before: str | None, actor: str
     ) -> Promotion | None:
         """The latest decision of somebody else that waits for this very one, or has expired, if any.
 
@@ -193,7 +195,8 @@ class Promotions:
         for each in self.of_model(name, alias):
             if each.moved_at is not None:
                 return None
-            same = (each.model_version, each.previous_version, each.gate) == (version, before, gate)
+            proposed = (each.model_version, each.previous_version, each.gate, each.suite)
+            same = proposed == (version, before, gate, suite)
             if (each.waits or each.expired) and same and person(each.actor) != person(actor):
                 return each
         return None

@@ -34,6 +34,8 @@ class Promotion(BaseModel):
     model_version: str | None
     previous_version: str | None
     evaluation_id: str | None
+    #: The suite that it rests on; null where none was asked for and there was no evaluation.
+    suite: str | None = None
     gate: Gate | None
     decision: Decision | None
     reason: str

@@ -19,6 +19,8 @@ promotions = Table(
     Column("model_version", Text),
     Column("previous_version", Text),
     Column("evaluation_id", Text),
+    # Of that evaluation, or the one that was asked for where there is none; null for a roll back.
+    Column("suite", Text),
     Column("gate", JSONB),
     # A `gate.Decision`; null for a roll back.
     Column("decision", JSONB),

@@ -85,16 +85,14 @@ class PromotionPanel:
                 before = _version(waiting.previous_version)
                 title = f"{waiting.actor} asks to move {waiting.alias} from {before} to this one."
                 Tag("p", title, classes="notice-title")
-                Tag("p", f"The gate: {gate_in_words(waiting.gate or {})}.")
+                Tag("p", f"The gate: {gate_in_words(waiting.gate or {})}. The suite: {waiting.suite or 'none'}.")
                 Tag(
                     "p",
-                    "Approving has the version judged by this gate again, as it is now. If it ships, the alias moves.",
+                    "Approving has the version judged by both again, as it is now. If it ships, the alias moves.",
                 )
-                # A page may be old: the alias that is moved is the one that is shown here.
-                body = {"alias": waiting.alias, "gate": waiting.gate, "held": waiting.previous_version}
 
                 async def approve() -> None:
-                    await self._act(lambda: self._client.promote(self._name, self._version, body))
+                    await self._act(lambda: self._client.promote(self._name, self._version, approving(waiting)))
 
                 return button("Approve", kind="primary", picture="check").when("click", approve)
 
@@ -231,6 +229,12 @@ def waits_for(decisions: ModelPromotions, version: str, caller: str) -> ModelPro
         if each.moved_at is not None:
             settled.add(each.alias)
     return None
+
+
+def approving(waiting: ModelPromotion) -> dict[str, Any]:
+    """What is asked for by approving a decision: what it proposes. A page may be old, so all of it is said. Pure."""
+    body = {"alias": waiting.alias, "gate": waiting.gate, "suite": waiting.suite}
+    return {**body, "held": waiting.previous_version}
 
 
 def _made(made: ModelPromotion) -> None:

@@ -302,6 +302,22 @@ def test_two_people_move_an_alias(services: Services, tmp_path: Path) -> None:
     assert champion(parts) == "1"
 
 
+def test_an_approval_is_for_the_suite_that_was_proposed(services: Services, tmp_path: Path) -> None:
+    """The latest evaluation is on another one by now: approving what rests on that is another proposal."""
+    promotions = by_two(services, timedelta(days=14))
+    evaluate(services, "1", 54, tmp_path)
+    first = promotions.promote("triage", "1", "champion", gate=GATE, actor="ada")
+    assert (first.waits, first.suite) == (True, SUITE)
+    with services.store.begin() as connection:
+        connection.execute(text("UPDATE model_evaluations SET created_at = created_at - interval '1 day'"))
+    evaluate(services, "1", 60, tmp_path, suite="easy")
+    other = promotions.promote("triage", "1", "champion", gate=GATE, actor="eve")
+    assert (other.waits, other.suite, champion(services)) == (True, "easy", None)
+    make_suite(services)
+    second = promotions.promote("triage", "1", "champion", gate=GATE, suite=SUITE, actor="eve")
+    assert (second.approves, champion(services)) == (first.number, "1")
+
+
 def test_of_two_promotions_at_once_one_is_told_and_nothing_is_half_done(
     services: Services, promotions: Promotions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

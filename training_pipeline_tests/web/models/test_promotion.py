@@ -11,7 +11,7 @@ from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.models.promotion.records import PromotionKind
 from training_pipeline.models.promotion.requirements import parse_gate
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
-from training_pipeline.web.models.promotion import gate_in_words, gate_of, waits_for
+from training_pipeline.web.models.promotion import approving, gate_in_words, gate_of, waits_for
 
 
 def test_a_gate_is_read_as_it_is_typed() -> None:
@@ -115,3 +115,9 @@ def test_a_decision_waits_for_somebody_else_until_the_alias_is_moved() -> None:
     assert waits_for(decisions({"waits": False}), "2", "eve") is None
     assert waits_for(decisions(moved, {}), "2", "eve") is None
     assert waits_for(decisions({**moved, "alias": "next"}, {}), "2", "eve") is not None
+
+
+def test_who_approves_asks_for_what_was_proposed() -> None:
+    gate = {"margins": {"exact_match": 0.02}}
+    (proposed,) = decisions({"gate": gate, "suite": "triage-1"}).promotions
+    assert approving(proposed) == {"alias": "champion", "gate": gate, "suite": "triage-1", "held": "1"}
