@@ -82,6 +82,21 @@ class Estimate(Answer):
     )
 
 
+class ActualCost(Answer):
+    """What a job has cost, by your own price list as it is now."""
+
+    dbu: float | None = Field(description="Databricks units (DBU) billed; null until they are known.", examples=[1.5])
+    amount: float | None = Field(
+        description="What that is in money, or else its duration; null where the price list does not say.",
+        examples=[0.83],
+    )
+    currency: str | None = Field(description="Currency of the price list; null without an amount.", examples=["EUR"])
+    basis: str = Field(
+        description="What the amount rests on; empty without one.",
+        examples=["1.50 DBU billed, 0.55 EUR each, as of 2026-11-01"],
+    )
+
+
 class TrainingJobAdvice(Answer):
     """What was advised when a job was created, taken or not, and what its figures say now."""
 
@@ -98,3 +113,4 @@ class TrainingJobAdvice(Answer):
     actual_seconds: float | None = Field(
         description="Seconds that it trained; null until it has ended.", examples=[198.2]
     )
+    actual_cost: ActualCost = Field(description="What it has cost; all null until it has ended.")

@@ -8,7 +8,9 @@ from typing import Any, Final, Self
 from pydantic import Field
 
 from training_pipeline.domain.estimate import quality as domain
+from training_pipeline.domain.estimate.prices import PriceList
 from training_pipeline.domain.estimate.quality import LEAST, by_kind, quality
+from training_pipeline.domain.estimate.spent import spent
 from training_pipeline.schemas.base import Answer
 from training_pipeline.training_jobs.store.estimates import Estimates
 
@@ -61,6 +63,12 @@ class EstimatedJob(Answer):
         description="What the estimate rested on.",
         examples=["12 jobs like it: same base model, method and machine; interval from Student's t"],
     )
+    estimated_cost: float | None = Field(description="What it was estimated to cost; null if unknown.", examples=[1.2])
+    actual_cost: float | None = Field(
+        description="What it cost by your price list as it is now, in the same currency; null where that is not known.",
+        examples=[1.29],
+    )
+    currency: str | None = Field(description="The currency of both; null without a price list.", examples=["EUR"])
 
 
 class EstimatesSoFar(Answer):
@@ -73,8 +81,8 @@ class EstimatesSoFar(Answer):
     without: int = Field(description="Jobs among the last 1,000 succeeded ones that had no estimate.", examples=[3])
 
     @classmethod
-    def of(cls, found: Estimates) -> Self:
-        """What is on record, summed up. Pure."""
+    def of(cls, found: Estimates, prices: PriceList | None = None) -> Self:
+        """What is on record, summed up; costs by the price list as it is now. Pure."""
         overall = quality(found.outcomes)
         kinds = [
             KindQuality(base_model=kind.base_model, method=kind.method, machine=kind.machine, **_fields(each))
@@ -84,7 +92,7 @@ class EstimatesSoFar(Answer):
             coverage=overall.coverage,
             overall=EstimateQuality(**_fields(overall)),
             kinds=kinds,
-            jobs=[_job(each) for each in found.outcomes],
+            jobs=[_job(each, prices) for each in found.outcomes],
             without=found.without,
         )
 
@@ -93,7 +101,9 @@ def _fields(each: domain.Quality) -> dict[str, Any]:
     return {name: getattr(each, name) for name in EstimateQuality.model_fields}
 
 
-def _job(each: domain.Outcome) -> EstimatedJob:
+def _job(each: domain.Outcome, prices: PriceList | None) -> EstimatedJob:
+    cost = spent(prices, each.priced_as, seconds=each.seconds, dbu=each.dbu)
+    comparable = each.currency in {None, cost.currency}
     return EstimatedJob(
         job_id=each.job_id,
         model_name=each.model_name,
@@ -108,4 +118,7 @@ def _job(each: domain.Outcome) -> EstimatedJob:
         within=each.within,
         error=each.error,
         basis=each.basis,
+        estimated_cost=each.cost,
+        actual_cost=cost.amount if comparable else None,
+        currency=each.currency or cost.currency,
     )

@@ -319,7 +319,8 @@ def test_the_advice_on_a_job(client: Client, local: LocalClient, done: TrainingJ
     assert found.rules_version == VERSION
     assert {one.rule for one in found.advice if one.kind == "warning"} >= {"few_pairs", "validation_small"}
     plan = client.plan(REQUEST)
-    assert found.advice == plan.advice
+    # Only the dry run has read the texts.
+    assert {one.rule for one in plan.advice} - {one.rule for one in found.advice} == {"max_length_estimated"}
     assert found.estimate is not None
     assert "machine is not known" in found.estimate.time.reason
     assert "TRAINING_PIPELINE_PRICE_FILE" in plan.estimate.cost.reason

@@ -8,12 +8,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from training_pipeline.cli.render.estimate import money
 from training_pipeline.cli.render.progress import clock
 
 if TYPE_CHECKING:
     from training_pipeline.schemas.estimates import EstimateQuality, EstimatesSoFar
 
 _SHOWN: Final = 20
+_COSTS: Final = ("estimated cost", "actual cost")
 
 
 def estimates_of(found: EstimatesSoFar) -> RenderableType:
@@ -25,16 +27,20 @@ def estimates_of(found: EstimatesSoFar) -> RenderableType:
     if len(found.kinds) > 1:
         parts += [Text(f"{kind.base_model}, {kind.method}, {kind.machine}: {_words(kind)}") for kind in found.kinds]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("job", "model", "estimated", "80 % interval", "actual", "off by", ""):
+    costs = any(job.estimated_cost is not None or job.actual_cost is not None for job in found.jobs)
+    for column in ("job", "model", "estimated", "80 % interval", "actual", "off by", *_COSTS * costs, ""):
         table.add_column(column, justify="left" if column in {"job", "model", ""} else "right")
     for job in found.jobs[:_SHOWN]:
         interval = f"{clock(job.low_seconds)} to {clock(job.high_seconds)}"
         outside = Text("" if job.within else "outside", style="yellow")
-        off = f"{job.error:+.0%}"
-        table.add_row(
-            job.job_id, job.model_name, clock(job.estimated_seconds), interval, clock(job.actual_seconds), off, outside
-        )
+        took = (clock(job.estimated_seconds), interval, clock(job.actual_seconds), f"{job.error:+.0%}")
+        cost = (_money(job.estimated_cost), f"{_money(job.actual_cost)} {job.currency or ''}".strip()) if costs else ()
+        table.add_row(job.job_id, job.model_name, *took, *cost, outside)
     return Group(*parts, Text(), table)
+
+
+def _money(amount: float | None) -> str:
+    return "-" if amount is None else money(amount)
 
 
 def in_words(one: EstimateQuality, coverage: float) -> str:

@@ -70,6 +70,8 @@ def details(job: TrainingJob, happened: TrainingJobEventPage, advised: TrainingJ
         grid.add_row("trained for", clock(job.duration_seconds))
     if advised.estimate is not None and advised.estimate.time.middle is not None:
         grid.add_row("estimated", Text(estimate.time(advised.estimate)))
+    if (cost := estimate.actual_cost(advised.actual_cost)) is not None:
+        grid.add_row("cost", Text(cost))
     if advised.estimate is not None and advised.estimate.cost.middle is not None:
         grid.add_row("estimated cost", Text(estimate.cost(advised.estimate)))
     if job.cancel_requested_by is not None:

@@ -9,20 +9,23 @@ from pydantic import BaseModel, ValidationError
 from training_pipeline.domain.advice.findings import Ended, Point, findings
 from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.estimate.estimate import Estimate as EstimateGiven
+from training_pipeline.domain.estimate.prices import priced_as
+from training_pipeline.domain.estimate.spent import spent
 from training_pipeline.domain.job import TERMINAL, JobStatus
-from training_pipeline.schemas.advice import Advice, Estimate, Finding, TrainingJobAdvice
+from training_pipeline.schemas.advice import ActualCost, Advice, Estimate, Finding, TrainingJobAdvice
 from training_pipeline.training_jobs.store.estimates import ADVICE, ESTIMATE
 from training_pipeline.training_jobs.store.metric_series import evaluations
 
 if TYPE_CHECKING:
+    from training_pipeline.domain.estimate.prices import PriceList
     from training_pipeline.domain.job import TrainingJob
     from training_pipeline.training_jobs.store.jobs import JobStore
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def job_advice(store: JobStore, job_id: str) -> TrainingJobAdvice:
-    """The advice stored with the job and the findings on its curves; raises `NotFound`."""
+def job_advice(store: JobStore, job_id: str, prices: PriceList | None = None) -> TrainingJobAdvice:
+    """The advice stored with the job, the findings on its curves, and what it cost; raises `NotFound`."""
     job = store.get(job_id)
     stored = store.created_with(job_id)
     given, estimate = _read(AdviceRecord, stored.get(ADVICE)), _read(EstimateGiven, stored.get(ESTIMATE))
@@ -33,6 +36,9 @@ def job_advice(store: JobStore, job_id: str) -> TrainingJobAdvice:
         findings=[Finding.model_validate(one) for one in _findings(store, job)],
         estimate=None if estimate is None else Estimate.model_validate(estimate),
         actual_seconds=job.duration_seconds,
+        actual_cost=ActualCost.model_validate(
+            spent(prices, priced_as(job.request.training_config), seconds=job.duration_seconds, dbu=job.result.cost_dbu)
+        ),
     )
 
 

@@ -162,16 +162,18 @@ class LocalJobs(LocalJobChanges):
     def advice(self, job_id: str) -> TrainingJobAdvice:
         """See `Client`."""
         from training_pipeline.client.jobs.advice import job_advice
+        from training_pipeline.training_jobs.lifecycle.estimating import usable_prices
 
-        return job_advice(self._services.store, job_id)
+        return job_advice(self._services.store, job_id, usable_prices(self._services.settings.price_file))
 
     @needs(Role.VIEWER)
     def estimates(self) -> EstimatesSoFar:
         """See `Client`."""
         from training_pipeline.schemas.estimates import EstimatesSoFar
+        from training_pipeline.training_jobs.lifecycle.estimating import usable_prices
         from training_pipeline.training_jobs.store.estimates import estimates
 
-        return EstimatesSoFar.of(estimates(self._services.store))
+        return EstimatesSoFar.of(estimates(self._services.store), usable_prices(self._services.settings.price_file))
 
     @needs(Role.VIEWER)
     @heavy

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import datetime
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 #: An older list is used, and said to be old.
 OLD_DAYS: Final = 180
+
+#: What a list calls the machine of this installation, beside the accelerators of Databricks.
+LOCAL: Final = "local"
 
 #: YAML reads `yes` as true, which is no price of 1.
 Price = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
@@ -60,6 +63,11 @@ class PriceList(BaseModel):
                 f"The price list has prices of what is not here: {', '.join(strange)}. Known: {', '.join(known)}."
             )
         return found
+
+
+def priced_as(config: Mapping[str, Any]) -> str:
+    """What a list calls the machine of a configuration. Pure."""
+    return config.get("accelerator") or LOCAL
 
 
 def price_list(found: Any) -> PriceList | str:

@@ -10,6 +10,7 @@ from typing import Final
 
 from training_pipeline.domain.advice.interval import wilson
 from training_pipeline.domain.estimate.duration import COVERAGE
+from training_pipeline.domain.estimate.prices import LOCAL
 
 #: Fewer jobs say nothing of how good estimates are.
 LEAST: Final = 10
@@ -38,6 +39,13 @@ class Outcome:
     seconds: float
     #: What the estimate rested on, in words.
     basis: str
+    #: What it was estimated to cost, and in which currency.
+    cost: float | None = None
+    currency: str | None = None
+    #: What the price list calls the machine.
+    priced_as: str = LOCAL
+    #: What Databricks billed.
+    dbu: float | None = None
 
     @property
     def within(self) -> bool:

@@ -6,20 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, get_args
+from typing import get_args
 
 from training_pipeline.backends.local.speed import measured_speed
 from training_pipeline.domain.advice.facts import Facts
 from training_pipeline.domain.estimate.estimate import Estimate, cost_of, time_of
-from training_pipeline.domain.estimate.prices import PriceList, price_list
+from training_pipeline.domain.estimate.prices import LOCAL, PriceList, price_list
 from training_pipeline.domain.training_config import Accelerator
 from training_pipeline.infra.files import NotAFile, read_at_most
 from training_pipeline.sheets.bounded_yaml import LARGEST, BrokenYaml, load
 from training_pipeline.training_jobs.store.history import past_jobs
 from training_pipeline.training_jobs.store.jobs import JobStore
-
-#: What a price may be for beside the accelerators.
-LOCAL: Final = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +42,12 @@ class Estimator:
             return Estimate(time=time, cost=cost)
         notes = prices.notes(self.clock().date(), [LOCAL, *get_args(Accelerator)])
         return Estimate(time=time, cost=cost, currency=prices.currency, notes=tuple(notes))
+
+
+def usable_prices(file: Path | None) -> PriceList | None:
+    """The price list in a file; null where there is none, or it cannot be used. Reads."""
+    found = None if file is None else read_prices(file)
+    return found if isinstance(found, PriceList) else None
 
 
 def read_prices(file: Path) -> PriceList | str:

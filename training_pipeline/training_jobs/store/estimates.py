@@ -8,7 +8,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 from sqlalchemy import RowMapping, select, true
 
-from training_pipeline.domain.estimate.estimate import Estimate, Estimated
+from training_pipeline.domain.estimate.estimate import Estimate
+from training_pipeline.domain.estimate.prices import priced_as
 from training_pipeline.domain.estimate.quality import Kind, Outcome
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.training_jobs.store.history import MACHINE
@@ -33,7 +34,7 @@ class Estimates:
 def estimates(store: JobStore) -> Estimates:
     """What was estimated of the last succeeded jobs, `LOOKED_AT` at most, and how long they took. Reads only."""
     job, event = training_jobs.c, training_job_events.c
-    columns = ("id", "model_name", "base_model", "training_config", "created_at", "duration_seconds")
+    columns = ("id", "model_name", "base_model", "training_config", "created_at", "duration_seconds", "cost_dbu")
     wanted = (job.status == JobStatus.SUCCEEDED, job.duration_seconds > 0)
     newest = (job.created_at.desc(), job.id.desc())
     recent = (
@@ -59,8 +60,16 @@ def estimates(store: JobStore) -> Estimates:
 
 def _outcome(row: RowMapping) -> Outcome | None:
     """A job with its estimate; None where it had none, or a later release says it otherwise."""
-    time = _time(row[ESTIMATE])
-    if time is None or time.middle is None or time.low is None or time.high is None or row[MACHINE] is None:
+    estimate = _estimate(row[ESTIMATE])
+    time = None if estimate is None else estimate.time
+    if (
+        estimate is None
+        or time is None
+        or time.middle is None
+        or time.low is None
+        or time.high is None
+        or row[MACHINE] is None
+    ):
         return None
     return Outcome(
         job_id=row["id"],
@@ -72,11 +81,15 @@ def _outcome(row: RowMapping) -> Outcome | None:
         high=time.high,
         seconds=row["duration_seconds"],
         basis=time.basis,
+        cost=estimate.cost.middle,
+        currency=estimate.currency,
+        priced_as=priced_as(row["training_config"]),
+        dbu=row["cost_dbu"],
     )
 
 
-def _time(stored: Any) -> Estimated | None:
+def _estimate(stored: Any) -> Estimate | None:
     try:
-        return Estimate.model_validate(stored).time
+        return Estimate.model_validate(stored)
     except ValidationError:
         return None

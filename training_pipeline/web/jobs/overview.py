@@ -5,7 +5,7 @@ from __future__ import annotations
 from training_pipeline.domain.export_summary import MEANINGS
 from training_pipeline.domain.job import TERMINAL
 from training_pipeline.domain.rules.policy import Reason
-from training_pipeline.schemas.advice import Estimate
+from training_pipeline.schemas.advice import ActualCost, TrainingJobAdvice
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
@@ -36,7 +36,7 @@ class OverviewTab:
         advice = await self._client.advice(job.id)
         self._place.clear()
         with self._place:
-            _results(job, advice.estimate)
+            _results(job, advice)
             show_advice(job, advice, may_create=self._client.may_create)
             with Tag("div", classes="columns"):
                 with Tag("div"):
@@ -51,7 +51,8 @@ class OverviewTab:
         await self.show(await self._client.job(self._id))
 
 
-def _results(job: TrainingJob, estimate: Estimate | None) -> None:
+def _results(job: TrainingJob, advice: TrainingJobAdvice) -> None:
+    estimate = advice.estimate
     if job.train_loss is None and job.val_loss is None:
         return
     with Tag("dl", classes="panel figures"):
@@ -65,6 +66,10 @@ def _results(job: TrainingJob, estimate: Estimate | None) -> None:
                 Tag("span", formats.seconds(estimate.time.middle))
                 Tag("span", between(estimate.time, formats.seconds), classes="help")
                 link("How good estimates are", urls.ESTIMATES)
+        if said := _spent(advice.actual_cost):
+            with fact("Actual cost"):
+                Tag("span", said)
+                Tag("span", advice.actual_cost.basis or "The price list does not say what a DBU costs.", classes="help")
         if estimate is not None and estimate.cost.middle is not None:
             with fact("Estimated cost"):
                 Tag("span", amount(estimate.cost.middle, estimate.currency))
@@ -74,6 +79,12 @@ def _results(job: TrainingJob, estimate: Estimate | None) -> None:
         if job.uc_model_version is not None:
             with fact("Model"):
                 version_of(job)
+
+
+def _spent(cost: ActualCost) -> str:
+    if cost.amount is not None:
+        return amount(cost.amount, cost.currency)
+    return "" if cost.dbu is None else f"{formats.money(cost.dbu)} DBU"
 
 
 def version_of(job: TrainingJob) -> None:

@@ -12,6 +12,7 @@ from training_pipeline.domain.estimate.quality import LEAST
 from training_pipeline.schemas.estimates import EstimatedJob, EstimateQuality, EstimatesSoFar, KindQuality
 from training_pipeline.web import formats, urls
 from training_pipeline.web.elements import Tag, empty, link, moment, panel, small_table, text_fact
+from training_pipeline.web.form.estimate import amount
 from training_pipeline.web.layout import frame, problem
 from training_pipeline.web.site import Site
 
@@ -79,8 +80,8 @@ def _jobs(jobs: list[EstimatedJob]) -> None:
         if len(jobs) > ROWS:
             with head:
                 Tag("span", f"the newest {ROWS} of {formats.count(len(jobs))}", classes="muted")
-        titles = ["Job", "Created", "Estimated", "Interval", "Actual", "Off by", "Within"]
-        with small_table("Estimates of jobs", titles, numbers=titles[2:6]):
+        titles = ["Job", "Created", "Estimated", "Interval", "Actual", "Off by", "Estimated cost", "Cost", "Within"]
+        with small_table("Estimates of jobs", titles, numbers=titles[2:8]):
             for job in jobs[:ROWS]:
                 with Tag("tr"):
                     with Tag("td"):
@@ -92,6 +93,8 @@ def _jobs(jobs: list[EstimatedJob]) -> None:
                     Tag("td", interval, classes="number")
                     Tag("td", formats.seconds(job.actual_seconds), classes="number")
                     Tag("td", f"{100 * job.error:+.0f} %", classes="number")
+                    for cost in (job.estimated_cost, job.actual_cost):
+                        Tag("td", formats.NONE if cost is None else amount(cost, job.currency), classes="number")
                     Tag("td", "yes" if job.within else "no")
 
 

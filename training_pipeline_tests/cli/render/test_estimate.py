@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from training_pipeline.cli.render import estimate
-from training_pipeline.schemas.advice import Estimate, Estimated
+from training_pipeline.schemas.advice import ActualCost, Estimate, Estimated
 
 NOT_KNOWN = Estimated(middle=None, low=None, high=None, basis="", reason="nobody knows")
 
@@ -18,3 +18,9 @@ def test_why_there_is_none() -> None:
     found = Estimate(coverage=0.8, time=NOT_KNOWN, cost=NOT_KNOWN, currency=None, notes=())
     assert estimate.time(found) == "not known: nobody knows"
     assert estimate.cost(found) == "not known: nobody knows."
+
+
+def test_what_a_job_has_cost() -> None:
+    billed = ActualCost(dbu=1.5, amount=None, currency=None, basis="")
+    assert estimate.actual_cost(billed) == "1.50 DBU; the price list does not say what one costs."
+    assert estimate.actual_cost(billed.model_copy(update={"dbu": None})) is None

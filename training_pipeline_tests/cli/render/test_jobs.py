@@ -5,7 +5,7 @@ from rich.console import Console, RenderableType
 
 from training_pipeline.cli.render import jobs
 from training_pipeline.domain.job import JobStatus
-from training_pipeline.schemas.advice import TrainingJobAdvice
+from training_pipeline.schemas.advice import ActualCost, TrainingJobAdvice
 from training_pipeline.schemas.event import TrainingJobEventPage
 from training_pipeline.schemas.training_job import TrainingJobPage
 from training_pipeline.testing.jobs.api_answers import job
@@ -41,7 +41,13 @@ def test_what_people_typed_is_shown_as_it_is() -> None:
     found = job(JobStatus.FAILED, error_message="[red]no[/]", created_by="[bold]", cancel_reason="[x]")
     events = TrainingJobEventPage(events=[], total=0, page=1, page_size=20, next_cursor=None)
     advised = TrainingJobAdvice(
-        job_id="tj-1", rules_version=None, advice=[], findings=[], estimate=None, actual_seconds=None
+        job_id="tj-1",
+        rules_version=None,
+        advice=[],
+        findings=[],
+        estimate=None,
+        actual_seconds=None,
+        actual_cost=ActualCost(dbu=1.5, amount=0.75, currency="EUR", basis="1.50 DBU billed, 0.5 EUR each"),
     )
     shown = "\n".join(lines(jobs.details(found, events, advised), 100))
-    assert all(word in shown for word in ("[red]no[/]", "[bold]", "not counted yet"))
+    assert all(word in shown for word in ("[red]no[/]", "[bold]", "not counted yet", "0.75 EUR; 1.50 DBU billed"))

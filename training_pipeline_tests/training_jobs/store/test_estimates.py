@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from training_pipeline.domain.estimate.estimate import Estimate, Estimated
+from training_pipeline.domain.estimate.prices import PriceList
 from training_pipeline.domain.estimate.quality import Kind
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.estimates import EstimatesSoFar
 from training_pipeline.testing.jobs.advice_facts import config
 from training_pipeline.testing.jobs.estimated_jobs import estimated
 from training_pipeline.testing.jobs.jobs import new_job
@@ -32,4 +34,20 @@ def test_each_job_with_the_estimate_that_it_was_created_with(store: JobStore) ->
     assert (oldest.within, newest.within, newest.model_name) == (True, False, "other")
     assert oldest.kind == Kind("builtin:tiny", "lora", "here")
     assert newest.created_at - oldest.created_at == timedelta(minutes=1)
+    assert (oldest.cost, oldest.currency, oldest.priced_as, oldest.dbu) == (None, None, "local", None)
     assert oldest.created_at < datetime.now(UTC)
+
+
+def test_what_it_was_to_cost_and_what_was_billed(store: JobStore) -> None:
+    cost = Estimated(middle=2.0, low=1.0, high=4.0, basis="x")
+    estimate = Estimate(time=Estimated(middle=9.0, low=8.0, high=10.0), cost=cost, currency="EUR")
+    job = {"training_config": config(accelerator="GPU_1xA10").model_dump(), "status": JobStatus.SUCCEEDED}
+    data = {MACHINE: "there", ESTIMATE: estimate.model_dump(mode="json")}
+    store.create(new_job(**job, duration_seconds=9.0, cost_dbu=3.0), message="Created.", data=data)
+    (found,) = estimates(store).outcomes
+    assert (found.cost, found.currency, found.priced_as, found.dbu) == (2.0, "EUR", "GPU_1xA10", 3.0)
+    prices = PriceList(currency="EUR", as_of=date(2026, 11, 1), per_dbu=0.5)
+    (shown,) = EstimatesSoFar.of(estimates(store), prices).jobs
+    assert (shown.estimated_cost, shown.actual_cost, shown.currency) == (2.0, 1.5, "EUR")
+    (other,) = EstimatesSoFar.of(estimates(store), prices.model_copy(update={"currency": "USD"})).jobs
+    assert (other.estimated_cost, other.actual_cost, other.currency) == (2.0, None, "EUR")
