@@ -15,6 +15,8 @@ Auto = Literal["auto"]
 Accelerator = Literal["GPU_1xA10", "GPU_1xH100", "GPU_8xH100", "GPU_8xB300"]
 #: The greatest max_length.
 MOST_TOKENS: Final = 131_072
+#: The greatest batch_size.
+MOST_BATCH: Final = 1024
 
 
 class TrainingConfig(BaseModel):
@@ -31,7 +33,7 @@ class TrainingConfig(BaseModel):
     learning_rate: Annotated[float, Field(ge=1e-7, le=1e-1)] | Auto = Field(
         "auto", description="Peak learning rate.", examples=[0.0001]
     )
-    batch_size: Annotated[int, Field(ge=1, le=1024)] | Auto = Field(
+    batch_size: Annotated[int, Field(ge=1, le=MOST_BATCH)] | Auto = Field(
         "auto", description="Examples per optimizer step, over all devices and accumulation steps.", examples=[8]
     )
     method: Literal["full", "lora"] | Auto = Field(

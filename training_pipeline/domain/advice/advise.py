@@ -9,7 +9,7 @@ from training_pipeline.domain.advice.facts import Facts, whole
 from training_pipeline.domain.advice.item import Advice, AdviceRecord, advised, noted
 from training_pipeline.domain.advice.rules import number
 from training_pipeline.domain.advice.warnings import warnings
-from training_pipeline.domain.training_config import MOST_TOKENS
+from training_pipeline.domain.training_config import MOST_BATCH, MOST_TOKENS
 
 
 def advise(facts: Facts) -> AdviceRecord:
@@ -79,10 +79,11 @@ def _usual(width: int) -> bool:
 
 
 def _lora(facts: Facts) -> Iterator[Advice]:
-    least, most, many = (int(number("lora_rank", name)) for name in ("least", "most", "many_pairs"))
+    least, most = (int(number("lora_rank", name)) for name in ("least", "most"))
+    many = int(number("lora_rank_many_pairs", "pairs"))
     large = facts.train_pairs is not None and facts.train_pairs > many
     yield advised(
-        "lora_rank",
+        "lora_rank_many_pairs" if large else "lora_rank",
         f"{least} holds what a few thousand pairs teach; {most} suits more than {many:,}.",
         field="lora_rank",
         value=most if large else least,
@@ -137,18 +138,43 @@ def _amount(facts: Facts) -> Iterator[Advice]:
 def _batch(facts: Facts) -> Advice:
     wanted, least = number("batch_size", "steps"), int(number("batch_size", "least"))
     accumulation = facts.config.gradient_accumulation_steps
-    batch = usual = whole(facts.auto.batch_size)
-    while batch // 2 >= max(least, accumulation) and batch // 2 % accumulation == 0 and _steps(facts, batch) < wanted:
-        batch //= 2
     most = number("lora_large_batch", "batch") if facts.config.method == "lora" else float("inf")
+    long = None if facts.lengths is None else facts.lengths.mean(whole(facts.config.max_length))
+    batch = usual = whole(facts.auto.batch_size)
+
+    def is_large(batch: int) -> bool:
+        return long is not None and batch * long > number("batch_tokens", "most")
+
+    def is_small(batch: int) -> bool:
+        return bool(long) and batch * (long or 0) < number("batch_tokens", "least")
+
+    def is_enough(batch: int) -> bool:
+        return _steps(facts, batch) >= wanted
+
+    while (
+        batch // 2 >= max(least, accumulation)
+        and batch // 2 % accumulation == 0
+        and (not is_enough(batch) or is_large(batch))
+    ):
+        batch //= 2
+    while is_small(batch) and batch * 2 <= min(most, MOST_BATCH) and is_enough(batch * 2):
+        batch *= 2
     enough = batch
-    while enough * 2 <= most and _steps(facts, enough * 2) >= wanted:
+    while enough * 2 <= most and is_enough(enough * 2):
         enough *= 2
-    why = f"At {batch} there are {_steps(facts, batch):,} steps; {wanted:g} and more are worth aiming at."
+    tokens = "" if long is None else f" of about {batch * long:,.0f} tokens"
+    why = f"At {batch} there are {_steps(facts, batch):,} steps{tokens}; {wanted:g} steps and more are worth aiming at."
     if batch == usual and enough > batch:
         why += " A larger batch is well as long as there are as many; LoRA bears a very large one less."
+    by_tokens = batch > usual or (batch < usual and is_enough(batch * 2))
     return advised(
-        "batch_size", why, field="batch_size", value=batch, current=facts.batch_size, low=min(least, batch), high=enough
+        "batch_tokens" if by_tokens else "batch_size",
+        why,
+        field="batch_size",
+        value=batch,
+        current=facts.batch_size,
+        low=min(least, batch),
+        high=enough,
     )
 
 

@@ -52,6 +52,15 @@ class TokenLengths(BaseModel):
         tokens = sum(min(length, most) * count for length, count in self.counts.items())
         return tokens / self.examples if self.counts else 0.0
 
+    def padded(self, most: int, batch: int) -> float:
+        """The same with what fills up each batch to its longest example, where equally long ones meet. Pure."""
+        tokens = seen = longest = 0
+        for length in sorted(self.counts):
+            longest, before = min(length, most), seen
+            seen += self.counts[length]
+            tokens += (seen // batch - before // batch) * batch * longest
+        return (tokens + seen % batch * longest) / seen if seen else 0.0
+
 
 class AnswerCounts(BaseModel):
     """The last answers of the included pairs: how many there are, how many different ones, and how often the most

@@ -112,7 +112,9 @@ def time_of(facts: Facts, training_sheet_id: str, jobs: Sequence[PastJob], *, sp
         how = "their errors" if len(like) >= EMPIRICAL_FROM else "Student's t"
         jobs_said = "1 job" if len(like) == 1 else f"{len(like)} jobs"
         return _estimated(found, f"{jobs_said} like it: same base model, method and machine; interval from {how}")
-    length = length or told
+    if facts.lengths is not None:
+        at_once = max(1, facts.batch_size // config.gradient_accumulation_steps)
+        length = facts.lengths.padded(whole(config.max_length), at_once)
     most = speed or model.sheet_speed
     if most is None or model.parameters is None or length is None or model.parameters < _LEAST_PARAMETERS:
         return Estimated(reason=_why_none(facts, speed=most, length=length))
@@ -122,11 +124,11 @@ def time_of(facts: Facts, training_sheet_id: str, jobs: Sequence[PastJob], *, sp
     else:
         share, factor, whose = _SHEET_UTILISATION, _SHEET_FACTOR, "the speed in the data sheet of its accelerator"
     seconds = operations / (most * share)
-    tokens = "tokens told by characters" if facts.lengths_estimated and length == told else "tokens"
+    tokens = "tokens told by characters" if facts.lengths_estimated else "tokens"
     return _estimated(
         Seconds(seconds, seconds / factor, seconds * factor),
-        f"no job like it yet: weights, {tokens} and {whose}, of which {share:.0%} are used; within a factor of "
-        f"{factor:g}, a rule of thumb",
+        f"no job like it yet: weights, {tokens} with padding and {whose}, of which {share:.0%} are used; within a "
+        f"factor of {factor:g}, a rule of thumb",
     )
 
 

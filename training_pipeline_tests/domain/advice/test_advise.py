@@ -49,7 +49,8 @@ def test_rank_and_targets_are_of_lora_only() -> None:
     lora = {"lora_rank", "lora_alpha", "lora_targets"}
     assert set(by_rule(facts())) >= lora
     assert not set(by_rule(facts(method="full"))) & lora
-    assert by_rule(facts(train_pairs=50_000))["lora_rank"].value == 32
+    many = by_rule(facts(train_pairs=50_000))["lora_rank_many_pairs"]
+    assert (many.value, many.source, many.confidence) == (32, "own rule of thumb", "low")
     assert not by_rule(facts(lora_rank=4))["lora_rank"].taken
     assert by_rule(facts(lora_rank=32, lora_alpha=32))["lora_alpha"].taken
 
@@ -61,6 +62,18 @@ def test_a_smaller_batch_where_there_would_be_few_steps() -> None:
     assert by_rule(facts(train_pairs=20_000, batch_size=64))["batch_size"].taken
     accumulating = by_rule(facts(train_pairs=100, gradient_accumulation_steps=4))["batch_size"]
     assert accumulating.value == 4
+
+
+def test_the_batch_depends_on_how_long_the_examples_are() -> None:
+    """Those of 10 tokens make steps of a handful of words, those of 16,000 very large ones."""
+    known = {"train_pairs": 8000, "max_length": 32_768}
+    found = [by_rule(facts(lengths=lengths(tokens), **known)) for tokens in (10, 100, 4000, 16_000)]
+    assert [one.get("batch_tokens", one.get("batch_size")).value for one in found] == [64, 8, 8, 4]  # type: ignore[union-attr]
+    assert "of about 640 tokens" in found[0]["batch_tokens"].reason
+    few = by_rule(facts(lengths=lengths(10), train_pairs=400))["batch_size"]
+    assert few.value == 8, "more steps are worth more"
+    accumulating = by_rule(facts(lengths=lengths(16_000), gradient_accumulation_steps=8, **known))
+    assert accumulating["batch_size"].value == 8
 
 
 def test_max_length_is_from_the_longest_pairs_but_one_in_a_hundred() -> None:

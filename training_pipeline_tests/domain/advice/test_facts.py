@@ -25,9 +25,20 @@ def test_lengths_are_counted_as_they_are(lengths: list[int], share: float, most:
     assert counted.mean(most) == pytest.approx(float(np.minimum(lengths, most).mean()))
 
 
+@given(lengths=LENGTHS, most=st.integers(1, 4000), batch=st.integers(1, 50))
+def test_a_batch_is_filled_up_to_its_longest_example(lengths: list[int], most: int, batch: int) -> None:
+    cut = sorted(min(length, most) for length in lengths)
+    batches = [cut[first : first + batch] for first in range(0, len(cut), batch)]
+    filled = sum(len(each) * max(each) for each in batches)
+    counted = TokenLengths.of(lengths)
+    assert counted.padded(most, batch) == pytest.approx(filled / len(lengths))
+    assert counted.padded(most, 1) == pytest.approx(counted.mean(most))
+
+
 def test_no_examples() -> None:
     empty = TokenLengths(counts={})
     assert (empty.examples, empty.quantile(0.99), empty.cut(1), empty.mean(9)) == (0, 0, 0, 0.0)
+    assert empty.padded(9, 8) == 0.0
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,8 @@ def test_time_from_size_and_speed_where_no_job_is_like_it() -> None:
     work = passes(800, 200, 3, 1) * 100
     assert lora.middle == pytest.approx(4 * 8_030_261_248 * work / (0.3 * 1e13))
     assert (lora.low, lora.high) == (lora.middle / 3, lora.middle * 3)
+    padded = time_of(facts(model=HERE, lengths=lengths(50, 150), batch_size=2), "s", [], speed=1e13)
+    assert padded.middle == pytest.approx(1.5 * lora.middle)
     full = time_of(facts(model=HERE, lengths=lengths(100), method="full"), "s", [], speed=1e13)
     assert full.middle == pytest.approx(1.5 * lora.middle)
 
@@ -72,7 +74,10 @@ def test_time_from_the_data_sheet_of_an_accelerator() -> None:
     assert found.middle is not None
     assert found.middle == pytest.approx(4 * 8_030_261_248 * passes(800, 200, 3, 1) * 100 / (0.25 * 1e15))
     assert (found.low, found.high) == (found.middle / 4, found.middle * 4)
-    assert "tokens told by characters and the speed in the data sheet of its accelerator, of which 25%" in found.basis
+    assert (
+        "tokens told by characters with padding and the speed in the data sheet of its accelerator, of which 25%"
+        in found.basis
+    )
     from_history = time_of(told, "s", [past(tokens=None)], speed=None)
     assert from_history.middle == pytest.approx(1000)
 
