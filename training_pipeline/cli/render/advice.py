@@ -22,7 +22,7 @@ _YELLOW = "yellow"
 def advice(given: Sequence[Advice], *, whole: bool) -> list[RenderableType]:
     """The advice as a table, and warnings as lines; without `whole` only what is not followed."""
     values = [one for one in given if one.kind == "value" and (whole or not one.taken)]
-    warnings = [Text(f"! {one.reason}", style=_YELLOW) for one in given if one.kind == "warning"]
+    warnings = [Text(f"! {_because(one)}", style=_YELLOW) for one in given if one.kind == "warning"]
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("setting", "now", "advised"):
         shown.add_column(column, no_wrap=True)
@@ -32,7 +32,7 @@ def advice(given: Sequence[Advice], *, whole: bool) -> list[RenderableType]:
             one.field or one.rule.replace("_", " "),
             _figure(one.current),
             Text(_figure(one.value), style="" if one.taken else "bold"),
-            Text(f"{one.reason} ({one.source}; confidence {one.confidence})"),
+            Text(_because(one)),
         )
     return [*([shown] if values else []), *warnings]
 
@@ -58,6 +58,10 @@ def findings(found: Sequence[Finding], job: TrainingJob) -> RenderableType:
             changed = request_like(job, {**job.requested_config, **one.changes})
             lines.append(Text(f"Try: {create_command(changed)}", style="dim"))
     return Group(*lines)
+
+
+def _because(one: Advice) -> str:
+    return f"{one.reason} ({one.source}; confidence {one.confidence})"
 
 
 def _with(changes: Mapping[str, int | float | str], said: str) -> Text:

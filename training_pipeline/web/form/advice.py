@@ -52,24 +52,30 @@ class AdvicePanel:
 
 
 def warnings(given: Sequence[Advice]) -> None:
-    """Show warnings as a list; nothing if there are none."""
+    """Show warnings as a list, each with its source; nothing if there are none."""
     if given:
         with Tag("ul", classes="warnings"):
             for one in given:
                 with Tag("li"):
                     icon("alert")
-                    Tag("span", one.reason)
+                    with Tag("span"):
+                        because(one)
 
 
 def why(one: Advice) -> None:
-    """The reason, its source, and how far it can be trusted."""
+    """The reason, its source, and how far it can be trusted, as a line of help."""
     with Tag("p", classes="help"):
-        Tag("span", f"{one.reason} ")
-        if one.source_url:
-            link(one.source, one.source_url)
-        else:
-            Tag("span", f"Source: {one.source}")
-        Tag("span", f"; confidence {one.confidence}.")
+        because(one)
+
+
+def because(one: Advice) -> None:
+    """The reason with its source, a link where it has an address, and its confidence, as words of a line."""
+    Tag("span", f"{one.reason} ")
+    if one.source_url:
+        link(one.source, one.source_url)
+    else:
+        Tag("span", f"Source: {one.source}")
+    Tag("span", f"; confidence {one.confidence}.")
 
 
 def _line(one: Advice) -> None:

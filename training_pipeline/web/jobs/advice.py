@@ -6,7 +6,7 @@ from training_pipeline.schemas.advice import Advice, Finding, TrainingJobAdvice
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.elements import Tag, icon, link, panel, small_table
-from training_pipeline.web.form.advice import warnings
+from training_pipeline.web.form.advice import because, warnings
 
 
 def show_advice(job: TrainingJob, found: TrainingJobAdvice, *, may_create: bool) -> None:
@@ -19,7 +19,7 @@ def show_advice(job: TrainingJob, found: TrainingJobAdvice, *, may_create: bool)
         if found.advice:
             with Tag("details", open=None if found.findings else True):
                 Tag("summary", f"Given when the job was created, by the rules of {found.rules_version}")
-                _given([one for one in found.advice if one.field is not None])
+                _given([one for one in found.advice if one.kind == "value"])
                 warnings([one for one in found.advice if one.kind == "warning"])
 
 
@@ -41,7 +41,8 @@ def _given(given: list[Advice]) -> None:
     with small_table("Advice", ("Setting", "Advised", "Used", "Why")):
         for one in given:
             with Tag("tr"):
-                Tag("td", formats.words(one.field or ""))
+                Tag("td", formats.words(one.field or one.rule))
                 Tag("td", formats.value(one.value))
                 Tag("td", formats.value(one.current) + ("" if one.taken else " (not taken)"))
-                Tag("td", f"{one.reason} Source: {one.source}; confidence {one.confidence}.")
+                with Tag("td"):
+                    because(one)

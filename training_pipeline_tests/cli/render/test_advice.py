@@ -25,6 +25,7 @@ def test_what_is_followed_is_shown_where_all_is_asked_for() -> None:
     assert "learning_rate" in rest
     assert "0.00029" in rest
     assert "! With 5 validation pairs" in rest
+    assert "cannot be measured. (Wilson's score interval of a proportion (1927), at 95 %; confidence high)" in rest
     assert "lora targets" in whole
     assert "lora" not in rest.replace("LoRA", "")
     assert advice.advice([], whole=True) == []
