@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import ibis
+import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
@@ -70,7 +71,8 @@ def sheet_lengths(
         lines = _lines(opened, policy, ids.slice(0, MOST_READ))
         if (counted := _counted(backend, plan, lines)) is not None:
             return SheetLengths(lengths=counted, is_estimate=False, pairs=counted.examples, eligible=len(ids))
-    estimated = estimated_lengths(opened, policy, ids)
+    with texts(opened, policy) as read, disk_errors("measure the pairs"):
+        estimated = estimated_lengths(read, ids)
     return SheetLengths(lengths=estimated, is_estimate=True, pairs=estimated.examples, eligible=len(ids))
 
 
@@ -101,18 +103,19 @@ def _lines(opened: OpenSheet, policy: GatePolicy, ids: pa.ChunkedArray) -> list[
     return [str(line) for line in lines["line"].to_pylist()]
 
 
-def estimated_lengths(opened: OpenSheet, policy: GatePolicy, ids: pa.ChunkedArray) -> TokenLengths:
-    """The lengths of these pairs, each text by its characters, whatever it is written in. Reads; no text is kept."""
+def estimated_lengths(read: ir.Table, ids: pa.ChunkedArray) -> TokenLengths:
+    """The lengths of these pairs among the `texts` of a sheet, by characters, whatever they are written in. No text is
+    kept.
+    """
     wanted = ibis.memtable(pa.table({"wanted_id": ids}))
-    with texts(opened, policy) as read, disk_errors("measure the pairs"):
-        said = read.semi_join(wanted, read.pair_id == wanted.wanted_id)
-        characters = said.messages.map(
-            lambda message: message["content"].length().fill_null(0) + message["tool_calls"].length().fill_null(0)
-        ).sums()
-        whole = characters + said.tools.length().fill_null(0)
-        tokens = (whole / CHARACTERS).ceil() + AROUND * said.messages.length()
-        each = said.select(tokens=tokens.cast("int64")).group_by("tokens").agg(pairs=ibis._.count())
-        found = each.order_by("tokens").to_pyarrow()
+    said = read.semi_join(wanted, read.pair_id == wanted.wanted_id)
+    characters = said.messages.map(
+        lambda message: message["content"].length().fill_null(0) + message["tool_calls"].length().fill_null(0)
+    ).sums()
+    whole = characters + said.tools.length().fill_null(0)
+    tokens = (whole / CHARACTERS).ceil() + AROUND * said.messages.length()
+    each = said.select(tokens=tokens.cast("int64")).group_by("tokens").agg(pairs=ibis._.count())
+    found = each.order_by("tokens").to_pyarrow()
     return TokenLengths(
         counts=dict(zip(*(pc.cast(found[name], pa.int64()).to_pylist() for name in found.column_names), strict=True))
     )

@@ -21,6 +21,7 @@ from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import included_rows, snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.token_lengths import estimated_lengths
+from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.advice.facts import AnswerCounts, TokenLengths
 from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.estimate.estimate import Estimate
@@ -34,6 +35,7 @@ from training_pipeline.domain.rules.split import SplitPlan
 from training_pipeline.domain.split_report import KeptSides, NearReport, SplitReport, TextReport
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.training_sheet import TrainingSheet
+from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sft.encoding.pair_ids import listed
 from training_pipeline.sheets.base import OpenSheet
 
@@ -68,14 +70,14 @@ class Rehearsed:
     split: SplitPlan
     directory: Path
 
-    def answers(self) -> AnswerCounts:
-        """How the answers of the included pairs are spread. Reads the sheet."""
-        return answer_counts(self.opened, self.taken)
+    def texts(self, *, lengths: bool) -> tuple[AnswerCounts, TokenLengths | None]:
+        """How the answers of the included pairs are spread and, where asked for, how long they are by their characters.
 
-    def estimated_lengths(self) -> TokenLengths:
-        """How long the included pairs are, by their characters. Reads the sheet."""
+        Reads the texts once.
+        """
         ids = included_rows(self.taken, ["pair_id"])["pair_id"]
-        return estimated_lengths(self.opened, self.taken.policy, ids)
+        with texts(self.opened, self.taken.policy) as read, disk_errors("read the pairs"):
+            return answer_counts(read, ids), estimated_lengths(read, ids) if lengths else None
 
     def rehearsal(self, backend: FineTuningBackend, plan: Plan) -> Rehearsal | None:
         """What the trainer would make of it; None where the backend cannot say. Writes the dataset, for that moment."""

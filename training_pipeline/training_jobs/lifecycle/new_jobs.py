@@ -203,11 +203,12 @@ class NewJobs:
         """
         counted = None if rehearsal is None else rehearsal.lengths
         estimate = counted is None and not self._advisor.described(plan).from_scratch
+        answers, estimated = found.texts(lengths=estimate)
         return Measured(
-            lengths=found.estimated_lengths() if estimate else counted,
+            lengths=estimated if estimate else counted,
             lengths_estimated=estimate,
             unknown_tokens=None if rehearsal is None else rehearsal.unknown_tokens,
-            answers=found.answers(),
+            answers=answers,
         )
 
     def _dropped(self, request: JobRequest) -> str | None:
