@@ -168,7 +168,7 @@ def test_every_base_model_is_held_to_the_rules_of_a_job(
         size = 3_000_000_000 if plan.base_model.endswith("two") else 1_000_000
         return ModelFacts(parameters=size, hidden_size=2048, layers=28, memory_bytes=16 * 10**9)
 
-    monkeypatch.setattr(Advisor, "_described", described)
+    monkeypatch.setattr(Advisor, "described", described)
     job = {"training_sheet_id": "small", "model_name": "triage", "training_config": {"method": "full"}}
     (large,) = problems(services, "one", "two", job=job)["/space/base_model"]
     assert large.startswith("with two: does not fit: ")

@@ -158,7 +158,7 @@ def test_a_base_model_for_which_there_is_no_memory_is_refused(
 ) -> None:
     """2.8 billion weights trained in full take 16 bytes each, 44.8 GB, and with LoRA 4.8; and activations."""
     model = ModelFacts(parameters=2_800_000_000, hidden_size=2048, layers=28, memory_bytes=gigabytes * 10**9)
-    monkeypatch.setattr(Advisor, "_described", lambda *_: model)
+    monkeypatch.setattr(Advisor, "described", lambda *_: model)
     job = {"training_sheet_id": "small", "model_name": "triage", "training_config": {"method": "full"}}
     space = {"learning_rate": {"low": 1e-5, "high": 1e-3}}
     if not refused:
