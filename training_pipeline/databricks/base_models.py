@@ -16,7 +16,7 @@ from training_pipeline.backends.base_models import BaseModelOffer
 from training_pipeline.databricks.compute import ACCELERATORS
 from training_pipeline.domain.advice.facts import ModelFacts, family_of
 from training_pipeline.domain.advice.memory import weight_bytes
-from training_pipeline.domain.advice.widths import width_of
+from training_pipeline.domain.advice.widths import size_of
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.infra.json_file import BrokenFile, read_json_value
 from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
@@ -70,12 +70,13 @@ class OfferedModel(BaseModel):
                 parameters=tiny.parameters,
                 chat=True,
             )
+        known = size_of(self.source)
         return ModelFacts(
             family=family_of(self.source),
-            hidden_size=self.hidden_size or width_of(self.source),
-            layers=self.layers,
-            vocabulary=self.vocabulary,
-            parameters=self.parameters,
+            hidden_size=self.hidden_size or (known and known.hidden_size),
+            layers=self.layers or (known and known.layers),
+            vocabulary=self.vocabulary or (known and known.vocabulary),
+            parameters=self.parameters or (known and known.parameters),
             context_length=self.context_length,
             chat=self.chat,
         )

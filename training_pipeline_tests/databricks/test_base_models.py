@@ -48,6 +48,9 @@ def test_what_advice_rests_on_is_the_shape_of_the_model() -> None:
         assert (known.chat, known.parameters) == (True, weights(*shape))
     own = OfferedModel(id="ours", source="Qwen/Qwen3-14B", description="ours")
     assert (own.facts.family, own.facts.hidden_size, own.facts.chat) == ("qwen", 5120, None)
+    assert (own.facts.layers, own.facts.vocabulary, own.facts.parameters) == (40, 151_936, 14_768_307_200)
+    set_otherwise = own.model_copy(update={"layers": 20})
+    assert (set_otherwise.facts.layers, set_otherwise.facts.hidden_size) == (20, 5120)
     built_in = models.choose("builtin:tiny")
     assert isinstance(built_in, OfferedModel)
     assert built_in.facts.from_scratch

@@ -60,9 +60,3 @@ _BY_NAME: Final = {name.lower(): size for name, size in SIZES.items()}
 def size_of(model_id: str) -> Size | None:
     """The size of a model of the Hub; None for one that is not in the table. The Hub ignores case. Pure."""
     return _BY_NAME.get(model_id.lower())
-
-
-def width_of(model_id: str) -> int | None:
-    """The hidden size of a model of the Hub; None for one that is not in the table. Pure."""
-    size = size_of(model_id)
-    return None if size is None else size.hidden_size

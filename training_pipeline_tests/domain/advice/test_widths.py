@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from training_pipeline.databricks.base_models import DatabricksModels, OfferedModel
-from training_pipeline.domain.advice.widths import SIZES, Size, size_of, width_of
+from training_pipeline.domain.advice.widths import SIZES, Size, size_of
 
 DOCS = Path(__file__).parents[3] / "docs" / "advice.md"
 
@@ -28,5 +28,5 @@ def test_what_is_on_offer_on_databricks_has_as_many_weights_as_its_card_says() -
 
 
 def test_case_does_not_matter() -> None:
-    assert width_of("QWEN/qwen3-4b") == 2560
-    assert width_of("Qwen/Qwen3-4B-of-ours") is None
+    assert size_of("QWEN/qwen3-4b") == SIZES["Qwen/Qwen3-4B"]
+    assert size_of("Qwen/Qwen3-4B-of-ours") is None
