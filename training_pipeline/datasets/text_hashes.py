@@ -13,7 +13,14 @@ import ibis
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.comparison import HASH_DIGITS
-from training_pipeline.domain.rules.examples.json_text import NO_JSON, first_counts, is_ambiguous, parsed, read
+from training_pipeline.domain.rules.examples.json_text import (
+    NO_JSON,
+    as_double,
+    first_counts,
+    is_ambiguous,
+    parsed,
+    read,
+)
 from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.plain_comparison import questions, spoken
@@ -96,7 +103,7 @@ def _example(text: str) -> dict[str, Any] | None:
         json.dumps(found, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise InvalidRequest("The file has half a surrogate pair, which no text has.") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if is_ambiguous(found):
         raise InvalidRequest("The file has JSON with a key twice in an object.", hint="Leave one of the two out.")
@@ -136,8 +143,7 @@ def _question_before(messages: Sequence[Mapping[str, Any]]) -> str:
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     texts = {name: value for name in _TEXTS if isinstance(value := message.get(name), str)}
-    weight = message.get("weight")
-    number = float(weight) if isinstance(weight, int | float) else None
+    number = as_double(message.get("weight"))
     return {**dict.fromkeys(_TEXTS), **texts, "weight": number, "tool_calls": _json(message.get("tool_calls"))}
 
 

@@ -69,6 +69,16 @@ def test_every_example_of_a_dataset_has_the_hashes_of_its_manifest(dataset: Data
     assert found == expected
 
 
+@pytest.mark.parametrize("weight", ["1" + "0" * 400, "true", '"1"'])
+def test_what_is_no_weight_is_left_out(weight: str) -> None:
+    text = '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"%s}]}'
+    assert text_hashes(text % f', "weight": {weight}').question_hashes == text_hashes(text % "").question_hashes
+
+
+def test_a_text_that_is_nested_deeply_is_a_question() -> None:
+    assert text_hashes('{"messages":' * 100_000).row_hashes == ()
+
+
 def test_a_text_that_is_no_example_is_a_question(dataset: DatasetRef) -> None:
     manifest = pq.read_table(dataset.manifest_file, columns=["pair_id", "prompt_hash"]).to_pylist()
     known = {row["prompt_hash"]: row["pair_id"] for row in manifest}

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from training_pipeline.domain.rules.examples.json_text import is_ambiguous, is_finite
+from training_pipeline.domain.rules.examples.json_text import as_double, is_ambiguous, is_finite
 from training_pipeline.domain.rules.examples.tool_calls import calls_of, fault_of
 from training_pipeline.sheets.columns import LIST_COLUMNS
 from training_pipeline.sheets.importing.formats.messages import parsed_json
@@ -38,8 +38,7 @@ def stored(pair: Mapping[str, Any]) -> dict[str, Any]:
 def _stored_message(message: Mapping[str, Any]) -> dict[str, Any]:
     made: dict[str, Any] = {key: value for key in _TEXTS if isinstance(value := message.get(key), str)}
     if (weight := message.get("weight")) is not None:
-        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
-        made["weight"] = float(weight) if is_number else -1.0
+        made["weight"] = -1.0 if (number := as_double(weight)) is None else number
     if (calls := message.get("tool_calls")) is not None:
         made["tool_calls"] = UNREAD if fault_of(calls) else _compact(called) if (called := calls_of(calls)) else None
     return made

@@ -16,7 +16,7 @@ from enum import StrEnum
 from types import NoneType
 from typing import Final
 
-from training_pipeline.domain.rules.examples.json_text import is_ambiguous, is_finite, parsed
+from training_pipeline.domain.rules.examples.json_text import as_double, is_ambiguous, is_finite, parsed
 from training_pipeline.domain.rules.examples.tool_calls import FAULTS, calls_of, fault_of
 from training_pipeline.domain.rules.text.characters import WHITE_SPACE
 from training_pipeline.domain.training_sheet import ROLES
@@ -229,15 +229,11 @@ def _one_message(path: str, index: int, message: Mapping[str, object]) -> Iterat
     if weight is not None:
         if role != "assistant":
             yield Problem(f"{path}.weight", "invalid_weight", "only assistant messages may have a weight")
-        elif _weight(weight) not in (0, 1):
+        elif as_double(weight) not in (0, 1):
             yield Problem(f"{path}.weight", "invalid_weight", "must be 0 or 1")
     for key in ("name", "tool_call_id"):
         if not isinstance(message.get(key), _TEXT):
             yield Problem(f"{path}.{key}", "not_text", "is not text and is ignored")
-
-
-def _weight(weight: object) -> float | None:
-    return float(weight) if isinstance(weight, int | float) and not isinstance(weight, bool) else None
 
 
 def _example_problems(messages: list[dict[str, object]], last: object) -> Iterator[Problem]:
@@ -247,7 +243,7 @@ def _example_problems(messages: list[dict[str, object]], last: object) -> Iterat
         yield Problem("messages", "example_missing_assistant_message", "has no assistant message to train on")
     if not (isinstance(last, dict) and last.get("role") == "assistant"):
         yield Problem("messages", "last_message_not_assistant", "does not end with an assistant message")
-    if answers and all(answer.get("weight") is not None and _weight(answer["weight"]) == 0 for answer in answers):
+    if answers and all(as_double(answer.get("weight")) == 0 for answer in answers):
         yield Problem("messages", "nothing_to_train", "every assistant message has weight 0")
     if "user" not in roles:
         yield Problem("messages", "missing_user", "has no user message")

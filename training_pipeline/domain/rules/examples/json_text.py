@@ -59,6 +59,16 @@ def is_finite(value: object) -> bool:
     return True
 
 
+def as_double(value: object) -> float | None:
+    """The number as a double; None for what is no number, and for one that no double can hold. Pure."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
 def _held(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):

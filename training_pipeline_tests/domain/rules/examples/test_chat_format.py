@@ -77,6 +77,7 @@ def test_accepted_chats(messages: list[Any]) -> None:
         ([ANSWER, USER], "messages", "last_message_not_assistant"),
         ([USER, {**ANSWER, "weight": 0.5}], "messages[1].weight", "invalid_weight"),
         ([USER, {**ANSWER, "weight": True}], "messages[1].weight", "invalid_weight"),
+        ([USER, {**ANSWER, "weight": 10**400}], "messages[1].weight", "invalid_weight"),
         ([USER, {**ANSWER, "weight": "1"}], "messages[1].weight", "invalid_weight"),
         ([{**USER, "weight": 1}, ANSWER], "messages[0].weight", "invalid_weight"),
         ([USER, {**ANSWER, "weight": 0}], "messages", "nothing_to_train"),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from training_pipeline.domain.rules.examples.json_text import NO_JSON, first_counts, is_ambiguous, parsed
+from training_pipeline.domain.rules.examples.json_text import NO_JSON, as_double, first_counts, is_ambiguous, parsed
 
 
 @pytest.mark.parametrize(("text", "value"), [(" [1, null] ", [1, None]), ('"a"', "a"), ("null", None)])
@@ -18,6 +18,13 @@ def test_json_is_parsed(text: str, value: object) -> None:
 )
 def test_anything_else_is_no_json(text: str) -> None:
     assert parsed(text) is NO_JSON
+
+
+@pytest.mark.parametrize(
+    ("value", "double"), [(1, 1.0), (0.5, 0.5), (10**400, None), (-(10**400), None), (True, None), ("1", None)]
+)
+def test_a_number_is_a_double_where_one_can_hold_it(value: object, double: float | None) -> None:
+    assert as_double(value) == double
 
 
 @pytest.mark.parametrize(
