@@ -15,7 +15,7 @@ from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.files.row import Row
 from training_pipeline.sheets.importing.duplicates import Seen
-from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Gathering, Notes
+from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Gathering, Notes, flattened
 from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
 from training_pipeline.sheets.importing.gathering import gathered, shared_tasks
 from training_pipeline.sheets.importing.mapping import ColumnMapping, spelled
@@ -73,11 +73,8 @@ class Conversion:
         form = self.format
         for rows in gathered(form, self._sound_rows(), self._shared):
             notes = Notes()
-            line, values = rows[-1]
-            if len(rows) > 1 and isinstance(form, Gathering):
-                flat = form.flatten_task([one for _, one in rows], notes, choose)
-            else:
-                flat = form.flatten(values, notes, choose)
+            line, _ = rows[-1]
+            flat = flattened(form, [values for _, values in rows], notes, choose)
             if notes.left_out:
                 self.tally.left_out.update(+notes.left_out)
             if flat is None or self._again(flat):
@@ -206,7 +203,7 @@ def convert(source: Source, request: ImportRequest) -> Conversion:
         wanted = {"question", "answer", "system"} & set(request.mapping.columns)
         if wanted and not form.status_words and form.name != "columns":
             form, why = FORMATS["columns"], f"the column of the {' and the '.join(sorted(wanted))} is named"
-    flats = [form.flatten(row, Notes(), request.mapping.choose or CHOICES[0]) for row in values]
+    flats = [flattened(form, [row], Notes(), request.mapping.choose or CHOICES[0]) for row in values]
     plan = plan_of(
         [flat for flat in flats if flat is not None],
         form,

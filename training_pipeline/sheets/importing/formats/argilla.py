@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have, rest_of
+from training_pipeline.sheets.importing.formats.base import Flat, Notes, count_of, most_have, rest_of
 from training_pipeline.sheets.importing.formats.choosing import DISAGREED, Annotation, chosen, text_or_none
 
 
@@ -33,7 +33,7 @@ class Argilla:
         """The record's fields, and the answers of the response that counts under the names of their questions."""
         nested = isinstance(row.get("fields"), dict)
         fields = row["fields"] if nested else {}
-        answers = _by_user(_nested(row, notes) if nested else _flat(row), notes)
+        answers = _by_user(_nested(row, notes) if nested else _flat(row, notes), notes)
         found = chosen(answers, choose)
         if found is None:
             notes.left_out["records without a response"] += 1
@@ -41,7 +41,7 @@ class Argilla:
         response, status = found
         notes.left_out["other responses of a record"] += len(answers) - 1
         if row.get("suggestions"):
-            notes.left_out["suggestions"] += len(row["suggestions"])
+            notes.left_out["suggestions"] += count_of(row["suggestions"])
         made = {
             "item_ref": text_or_none(row.get("external_id") or row.get("id") or row.get("_server_id")),
             "status": status,
@@ -73,30 +73,46 @@ def _nested(row: Mapping[str, Any], notes: Notes) -> Iterator[_Answer]:
                     yield question, one.get("value"), one.get("user_id"), str(one.get("status") or "submitted")
     elif isinstance(responses, list):
         for one in responses:
-            values = one.get("values") if isinstance(one, dict) else None
-            for question, value in (values or {}).items():
+            if not isinstance(one, dict):
+                continue
+            values = one.get("values") or {}
+            if not isinstance(values, dict):
+                notes.problem("responses[].values", "data_type", "is no object")
+                continue
+            for question, value in values.items():
                 held = value.get("value") if isinstance(value, dict) else value
                 yield question, held, one.get("user_id"), str(one.get("status") or "submitted")
-            if isinstance(one, dict) and not values:  # discarded without an answer
+            if not values:  # discarded without an answer
                 yield "", None, one.get("user_id"), str(one.get("status") or "submitted")
     elif responses is not None:
         notes.problem("responses", "data_type", "is neither a list nor an object")
 
 
-def _flat(row: Mapping[str, Any]) -> Iterator[_Answer]:
+def _flat(row: Mapping[str, Any], notes: Notes) -> Iterator[_Answer]:
     for name, values in row.items():
         if name.endswith(".responses") and isinstance(values, list):
-            users = row.get(f"{name}.users") or [None] * len(values)
-            states = row.get(f"{name}.status") or ["submitted"] * len(values)
+            users = _listed(row, f"{name}.users", notes) or [None] * len(values)
+            states = _listed(row, f"{name}.status", notes) or ["submitted"] * len(values)
             for value, user, state in zip(values, users, states, strict=False):
                 yield name.removesuffix(".responses"), value, user, str(state)
 
 
+def _listed(row: Mapping[str, Any], name: str, notes: Notes) -> list[Any]:
+    found = row.get(name) or []
+    if isinstance(found, list):
+        return found
+    notes.problem(name, "data_type", "is no list")
+    return []
+
+
 def _by_user(answers: Iterator[_Answer], notes: Notes) -> list[Annotation]:
     """A response a user; a draft does not count against the others, and a discarded record is turned down."""
-    texts: dict[object, dict[str, str]] = {}
-    states: dict[object, str] = {}
-    for question, value, user, state in answers:
+    texts: dict[str | None, dict[str, str]] = {}
+    states: dict[str | None, str] = {}
+    for question, value, who, state in answers:
+        user = text_or_none(who)
+        if user is None and who not in (None, ""):
+            notes.problem("responses", "wrong_type", "the user is neither text nor a number")
         held = texts.setdefault(user, {})
         states[user] = state.rpartition(".")[2].lower()
         if isinstance(value, list) and value and all(isinstance(word, str) for word in value):
@@ -109,7 +125,7 @@ def _by_user(answers: Iterator[_Answer], notes: Notes) -> list[Annotation]:
         Annotation(
             answers,
             states[user],
-            by=text_or_none(user),
+            by=user,
             is_refused=states[user] == "discarded",
             counts=states[user] in ("submitted", "discarded"),
         )

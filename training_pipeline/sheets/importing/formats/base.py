@@ -85,6 +85,24 @@ class Gathering(Format, Protocol):
         ...
 
 
+def flattened(form: Format, rows: Sequence[Mapping[str, Any]], notes: Notes, choose: str) -> Flat | None:
+    """The columns of a row, or of all that annotate one task; a row that the format stumbles over has a problem."""
+    try:
+        if len(rows) > 1 and isinstance(form, Gathering):
+            return form.flatten_task(rows, notes, choose)
+        return form.flatten(rows[-1], notes, choose)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - one row stops no other
+        notes.problem("", "data_type", f"cannot be read as one of {form.title} ({type(error).__name__})")
+        return Flat()
+
+
+def count_of(value: object) -> int:
+    """How many things a list or an object holds; anything else is one. Pure."""
+    return len(value) if isinstance(value, list | dict) else 1
+
+
 def most_have(rows: Sequence[Mapping[str, Any]], *names: str) -> bool:
     """Whether most rows have all these columns; the others will be told as what they are. Pure."""
     return 2 * sum(all(name in row for name in names) for row in rows) > len(rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from training_pipeline.sheets.importing.formats.base import Flat, Notes, most_have
+from training_pipeline.sheets.importing.formats.base import Flat, Notes, count_of, most_have
 from training_pipeline.sheets.importing.formats.choosing import DISAGREED, Annotation, chosen, text_or_none
 
 #: Keys of a result's value that hold what was chosen or written.
@@ -42,7 +42,7 @@ class LabelStudio:
             notes.problem("data", "data_type", "a task needs an object `data` and a list `annotations`")
             return Flat({"item_ref": text_or_none(row.get("id"))})
         if row.get("predictions"):
-            notes.left_out["predictions"] += len(row["predictions"])
+            notes.left_out["predictions"] += count_of(row["predictions"])
         annotations = [_annotation(one, notes, index) for index, one in enumerate(given) if isinstance(one, dict)]
         found = chosen(annotations, choose)
         if found is None or not any(found[0].answers.values()):
@@ -74,7 +74,11 @@ _TASK_KEYS: Final = frozenset(
 
 
 def _annotation(one: Mapping[str, Any], notes: Notes, index: int) -> Annotation:
-    reviews = [review for review in one.get("reviews") or () if isinstance(review, dict)]
+    given = one.get("reviews") or []
+    if not isinstance(given, list):
+        notes.problem(f"annotations[{index}].reviews", "data_type", "is no list")
+        given = []
+    reviews = [review for review in given if isinstance(review, dict)]
     verdict = reviews[-1].get("accepted") if reviews else None
     cancelled, truth = one.get("was_cancelled") is True, one.get("ground_truth") is True
     states = {"cancelled": cancelled, "refused": verdict is False, "ground_truth": truth, "accepted": verdict is True}
