@@ -19,6 +19,7 @@ from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.infra.files import NotAFile, read_at_most
 from training_pipeline.sheets import bounded_yaml
 from training_pipeline.sheets.bounded_yaml import BrokenYaml, unstorable
+from training_pipeline.sheets.delimiter import Delimiter
 
 
 class Defaults(BaseModel):
@@ -66,7 +67,7 @@ class Head(BaseModel):
     #: The file of pairs beside the head, `<id>@<digest>.parquet`, where it is not just `<id>` with another ending.
     pairs_file: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*@[0-9a-f]{12}\.parquet$")
     #: Only read for CSV: what stands between two fields, and between the words of a list.
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    delimiter: Delimiter = ","
     list_separator: str = Field(";", min_length=1, max_length=1)
 
     @field_validator("source_sheet", "prompt_template", mode="before")

@@ -61,6 +61,10 @@ def test_broken_yaml(text: str | bytes, expected: str) -> None:
         ("metadata: {a: !!binary aGk=}", "/metadata/a: is of the type bytes"),
         ("created_at: 9999-12-31T23:59:59-14:00", "/created_at: lies before the year 1 or after 9999"),
         ("created_at: 2026-02-30", "5 : is no timestamp"),
+        *(
+            (f"delimiter: {said}", "/delimiter: must be neither a quotation mark nor a line break")
+            for said in ("'\"'", '"\\n"', '"\\r"')
+        ),
         ("evaluate_on: A suite", "/evaluate_on: string should match pattern"),
         ("evaluate_on: a\nevaluate_judge: A judge", "/evaluate_judge: string should match pattern"),
         ("evaluate_judge: house", "/evaluate_judge: needs evaluate_on, the suite whose answers it judges"),

@@ -14,6 +14,7 @@ from training_pipeline.domain.validation import problems_from_validation
 from training_pipeline.sheets import bounded_yaml
 from training_pipeline.sheets.bounded_yaml import BrokenYaml
 from training_pipeline.sheets.columns import QUESTION_ANSWER
+from training_pipeline.sheets.delimiter import Delimiter
 from training_pipeline.sheets.importing.formats.base import CHOICES
 
 #: Columns of a sheet that a column of a file may become.
@@ -46,7 +47,7 @@ class ColumnMapping(BaseModel):
     #: Columns, or keys in messages, that belong to a question by their name and do not count.
     ignore: tuple[str, ...] = ()
     choose: str | None = None
-    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    delimiter: Delimiter | None = None
     list_separator: str = Field(";", min_length=1, max_length=1)
     worksheet: str | None = None
     #: The split of a folder that the library `datasets` saved with several.

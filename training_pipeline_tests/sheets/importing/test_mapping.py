@@ -80,6 +80,7 @@ def test_the_options_count_more_than_the_file() -> None:
     assert merged.ignore == ("notes", "b")
 
 
-def test_a_delimiter_is_one_character() -> None:
+@pytest.mark.parametrize("delimiter", ["ab", "", '"', "\n", "\r"])
+def test_a_delimiter_is_one_character_and_separates(delimiter: str) -> None:
     with pytest.raises(ValidationError):
-        ColumnMapping(delimiter="ab")
+        ColumnMapping(delimiter=delimiter)

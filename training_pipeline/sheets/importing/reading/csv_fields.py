@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
+from training_pipeline.sheets.delimiter import NO_DELIMITERS
 from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 from training_pipeline.sheets.files.rows import NotUtf8, records_of
 from training_pipeline.sheets.importing.reading.opening import open_text
@@ -31,7 +32,7 @@ def form_of(start: bytes, delimiter: str | None, *, tabs: bool = False) -> Form:
     """The form of a file that begins with `start`. Pure."""
     first, _, rest = start.decode("utf-8", errors="replace").partition("\n")
     named = first.rstrip("\r")
-    has_sep_line = len(named) == len("sep=") + 1 and named.lower().startswith("sep=")
+    has_sep_line = named.lower()[:-1] == "sep=" and named[-1] not in NO_DELIMITERS
     if delimiter is not None:
         return Form(delimiter, "the delimiter is given", has_sep_line)
     if has_sep_line:

@@ -35,6 +35,7 @@ def test_fields_are_those_that_were_written(tmp_path: Path, records: list[tuple[
         ("a,a\n1,2\n", 1, "appears twice in the header"),
         ('a,b\n1,"2\n', 2, "in or after this line"),
         ("sep=;\na;b\n1;2;3\n", 3, "has 3 fields"),
+        ('sep="\na,b\n1,2\n', 2, "has 2 fields where the header has 1"),  # names no delimiter: it is a header
         ("a,b\r1,2\r", 2, "not as CSV for Macintosh"),
     ],
 )
