@@ -359,7 +359,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "sheets/importing/formats/test_label_studio.py": ("sheets/importing/formats/choosing.py",),
     "sheets/importing/formats/test_registry.py": (
         "sheets/importing/formats/alpaca.py",
-        "sheets/importing/formats/base.py",
         "sheets/importing/formats/columns.py",
         "sheets/importing/formats/openai_chat.py",
         "sheets/importing/formats/prompt_completion.py",
