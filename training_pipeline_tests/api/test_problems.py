@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import create_engine
 
 from training_pipeline.api.app import create_app
+from training_pipeline.api.middleware.limits import DEEPEST
 from training_pipeline.api.problems import of_pipeline_error
 from training_pipeline.app.container import Services
 from training_pipeline.domain import errors
@@ -83,6 +84,8 @@ def test_pointers_are_json_pointers(client: TestClient, body: object, pointer: s
         (b"{", 400, "malformed"),
         (b"\xff\xfe", 400, "malformed"),
         (b"[" * 100_000, 400, "malformed"),
+        *((b'{"a":' * depth + b"1" + b"}" * depth, 400, "malformed") for depth in (DEEPEST + 1, 500, 960, 978, 5000)),
+        (b'{"a":' * DEEPEST + b"1" + b"}" * DEEPEST, 422, "invalid_request"),
         (b'{"model_name": ' + b"9" * 5000 + b"}", 400, "malformed"),
         (b"null", 422, "invalid_request"),
         (b"[]", 422, "invalid_request"),

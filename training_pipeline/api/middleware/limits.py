@@ -16,11 +16,14 @@ from training_pipeline.api.problems import problem
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.validation import told
 from training_pipeline.schemas.problem import ProblemField
+from training_pipeline.sheets.files.json_objects import is_too_deep
 
 _log = logging.getLogger(__name__)
 
 #: A body must have come in after so many seconds.
 BODY_SECONDS: Final = 15.0
+#: Far more levels than any request has; whatever walks through a body may do so by recursion.
+DEEPEST: Final = 200
 BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -92,8 +95,12 @@ class Bodies:
             hint = "Send the header Content-Type: application/json, and do not compress the body."
             return problem(path, 415, "unsupported_media_type", "The body must be uncompressed JSON.", hint=hint)
         try:
-            parsed = json.loads(body.decode())
-        except (ValueError, RecursionError):
+            text = body.decode()
+            if is_too_deep(text, DEEPEST):
+                detail = f"The body must not be nested deeper than {DEEPEST} levels."
+                return problem(path, 400, "malformed", detail)
+            parsed = json.loads(text)
+        except ValueError:
             return problem(path, 400, "malformed", "The body is not valid JSON in UTF-8.")
         unstorable = [FieldProblem(pointer, "unstorable_text", detail) for pointer, detail in _unstorable(parsed, "")]
         errors = [ProblemField.of(found, "body") for found in told(unstorable, len(unstorable))]

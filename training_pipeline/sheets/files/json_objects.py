@@ -84,15 +84,15 @@ class JsonObjects:
         return values
 
 
-def is_too_deep(text: str) -> bool:
-    """Whether JSON text is nested deeper than `DEEPEST`. Pure; what has few brackets is not looked through."""
-    if text.count("[") + text.count("{") <= DEEPEST:
+def is_too_deep(text: str, deepest: int = DEEPEST) -> bool:
+    """Whether JSON text is nested deeper than that. Pure; what has few brackets is not looked through."""
+    if text.count("[") + text.count("{") <= deepest:
         return False
     now = most = 0
     for character in re.sub(r"[^][{}]+", "", _TEXT.sub("", text)):
         now += 1 if character in "[{" else -1
         most = max(most, now)
-    return most > DEEPEST
+    return most > deepest
 
 
 def _has_half_a_pair(values: object) -> bool:
