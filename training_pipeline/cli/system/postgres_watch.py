@@ -6,6 +6,8 @@ import threading
 import time
 from typing import Final
 
+import psutil
+
 from training_pipeline.cli.system.children import RESTARTS
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
@@ -64,11 +66,12 @@ class PostgresWatch:
                 said = f"PostgreSQL did not answer for {silent:.0f} s, and was ended and restarted."
             else:
                 return []
-        except Unavailable as error:
+        except (Unavailable, OSError, psutil.Error) as error:
             self._failures += 1
             pause = RESTARTS.pause(self._failures)
             self._due = time.monotonic() + pause
-            return [f"{error.message} It is tried again in {pause:.0f} s."]
+            why = error.message if isinstance(error, Unavailable) else f"PostgreSQL could not be looked at: {error}."
+            return [f"{why} It is tried again in {pause:.0f} s."]
         self._failures = 0
         self._silent_since = None
         return [said]

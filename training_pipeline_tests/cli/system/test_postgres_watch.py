@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import text
 
@@ -66,10 +68,27 @@ class Broken(EmbeddedPostgres):
         raise Unavailable("PostgreSQL cannot be started: No space left on device.")
 
 
-def test_a_server_that_cannot_be_started_is_tried_again_for_as_long_as_it_takes(
-    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "[Errno 24] Too many open files"),
+        (psutil.AccessDenied(7), "(pid=7)"),
+    ],
+)
+def test_a_server_that_cannot_be_looked_at_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, message: str
 ) -> None:
-    with closing(PostgresWatch(Broken(server.directory))) as watch:
+    def fail(_: EmbeddedPostgres) -> int | None:
+        raise failure
+
+    monkeypatch.setattr(EmbeddedPostgres, "pid", fail)
+    with closing(PostgresWatch(EmbeddedPostgres(tmp_path))) as watch:
+        assert watch.tend() == [f"PostgreSQL could not be looked at: {message}. It is tried again in 1 s."]
+        assert watch.tend() == []
+
+
+def test_a_server_that_cannot_be_started_is_tried_again_for_as_long_as_it_takes(tmp_path: Path) -> None:
+    with closing(PostgresWatch(Broken(tmp_path))) as watch:
         for number in range(30):
             watch._due = 0.0
             said = (
