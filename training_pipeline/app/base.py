@@ -138,7 +138,7 @@ class Base:
         """Records revocations, and taints what learned from them."""
         from training_pipeline.models.revocations.revoke import Revocations
 
-        return Revocations(self.store, self.alerting.revoked, self.keys)
+        return Revocations(self.store, self.alerting.revoked, self.keys, source=lambda: self.source)
 
     @part
     def decisions(self) -> Decisions:

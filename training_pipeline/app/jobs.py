@@ -78,6 +78,7 @@ class JobParts(Base):
             datasets=self.settings.datasets,
             min_pairs=self.settings.min_pairs,
             withdrawn=self.revocations.withdrawn,
+            shown=self.revocations.shown,
             keys=self.keys,
         )
 

@@ -13,6 +13,7 @@ from training_pipeline.domain.rules.comparison import Comparison, is_outright
 from training_pipeline.domain.rules.examples.control_tokens import spells_control_token
 from training_pipeline.domain.rules.examples.rendering import row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
+from training_pipeline.domain.rules.examples.validity import has_messages
 from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.neighbours import judge_together
 from training_pipeline.domain.rules.policy import GatePolicy
@@ -80,6 +81,14 @@ def shown_plan(dialect: Dialect) -> Plan:
         row_hash=row_hash(with_tools(dialect.rendered(pairs.messages), pairs.tools)),
     )
     return planner.plan(comparison.shown(planner.name(named)))
+
+
+@lru_cache(maxsize=32)
+def copies_plan(dialect: Dialect) -> Plan:
+    """What pairs are copies by, whatever their verdict: `pair_id`, and `copy_hash`, equal for copies alone. Pure."""
+    planner = Planner(dialect)
+    pairs = planner.pairs.filter(has_messages(planner.pairs.messages)).select("pair_id", "messages", "tools")
+    return planner.plan(_comparison(planner).copies(planner.name(pairs)))
 
 
 @lru_cache(maxsize=32)

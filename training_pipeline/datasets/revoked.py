@@ -22,6 +22,9 @@ _COLUMNS: Final[Mapping[RevocableKind, str]] = {
     "row_hash": "row_hash",
 }
 
+#: So many names are written into a statement.
+_FEW: Final = 200
+
 
 def without_revoked(table: ir.Table, withdrawn: Withdrawn, shown: ir.Table | None = None) -> ir.Table:
     """The verdicts of `judge_together`, with the reason `revoked` for pairs that pass the gates and are `withdrawn`.
@@ -55,6 +58,25 @@ def without_revoked(table: ir.Table, withdrawn: Withdrawn, shown: ir.Table | Non
         may_validate=table.may_validate & ~revoked & ~barred & ~_shares(table, barred, "kept_id"),
     )
     return made.select(*columns)
+
+
+def names_few(table: ir.Table, withdrawn: Withdrawn) -> ir.BooleanValue:
+    """Which rows to look at for those that people revoked, in the words of any engine: by few names only their rows are
+    worked out; by a hash, or many names, all.
+    """
+    kinds = {kind for kind, _ in withdrawn.named}
+    if "row_hash" in kinds or len(withdrawn.named) > _FEW:
+        return ibis.literal(value=True)
+    wanted = ibis.literal(value=False)
+    for kind in sorted(kinds):
+        wanted |= table[_COLUMNS[kind]].isin([value for named, value in withdrawn.named if named == kind])
+    return wanted
+
+
+def only_named(shown: ir.Table, withdrawn: Withdrawn) -> ir.Table:
+    """The rows of `shown_plan` that people revoked by their names or hashes. The table must be in our DuckDB."""
+    table = _with_keyed(shown, withdrawn)
+    return table.filter(_named(table, withdrawn)).select(*shown.columns)
 
 
 def _with_keyed(table: ir.Table, withdrawn: Withdrawn) -> ir.Table:

@@ -54,7 +54,7 @@ def text_hashes(text: str) -> TextHashes:
     example = _example(stripped)
     if example is None:
         return TextHashes((), _questions([{"role": "user", "content": text}]))
-    messages = [_message(message) for message in example["messages"]]
+    messages = stored_pair(example)["messages"]
     as_given = hashlib.sha256(stripped.encode()).hexdigest()
     rows = dict.fromkeys([as_given, _row_hash(messages, example.get("tools"))])
     return TextHashes(tuple(rows), _questions(messages))
@@ -139,6 +139,12 @@ def _question_before(messages: Sequence[Mapping[str, Any]]) -> str:
     lowered = _SEPARATOR.join(parts).lower().replace("\u03c2", "\u03c3")
     text = lowered.translate(dict.fromkeys(map(ord, WHITE_SPACE)))
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
+
+
+def stored_pair(example: Mapping[str, Any]) -> dict[str, Any]:
+    """The `messages` and `tools` of an example in JSON, as a sheet has them. Pure."""
+    messages = [_message(message) for message in example["messages"]]
+    return {"messages": messages, "tools": _json(example.get("tools"))}
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import ibis.expr.types as ir
 
 from training_pipeline.datasets.judging import shown_plan, verdicts_plan
-from training_pipeline.datasets.revoked import without_revoked
+from training_pipeline.datasets.revoked import names_few, only_named, without_revoked
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import Use, constraints_from_tags
@@ -64,6 +64,18 @@ def judged(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) ->
     plan = verdicts_plan(opened.engine.dialect, constraints_from_tags(opened.sheet.tags), policy, use)
     with disk_errors("judge the pairs"), opened.engine.work_out(plan, opened.pairs) as table:
         yield table
+
+
+def named_examples(opened: OpenSheet, withdrawn: Withdrawn) -> list[dict[str, str | None]]:
+    """The rows of `shown_plan` that people revoked by their names or hashes, whatever their verdict. Reads only."""
+    if not withdrawn.named:
+        return []
+    plan = shown_plan(opened.engine.dialect)
+    with disk_errors("look for revoked examples"), opened.engine.work_out(plan, opened.pairs) as table:
+        few = table.filter(names_few(table, withdrawn))
+        with opened.engine.fetch(few) as found:
+            rows: list[dict[str, str | None]] = only_named(found, withdrawn).to_pyarrow().to_pylist()
+    return rows
 
 
 @contextmanager

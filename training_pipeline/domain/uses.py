@@ -67,6 +67,18 @@ class ModelUse(_Part):
     in_use: InUse = NOWHERE
 
 
+class Copies(_Part):
+    """Other rows with the very same example as one that was asked for: who learned from one learned from the other."""
+
+    train: int = 0
+    validation: int = 0
+    #: The pairs of some of them.
+    pair_ids: tuple[str, ...] = ()
+
+
+NO_COPIES: Final = Copies()
+
+
 class DatasetUse(_Part):
     """What a dataset did with the rows: in which split they are, or for which reasons they were refused."""
 
@@ -74,14 +86,16 @@ class DatasetUse(_Part):
     train: int = 0
     validation: int = 0
     refused: dict[str, int] = {}
+    #: What it has of the rows as others.
+    copies: Copies = NO_COPIES
     #: Whether its manifest is there.
     manifest: bool
     jobs: tuple[JobUse, ...] = ()
 
     @property
     def is_learned(self) -> bool:
-        """Whether a row is in one of its splits: both leave a trace in a model."""
-        return bool(self.train or self.validation)
+        """Whether a row, or a copy of it, is in one of its splits: both leave a trace in a model."""
+        return any((self.train, self.validation, self.copies.train, self.copies.validation))
 
 
 class UsedRow(_Part):

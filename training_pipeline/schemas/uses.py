@@ -48,6 +48,14 @@ class ModelUse(Answer):
     in_use: InUse = Field(description="Where it is in use.")
 
 
+class Copies(Answer):
+    """Other rows with the very same example: what learned from them learned from the rows that were asked for."""
+
+    train: int = Field(description="Such rows in the training split.", examples=[1])
+    validation: int = Field(description="Such rows in the validation split.", examples=[0])
+    pair_ids: list[str] = Field(description="The pairs of some of them.", examples=[["p-0000"]])
+
+
 class DatasetUse(Answer):
     """What a dataset did with the rows."""
 
@@ -57,6 +65,7 @@ class DatasetUse(Answer):
     refused: dict[str, int] = Field(
         description="Rows that were seen and excluded, by reason.", examples=[{"training_prohibited": 1}]
     )
+    copies: Copies = Field(description="What it has of the rows under other ids, such as the one that was kept.")
     manifest: bool = Field(description="Whether its manifest is there.", examples=[True])
     jobs: list[JobUse] = Field(description="The jobs that have it, the oldest first.")
 

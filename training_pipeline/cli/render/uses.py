@@ -13,7 +13,7 @@ from training_pipeline.cli.render.lineage import SHORT
 from training_pipeline.domain.uses import WORDS
 
 if TYPE_CHECKING:
-    from training_pipeline.schemas.uses import DatasetUse, InUse, SheetUses, Uses
+    from training_pipeline.schemas.uses import Copies, DatasetUse, InUse, SheetUses, Uses
 
 
 def uses_of(found: Uses) -> RenderableType:
@@ -74,4 +74,12 @@ def _verdicts(dataset: DatasetUse) -> str:
     counts = {"train": dataset.train, "validation": dataset.validation}
     parts = [f"{count:,} in {split}" for split, count in counts.items() if count]
     parts += [f"{count:,} refused: {reason}" for reason, count in dataset.refused.items()]
+    copies = dataset.copies
+    if copies.train or copies.validation:
+        where = ", ".join(f"{count:,} in {side}" for side, count in _sides(copies) if count)
+        parts.append(f"learned through {', '.join(copies.pair_ids) or 'copies'} ({where})")
     return ", ".join(parts)
+
+
+def _sides(copies: Copies) -> tuple[tuple[str, int], ...]:
+    return ("train", copies.train), ("validation", copies.validation)

@@ -59,7 +59,8 @@ def found(connection: Connection, datasets: Iterable[DatasetUse]) -> Found:
     for dataset in datasets:
         for job in dataset.jobs if dataset.is_learned else ():
             if job.submitted:
-                direct[job.job_id] = Learned(dataset.train, dataset.validation)
+                copies = dataset.copies
+                direct[job.job_id] = Learned(dataset.train + copies.train, dataset.validation + copies.validation)
             if job.status in ACTIVE:
                 active[job.job_id] = None
     known = models(connection, list(direct), chains=bool(direct))

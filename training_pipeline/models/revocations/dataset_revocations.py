@@ -18,19 +18,30 @@ from training_pipeline.datasets.store import read_dataset
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.revocations import Learned, Withdrawn
+from training_pipeline.domain.uses import DIGITS
 from training_pipeline.models.uses.keys import COLUMNS
 
 _NAMED: Final = text(
     "SELECT id, kind, value FROM revocations WHERE kind <> 'rows'"
     " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet) AND (CAST(:one AS text) IS NULL OR id = :one)"
 )
+_EXAMPLES: Final = text(
+    "SELECT revocation_id, hash, hash_key FROM revoked_examples WHERE training_sheet_id = :sheet"
+    " AND (CAST(:one AS text) IS NULL OR revocation_id = :one)"
+)
 _ROWS: Final = text(
     "SELECT revocation_id, pair_id, row_hash, CASE WHEN validation_only THEN 'validation' END, hash_key"
     " FROM revoked_rows WHERE training_sheet_id = :sheet AND (CAST(:one AS text) IS NULL OR revocation_id = :one)"
 )
+#: SQL: a pair that was left out as a copy, and no row that was kept has the very same line. The one that was kept for
+#: it asks the same and says the same, but for white space, accents' spellings, weights and names.
+_LEARNED_AS_ANOTHER: Final = (
+    "hit.reason = 'duplicate' AND NOT EXISTS (SELECT 1 FROM used AS kept WHERE kept.row_hash = hit.row_hash)"
+)
 #: Stands for every hash: the pair alone is compared.
 ANY: Final = "*"
-_READ: Final = ["pair_id", "row_hash", "item_ref", "canonical_label_id", "split"]
+_READ: Final = ["pair_id", "row_hash", "item_ref", "canonical_label_id", "split", "reason"]
+_QUESTIONS: Final = "prompt_hash"
 _BY_REVOCATION: Final = "SELECT id, count(*) FILTER (trains), count(*) FILTER (NOT trains) FROM found GROUP BY id"
 #: The id of a pair that is in a dataset stands for one row of it.
 _ALL: Final = "SELECT count(DISTINCT pair_id) FILTER (trains), count(DISTINCT pair_id) FILTER (NOT trains) FROM found"
@@ -67,6 +78,21 @@ def rows_of(
     return frozenset((pair_id, row_hash) for pair_id, row_hash in found)
 
 
+def example_hashes(
+    connection: Connection, revocation_id: str, training_sheet_id: str, manifest: Path, keys: HashKeys = NO_KEYS
+) -> frozenset[str]:
+    """The hashes, as they stand there, of the examples that a dataset of the sheet knows of one revocation, also of
+    rows that it refused. Raises as `rows_of`.
+    """
+    query = (
+        "SELECT DISTINCT row_hash FROM (SELECT row_hash FROM hit UNION ALL SELECT row_hash FROM same WHERE is_sure"
+        " UNION ALL SELECT row_hash FROM found WHERE (id, pair_id) NOT IN (SELECT (id, pair_id) FROM same))"
+        " WHERE row_hash IS NOT NULL"
+    )
+    found = _found(connection, training_sheet_id, manifest, query, keys, revocation_id=revocation_id)
+    return frozenset(row_hash for (row_hash,) in found)
+
+
 def _found(
     connection: Connection,
     training_sheet_id: str,
@@ -81,21 +107,31 @@ def _found(
     Of one revocation only what can be compared is found; of all of them (None) it raises where something cannot.
     """
     asked = {"sheet": training_sheet_id, "one": revocation_id}
-    named = connection.execute(_NAMED, asked).tuples().all()
+    named = [*connection.execute(_NAMED, asked).tuples()]
     rows = connection.execute(_ROWS, asked).tuples().all()
     if not named and not rows:
         return []
+    by_hash = any(kind == "row_hash" for _, kind, _ in named)
+    examples = connection.execute(_EXAMPLES, asked).tuples()
+    named += [(one, "row_hash", hashed) for one, hashed, _ in examples if len(hashed) == DIGITS["row_hash"]]
     by_name = " UNION ALL ".join(
-        f"SELECT id, pair_id, row_hash, trains FROM used JOIN named ON kind = '{kind}' AND value = {column}"  # noqa: S608 - ours
+        f"SELECT id, pair_id, row_hash, questions, reason FROM every JOIN named ON kind = '{kind}' AND value = {column}"  # noqa: S608 - ours
         for kind, (column, _) in COLUMNS.items()
-        if kind not in {"question_hash", "row_hash"}
+        if kind != "question_hash"
     )
     query = f"""
-        WITH each AS (SELECT *, unnest(hashes) AS one_hash FROM used), found AS (
-            {by_name} UNION ALL
-            SELECT DISTINCT id, pair_id, row_hash, trains FROM each JOIN named ON kind = 'row_hash' AND value = one_hash
+        WITH hit AS ({by_name}), each AS (SELECT *, unnest(hashes) AS one_hash FROM used), same AS (
+            SELECT id, used.pair_id, used.row_hash, trains, true AS is_sure FROM hit JOIN used USING (row_hash)
             UNION ALL
-            SELECT DISTINCT id, each.pair_id, each.row_hash, trains
+            SELECT id, used.pair_id, used.row_hash, trains, count(*) OVER (PARTITION BY id, hit.pair_id) = 1
+            FROM hit JOIN used USING (questions) WHERE {_LEARNED_AS_ANOTHER}
+        ), found AS (
+            SELECT id, pair_id, row_hash, trains FROM hit JOIN used USING (pair_id, row_hash)
+            UNION SELECT id, pair_id, row_hash, trains FROM same
+            UNION SELECT id, pair_id, row_hash, true FROM hit
+            WHERE {_LEARNED_AS_ANOTHER} AND NOT EXISTS (SELECT 1 FROM used WHERE used.questions = hit.questions)
+            UNION SELECT id, pair_id, row_hash, trains FROM each JOIN named ON kind = 'row_hash' AND value = one_hash
+            UNION SELECT id, each.pair_id, each.row_hash, trains
             FROM each JOIN seen ON seen.pair_id = each.pair_id AND seen.row_hash IN (one_hash, '{ANY}')
             WHERE only_in IS NULL OR NOT trains
         )
@@ -103,13 +139,14 @@ def _found(
     """  # noqa: S608 - our own names
     try:
         with pq.ParquetFile(manifest) as file:
-            columns = [*_READ, *({"hash_key"} & {*file.schema_arrow.names})]
+            columns = [*_READ, *({_QUESTIONS, "hash_key"} & {*file.schema_arrow.names})]
             every = file.read(columns=columns)
+        asked = every[_QUESTIONS] if _QUESTIONS in columns else pa.nulls(len(every), pa.string())
+        stated = every.select(_READ).append_column("questions", asked)
         hash_key = every["hash_key"][0].as_py() if "hash_key" in columns and len(every) else None
-        used = every.filter(pc.is_valid(every["split"])).select(_READ)
+        used = stated.filter(pc.is_valid(stated["split"]))
         key = None if hash_key is None else keys.read(hash_key)
         texts = None if hash_key is None or key is not None else _of_texts(manifest, used["split"])
-        by_hash = any(kind == "row_hash" for _, kind, _ in named)
         if hash_key is not None and key is None and texts is None and by_hash and revocation_id is None:
             raise Unavailable(
                 f"Whether the manifest {manifest} has a row that was revoked by its hash is not known: the key of its "
@@ -119,6 +156,7 @@ def _found(
         compared = _Compared(hash_key, key, texts is not None, keys)
         of_sheet = keys.of_sheet(training_sheet_id) if hash_key is None or texts is not None else None
         with duckdb.connect() as engine:
+            engine.register("every", stated)
             engine.register("used", _hashed(used, texts, of_sheet))
             engine.register("named", _table(("id", "kind", "value"), [*compared.named(named)]))
             engine.register("seen", _table(("id", "pair_id", "row_hash", "only_in"), [*compared.seen(rows)]))
@@ -162,7 +200,7 @@ def _hashed(used: pa.Table, texts: pa.Array | None, key: HashKey | None) -> pa.T
     known = [stored, *([] if texts is None else [plain]), *([] if key is None else [key.of_all(plain)])]
     hashes = pa.array([list(dict.fromkeys(each)) for each in zip(*known, strict=True)], pa.list_(pa.string()))
     trains = pc.equal(used["split"], "train")
-    return used.drop_columns("split").append_column("trains", trains).append_column("hashes", hashes)
+    return used.drop_columns(["split", "reason"]).append_column("trains", trains).append_column("hashes", hashes)
 
 
 def _of_texts(manifest: Path, split: pa.ChunkedArray) -> pa.Array | None:
@@ -183,7 +221,14 @@ def withdrawn(connection: Connection, training_sheet_id: str, keys: HashKeys = N
     key = keys.of_sheet(training_sheet_id)
     asked = {"sheet": training_sheet_id, "one": None}
     named = [(kind, value) for _, kind, value in connection.execute(_NAMED, asked).tuples()]
-    plain, keyed, barred = [], [], []
+    plain, keyed, barred, examples = [], [], [], []
+    for _, hashed, hash_key in connection.execute(_EXAMPLES, asked).tuples():
+        if hash_key is not None and (key is None or hash_key != key.id):
+            continue  # its key is gone: the pairs that have it are known by their ids
+        if len(hashed) == DIGITS["row_hash"]:
+            named.append(("row_hash", hashed))
+        else:
+            examples.append(hashed)
     for _, pair_id, row_hash, only_in, hash_key in connection.execute(_ROWS, asked).tuples():
         row = (pair_id, row_hash, only_in is not None)
         if hash_key is None:
@@ -194,7 +239,14 @@ def withdrawn(connection: Connection, training_sheet_id: str, keys: HashKeys = N
             named.append(("pair", pair_id))
         else:
             barred.append(pair_id)
-    return Withdrawn(tuple(dict.fromkeys(named)), tuple(plain), tuple(keyed), tuple(dict.fromkeys(barred)), key)
+    return Withdrawn(
+        tuple(dict.fromkeys(named)),
+        tuple(plain),
+        tuple(keyed),
+        tuple(dict.fromkeys(barred)),
+        key,
+        tuple(dict.fromkeys(examples)),
+    )
 
 
 def _table(names: tuple[str, ...], rows: Sequence[tuple[str | None, ...]]) -> pa.Table:

@@ -42,6 +42,10 @@ _BY_HASH: Final = text(
     "SELECT id, value FROM revocations WHERE kind = 'row_hash'"
     " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet) ORDER BY number"
 )
+_EXAMPLES: Final = text(
+    "SELECT revocation_id AS id, hash AS value FROM revoked_examples WHERE training_sheet_id = :sheet"
+    " AND hash_key = :key AND length(hash) = 64 ORDER BY 1, 2"
+)
 _KNOWN_BY_PAIR: Final = text(
     "INSERT INTO revoked_rows (training_sheet_id, pair_id, row_hash, validation_only, revocation_id, hash_key)"
     " VALUES (:sheet, :pair_id, :row_hash, false, :id, :key) ON CONFLICT DO NOTHING"
@@ -137,13 +141,21 @@ class KeyDestruction:
     def _record_pairs(self, connection: Connection, record: KeyRecord) -> None:
         sheet = record.training_sheet_id
         revoked: dict[str, list[str]] = defaultdict(list)
-        for row in connection.execute(_BY_HASH, {"sheet": sheet}):
+        asked = {"sheet": sheet, "key": record.id}
+        by_hash = connection.execute(_BY_HASH, asked).all()
+        for row in (*by_hash, *connection.execute(_EXAMPLES, asked)):
             revoked[row.value].append(row.id)
-        paths = connection.execute(_MANIFESTS, {"sheet": sheet, "key": record.id}).scalars().all() if revoked else []
+        paths = connection.execute(_MANIFESTS, asked).scalars().all() if revoked else []
         for path in paths:
             # A hash that was given as it is under the key: nothing else leads to the row then. Also to copies of the
             # row, which were left out: one of them would be the kept one as soon as the first is gone.
-            for pair_id, row_hash in _pairs(Path(path) / MANIFEST, sorted(revoked)):
+            try:
+                pairs = _pairs(Path(path) / MANIFEST, sorted(revoked))
+            except Unavailable:
+                if by_hash:
+                    raise
+                continue  # the pairs that people named stay out by their names
+            for pair_id, row_hash in pairs:
                 for revocation_id in revoked[row_hash]:
                     values = {"sheet": sheet, "pair_id": pair_id, "row_hash": row_hash, "id": revocation_id}
                     connection.execute(_KNOWN_BY_PAIR, {**values, "key": record.id})

@@ -20,6 +20,9 @@ _TABLES: Final = {
     "rows that were seen changed (table revoked_rows)": (
         "SELECT count(*) FROM revoked_rows WHERE row_hash = ANY(:hashes)"
     ),
+    "examples that were revoked (table revoked_examples)": (
+        "SELECT count(*) FROM revoked_examples WHERE hash = ANY(:hashes)"
+    ),
     "revocations by hash (table revocations)": (
         "SELECT count(*) FROM revocations WHERE kind = 'row_hash' AND value = ANY(:hashes)"
     ),

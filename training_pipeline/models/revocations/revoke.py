@@ -7,6 +7,7 @@ through between a revocation and its registration, both lock the table of revoca
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select, text
 
-from training_pipeline.domain.errors import NotFound
+from training_pipeline.datasets.verdicts import named_examples
+from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
@@ -34,15 +36,18 @@ from training_pipeline.models.revocations import affected as finding
 from training_pipeline.models.revocations import reach, records
 from training_pipeline.models.revocations.affected import Found, Model, found
 from training_pipeline.models.revocations.dataset_revocations import held, withdrawn
+from training_pipeline.models.revocations.examples import record_known, record_shown
 from training_pipeline.models.revocations.proposals import propose
 from training_pipeline.models.revocations.tables import revocations
 from training_pipeline.models.revocations.taints import store_new, taint_of, tainted_by, taints_of
 from training_pipeline.models.uses.in_use import InUses, in_use
+from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.ancestors import as_known
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 
+_log = logging.getLogger(__name__)
 #: Told of what is new, within the transaction that makes it so.
 Tell = Callable[[Connection, Revocation, Sequence[Taint], Sequence[str]], None]
 #: A pair, the hash of what exactly was trained on, whether only validation is meant, and the key of the hash.
@@ -76,10 +81,18 @@ class Preview:
 class Revocations:
     """Writes revocations and taints. Every method may be repeated, and is one transaction."""
 
-    def __init__(self, store: JobStore, tell: Tell, keys: HashKeys = NO_KEYS) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        tell: Tell,
+        keys: HashKeys = NO_KEYS,
+        *,
+        source: Callable[[], TrainingSheetSource] | None = None,
+    ) -> None:
         self._store = store
         self._tell = tell
         self._keys = keys
+        self._source = source
 
     def preview(self, asked: Revoked) -> Preview:
         """What revoking it would taint now. Reads only; raises `Unavailable` where nobody can say."""
@@ -99,8 +112,24 @@ class Revocations:
     def revoke(self, asked: Revoked, *, reason: str, actor: str) -> Recorded:
         """Record what a person revokes, with everything that it taints. What is on record already is left as it is.
 
-        Raises `Unavailable`, and writes nothing, where nobody can say which models learned from it.
+        Its examples are recorded as the datasets know them and, where one training sheet is named, as that has them
+        now. Raises `Unavailable`, and writes nothing, where nobody can say which models learned from it.
         """
+        recorded = self._record(asked, reason=reason, actor=actor)
+        if asked.training_sheet_id is not None and self._source is not None:
+            self._look(self._source, asked, asked.training_sheet_id)
+        return recorded
+
+    def _look(self, source: Callable[[], TrainingSheetSource], asked: Revoked, training_sheet_id: str) -> None:
+        """Record the examples that a training sheet has now. One that cannot be read is looked at by the next job."""
+        named = Withdrawn(named=((asked.kind, asked.value),), key=self._keys.of_sheet(training_sheet_id))
+        try:
+            with source().open(training_sheet_id) as opened:
+                self.shown(training_sheet_id, named_examples(opened, named))
+        except PipelineError as error:
+            _log.warning("training sheet %s cannot be looked at: %s", training_sheet_id, error.message)
+
+    def _record(self, asked: Revoked, *, reason: str, actor: str) -> Recorded:
         with self._store.begin() as connection:
             records.lock(connection)
             identity = _identity(asked)
@@ -120,6 +149,8 @@ class Revocations:
                 reason=reason.strip(),
                 actor=actor,
             )
+            digests = [one.digest for one in datasets]
+            record_known(connection, revocation.id, digests, self._keys.within(connection))
             return Recorded(revocation, self._taint(connection, revocation, datasets), known=False)
 
     def seen(
@@ -240,6 +271,11 @@ class Revocations:
         """What may not be trained on in a training sheet, whatever the sheet says. Reads only."""
         with self._store.begin() as connection:
             return withdrawn(connection, training_sheet_id, self._keys.within(connection))
+
+    def shown(self, training_sheet_id: str, rows: Sequence[Mapping[str, str | None]]) -> None:
+        """Record the examples of rows that people revoked, as their sheet has them now: see `named_examples`."""
+        with self._store.begin() as connection:
+            record_shown(connection, training_sheet_id, rows, self._keys.within(connection))
 
     def held(self, job: TrainingJob) -> Mapping[str, int]:
         """How many rows of each revocation a job trains and validates on; only what occurs. Reads only."""

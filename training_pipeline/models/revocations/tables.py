@@ -62,6 +62,18 @@ revoked_rows = Table(
     Index("ix_revoked_rows_revocation_id", "revocation_id"),
 )
 
+#: What people revoked, as examples: whoever shows one is known by it, whatever becomes of the pair that was named.
+revoked_examples = Table(
+    "revoked_examples",
+    metadata,
+    Column("training_sheet_id", Text, primary_key=True),
+    Column("revocation_id", Text, ForeignKey("revocations.id"), primary_key=True),
+    # 64 digits: of the line of the example. 32 digits: of the example in normal form.
+    Column("hash", Text, primary_key=True),
+    # The key that it is under; null for a hash without one.
+    Column("hash_key", Text),
+)
+
 taints = Table(
     "taints",
     metadata,

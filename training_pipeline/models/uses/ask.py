@@ -5,20 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
-from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
+from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import MANIFEST
 from training_pipeline.domain.uses import (
     DIGITS,
+    NO_COPIES,
     WORDS,
+    Copies,
     DatasetUse,
     Kind,
     NotSearched,
@@ -28,8 +27,8 @@ from training_pipeline.domain.uses import (
     Uses,
 )
 from training_pipeline.models.uses import lookup
+from training_pipeline.models.uses.copies import copies_of, without_key
 from training_pipeline.models.uses.index import TABLES, require_complete
-from training_pipeline.models.uses.keys import key_of
 from training_pipeline.models.uses.learners import Dataset, jobs_of, models_of
 from training_pipeline.models.uses.manifest_rows import nearest
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -53,14 +52,6 @@ _COUNTED: Final = text(
     " CAST(dataset ->> 'train_pairs' AS integer), CAST(dataset ->> 'validation_pairs' AS integer),"
     " dataset -> 'summary' -> 'excluded'"
     " FROM training_jobs WHERE dataset_digest = ANY(:digests) ORDER BY training_sheet_id, dataset_digest, created_at"
-)
-#: Datasets of a sheet whose hashes have no key, beside one that has the hash asked for under a key that can be read.
-_PLAIN_BESIDE: Final = text(
-    "SELECT DISTINCT keyed.hash_key, plain.path FROM use_rows AS r"
-    " JOIN use_datasets AS keyed ON keyed.sheet_no = r.sheet_no AND keyed.hash_key = ANY(:readable)"
-    " JOIN use_datasets AS plain ON plain.sheet_no = r.sheet_no AND plain.hash_key IS NULL"
-    " WHERE r.row_key = :key AND plain.recorded_at IS NOT NULL"
-    " AND (CAST(:sheet_no AS integer) IS NULL OR r.sheet_no = :sheet_no) ORDER BY 1, 2"
 )
 Counts = Mapping[str, int]
 
@@ -102,14 +93,21 @@ def _of_rows(connection: Connection, kind: RowKind, value: str, training_sheet_i
         readable = keys.readable()
         values |= {key.of(value) for key in readable}
         if kind == "row_hash":
-            values |= _without_key(connection, value, sheet_no, {key.id: key for key in readable})
+            values |= without_key(connection, [value], sheet_no, {key.id: key for key in readable})
         unsearched = not_searched(connection, sheet_no, {key.id for key in readable})
     found = lookup.confirmed(connection, kind, values, lookup.hits(connection, kind, values, sheet_no))
     counted: dict[int, dict[int, Counts]] = {
         number: dict(lookup.verdicts(connection, number, rows.numbers)) for number, rows in found.items()
     }
     datasets = _datasets(connection, " AND s.sheet_no = ANY(:sheets)", sheets=sorted(found))
+    copied: dict[int, dict[int, Copies]] = {}
+    for number, rows in found.items() if kind != "question_hash" else ():
+        manifests = {row.slot: Path(row.path) / MANIFEST for row in datasets.values() if row.sheet_no == number}
+        copied[number] = copies_of(connection, number, rows, counted[number], manifests, kind, values, keys)
+        for slot in copied[number]:
+            counted[number].setdefault(slot, {})
     kept = {key: counted[row.sheet_no][row.slot] for key, row in datasets.items() if row.slot in counted[row.sheet_no]}
+    copies = {key: copied.get(row.sheet_no, {}).get(row.slot, NO_COPIES) for key, row in datasets.items()}
     if not kept:
         raise _unknown(connection, kind, value, training_sheet_id, unsearched)
     shown = {row.training_sheet_id: found[row.sheet_no] for row in datasets.values()}
@@ -117,23 +115,17 @@ def _of_rows(connection: Connection, kind: RowKind, value: str, training_sheet_i
     if kind == "question_hash":
         query = f"SELECT count(*) FROM ({_DATASETS}) AS d WHERE NOT has_questions"  # noqa: S608 - our own text
         uncounted = connection.execute(text(query)).scalar_one()
-    return _answer(connection, kind, value, kept, datasets, shown, without_questions=uncounted, unsearched=unsearched)
-
-
-def _without_key(connection: Connection, value: str, sheet_no: int | None, keys: Mapping[str, HashKey]) -> set[str]:
-    """The hashes in older manifests of a sheet, made without a key, that are `value` under its key."""
-    asked = {"key": key_of("row_hash", value), "readable": sorted(keys), "sheet_no": sheet_no}
-    plain: set[str] = set()
-    for key_id, path in connection.execute(_PLAIN_BESIDE, asked).tuples().all():
-        manifest = Path(path) / MANIFEST
-        try:
-            with pq.ParquetFile(manifest) as file:
-                stored = file.read(columns=["row_hash"])["row_hash"]
-        except (OSError, pa.ArrowException) as error:
-            raise lost_manifest(manifest, error) from error
-        known = pc.unique(stored.drop_null()).to_pylist()
-        plain |= {one for one, made in zip(known, keys[key_id].of_all(known), strict=True) if made == value}
-    return plain
+    return _answer(
+        connection,
+        kind,
+        value,
+        kept,
+        datasets,
+        shown,
+        copies=copies,
+        without_questions=uncounted,
+        unsearched=unsearched,
+    )
 
 
 def _of_whole(connection: Connection, kind: Kind, value: str) -> Uses:
@@ -157,6 +149,7 @@ def _answer(
     datasets: Mapping[Dataset, _Row],
     rows: Mapping[str, lookup.Confirmed],
     *,
+    copies: Mapping[Dataset, Copies] = MappingProxyType({}),
     without_questions: int = 0,
     unsearched: tuple[NotSearched, ...] = (),
 ) -> Uses:
@@ -173,6 +166,7 @@ def _answer(
             train=verdicts.get("train", 0),
             validation=verdicts.get("validation", 0),
             refused=refused,
+            copies=copies.get(key, NO_COPIES),
             manifest=there,
             jobs=tuple(jobs.get(key, ())),
         )

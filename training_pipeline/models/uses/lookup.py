@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,6 +39,16 @@ class Confirmed:
 
     numbers: list[int]
     shown: list[UsedRow]
+    #: The hashes of their examples, as manifests have them; and the pairs of those in full, by their numbers.
+    hashes: set[str] = field(default_factory=set)
+    pair_ids: dict[int, str] = field(default_factory=dict)
+
+    def add(self, number: int, row: Mapping[str, Any], *, full: bool) -> None:
+        """Add a row that was read from a manifest; in `full` where it has all columns of `SHOWN`."""
+        self.numbers.append(number)
+        self.hashes |= {row["row_hash"]} - {None}
+        if full and row["pair_id"] is not None:
+            self.pair_ids[number] = row["pair_id"]
 
 
 def hits(connection: Connection, kind: RowKind, values: Collection[str], sheet_no: int | None) -> list[Hit]:
@@ -71,7 +81,7 @@ def confirmed(
     for (sheet_no, slot), group in by_manifest.items():
         of_sheet = rows.setdefault(sheet_no, Confirmed([], []))
         room = max(0, MOST_ROWS - len(of_sheet.shown))
-        for part, columns in ((group[:room], {*SHOWN, column}), (group[room:], {column})):
+        for part, columns in ((group[:room], {*SHOWN, column}), (group[room:], {"row_hash", column})):
             if not part:
                 continue
             try:
@@ -85,8 +95,10 @@ def confirmed(
                 for hit, row in zip(part, read, strict=True)
                 if not values.isdisjoint(_names(kind, row[column]))
             ]
-            of_sheet.numbers += [hit.row_no for hit, _ in kept]
-            of_sheet.shown += [UsedRow.model_validate(row) for _, row in kept if len(columns) > 1]
+            full = columns >= {*SHOWN}
+            for hit, row in kept:
+                of_sheet.add(hit.row_no, row, full=full)
+            of_sheet.shown += [UsedRow.model_validate(row) for _, row in kept if full]
     return {sheet_no: of_sheet for sheet_no, of_sheet in rows.items() if of_sheet.numbers}
 
 
@@ -147,7 +159,8 @@ def _add_elsewhere(
             except Unavailable:
                 continue
             if read:
-                of_sheet.numbers.append(hit.row_no)
+                of_sheet.add(hit.row_no, read[0], full=True)
+                of_sheet.hashes |= {row["row_hash"] for row in read} - {None}
                 shown = [UsedRow.model_validate(row) for row in read]
                 of_sheet.shown += [row for row in shown if row not in of_sheet.shown][: MOST_ROWS - len(of_sheet.shown)]
             break

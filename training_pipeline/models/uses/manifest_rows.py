@@ -61,6 +61,25 @@ def rows_with(manifest: Path, kind: RowKind, values: Collection[str]) -> list[di
         raise lost_manifest(manifest, error) from error
 
 
+def kept_for(manifest: Path, kind: RowKind, values: Collection[str]) -> list[tuple[str, str]]:
+    """The pairs and splits of the rows that ask the same as duplicates with one of these names: one of them was kept
+    for each. None in manifests without hashes of questions. Raises `Unavailable` where the manifest cannot be read.
+    """
+    column = COLUMNS[kind][0]
+    query = f"""
+        SELECT DISTINCT kept.pair_id, kept.split FROM read_parquet($path) AS kept JOIN read_parquet($path) AS named
+        ON kept.prompt_hash = named.prompt_hash AND kept.split IS NOT NULL AND named.reason = 'duplicate'
+        AND list_contains($values, named.{column}) ORDER BY 1
+    """  # noqa: S608 - our own names
+    try:
+        if "prompt_hash" not in pq.read_schema(manifest).names:
+            return []
+        with duckdb.connect() as engine:
+            return engine.execute(query, {"path": str(manifest), "values": sorted(values)}).fetchall()
+    except (OSError, pa.ArrowException, duckdb.Error) as error:
+        raise lost_manifest(manifest, error) from error
+
+
 def nearest(manifests: Sequence[Path], kind: RowKind, value: str, *, count: int = 3) -> list[str]:
     """The names in these manifests that are most like `value`, the nearest first; few or none where none is near."""
     column = COLUMNS[kind][0]

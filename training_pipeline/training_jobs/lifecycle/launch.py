@@ -6,7 +6,7 @@ and dataset instead of making them again from a sheet that may have changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.split import split_snapshot
+from training_pipeline.datasets.verdicts import named_examples
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train, torn_ties
 from training_pipeline.domain.errors import BaseModelChanged, Conflict, NotFound, SheetChanged
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
@@ -40,6 +41,9 @@ from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.events import EventType
 from training_pipeline.training_jobs.store.hash_keys import HashKeyStore
 from training_pipeline.training_jobs.store.jobs import JobStore
+
+#: Records the examples of rows that people revoked: of a training sheet, the rows of `named_examples`.
+Shown = Callable[[str, Sequence[Mapping[str, str | None]]], None]
 
 
 class UseIndex(Protocol):
@@ -65,6 +69,7 @@ class Launcher:
         datasets: Path,
         min_pairs: int,
         withdrawn: Callable[[str], Withdrawn],
+        shown: Shown = lambda *_: None,
         keys: HashKeyStore | None = None,
     ) -> None:
         self._store = store
@@ -77,6 +82,7 @@ class Launcher:
         self._datasets = datasets
         self.min_pairs = min_pairs
         self._withdrawn = withdrawn
+        self._shown = shown
         self._made = None if keys is None else keys.made
         self._keys: HashKeys = keys or NO_KEYS
 
@@ -112,6 +118,9 @@ class Launcher:
             _require_same(opened, sheet.digest)
             withdrawn = self._withdrawn(job.request.training_sheet_id)
             key = None if self._made is None else self._made(job.request.training_sheet_id)
+            # Once a pair is gone from the sheet, its copies are known by this. Under the key: it must be there before.
+            if named := named_examples(opened, withdrawn):
+                self._shown(job.request.training_sheet_id, named)
             taken = snapshot(opened, self._policy, directory=self._snapshots, withdrawn=withdrawn, key=key)
         summary = taken.summary
         self._note(

@@ -128,6 +128,8 @@ def _dataset(dataset: DatasetUse) -> None:
         Tag("td", formats.count(dataset.train))
         Tag("td", formats.count(dataset.validation))
         refused = [f"{formats.count(count)} {reason}" for reason, count in dataset.refused.items()]
+        if dataset.copies.train or dataset.copies.validation:
+            refused.append(f"learned through {', '.join(dataset.copies.pair_ids) or 'copies'}")
         Tag("td", ", ".join(refused) or formats.NONE)
         with Tag("td"):
             for job in dataset.jobs:

@@ -72,7 +72,11 @@ def test_the_text_of_a_row_is_erased_and_its_manifest_stays(services: Services, 
     assert (after.texts, after.hashed) == ((), plan.hashed), "no hash was erased"
     snapshots = [required(services.store.get(each.id).data.snapshot, "snapshot") for each in (job, again)]
     files = [each.manifest_file for each in (dataset, clean)] + [each.pairs_file for each in snapshots]
-    assert {one.place for one in after.hashed} == {*map(str, files), "the index of uses (table use_rows)"}
+    assert {one.place for one in after.hashed} == {
+        *map(str, files),
+        "the index of uses (table use_rows)",
+        "examples that were revoked (table revoked_examples)",
+    }
     checks = {one.name: one for one in services.versions.verify("triage", "2")}
     assert (checks["dataset"].outcome, revoked in checks["dataset"].message) == (Outcome.PASS, True)
     dataset.manifest_file.write_bytes(b"damaged")

@@ -22,7 +22,7 @@ from training_pipeline.models.revocations.tables import revocations as table
 from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.models.revoked import trained_from
-from training_pipeline.testing.models.used_rows import NO_DIGEST, dataset_of, job_with, row
+from training_pipeline.testing.models.used_rows import NO_DIGEST, dataset_of, hashed, job_with, row
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.models.revocations.conftest import Told
@@ -205,9 +205,37 @@ def test_before_or_after_its_registration_a_model_is_tainted_alike(
     assert found[child.id] == found[grandchild.id] == (0, 0, (after.id,))
     assert revocations.held(after) == {recorded.revocation.id: sum(found[after.id][:2])}
     assert revocations.held(child) == {}
-    assert revocations.withdrawn("invoices") == Withdrawn(named=((asked.kind, asked.value),))
+    learned = [f"p-{number}" for number in range(1, 9)] + ["v-1", "v-2"] if asked.kind == "label" else ["p-1"]
+    examples = {("row_hash", str(row(pair_id, "train")["row_hash"])) for pair_id in learned}
+    known = revocations.withdrawn("invoices")
+    assert known == Withdrawn(named=known.named)
+    assert {*known.named} == {(asked.kind, asked.value), *examples}
     elsewhere = revocations.withdrawn("letters")
     assert bool(elsewhere) is (asked.training_sheet_id is None)
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [{"row_hash": hashed("same")}, {"prompt_hash": hashed("asks", 32)}, {"prompt_hash": None}],
+    ids=["the very same", "with another blank", "of before questions were kept"],
+)
+def test_what_was_left_out_as_a_copy_taints_what_learned_from_the_one_that_was_kept(
+    revocations: Revocations, store: JobStore, index: UseIndex, tmp_path: Path, copy: dict[str, Any]
+) -> None:
+    left_out = row("p-1", "duplicate", **{"row_hash": hashed("p-1"), **copy})
+    rows = [left_out, row("p-2", "train", **copy), row("p-3", "train")]
+    dataset = dataset_of(tmp_path, "invoices", rows)
+    before = job_with(store, index, "invoices", dataset, version="1")
+    assert revocations.preview(PAIR).taints[0].train == 1
+    recorded = revocations.revoke(PAIR, reason="r", actor="grace")
+    after = job_with(store, index, "invoices", dataset)
+    register(revocations, store, after, "2")
+    assert of(revocations, store, recorded.revocation.id) == {before.id: (1, 0, ()), after.id: (1, 0, ())}
+    # Another dataset that has the text under the other id alone is under the same revocation, and what was kept for
+    # the pair is not trained on again.
+    renamed = dataset_of(tmp_path, "invoices", [row("p-7", "train", row_hash=hashed("same")), row("p-8", "validation")])
+    learned = {recorded.revocation.id: 1} if "row_hash" in copy else {}
+    assert revocations.held(job_with(store, index, "invoices", renamed)) == learned
 
 
 def test_a_model_that_is_registered_while_a_pair_is_revoked_is_tainted(

@@ -88,6 +88,37 @@ def everything(datasets: list[tuple[str, DatasetRef]]) -> dict[Asked, dict[tuple
     return found
 
 
+def copied(datasets: list[tuple[str, DatasetRef]], kind: Kind, value: str) -> dict[tuple[str, str], Counter[str]]:
+    """By reading all manifests: what each dataset has in its splits of the rows with a name, as other rows."""
+    columns = [column for column, _ in keys.COLUMNS.values()]
+    column = COLUMNS_OF[kind]
+    found: dict[tuple[str, str], Counter[str]] = {}
+    for sheet in SHEETS:
+        manifests = {one.digest: read_manifest(one) for sheet_id, one in datasets if sheet_id == sheet}
+        rows = [
+            (digest, tuple(map(str, one[columns])), one)
+            for digest, manifest in manifests.items()
+            for _, one in manifest.drop_duplicates([*columns, "split", "reason"]).iterrows()
+        ]
+        named_rows = {key for _, key, one in rows if one[column] == value}
+        hashes = {one["row_hash"] for _, key, one in rows if key in named_rows and isinstance(one["row_hash"], str)}
+        for digest in manifests:
+            here = [(key, one) for in_, key, one in rows if in_ == digest]
+            kept = [(key, one) for key, one in here if isinstance(one["split"], str)]
+            others = [one for key, one in kept if key not in named_rows]
+            counts = Counter(one["split"] for one in others if one["row_hash"] in hashes)
+            left_out = [one for key, one in here if key in named_rows and one["reason"] == "duplicate"]
+            if left_out and not counts and len(others) == len(kept):
+                asking = {one["prompt_hash"] for one in left_out if isinstance(one["prompt_hash"], str)}
+                counts = Counter(
+                    {one["pair_id"]: one["split"] for one in others if one["prompt_hash"] in asking}.values()
+                )
+                counts = counts or Counter({"train": len(left_out)})
+            if counts:
+                found[sheet, digest] = counts
+    return found
+
+
 def told(answer: Uses) -> dict[tuple[str, str], Counter[str]]:
     return {
         (sheet.training_sheet_id, use.digest): Counter(
@@ -95,6 +126,16 @@ def told(answer: Uses) -> dict[tuple[str, str], Counter[str]]:
         )
         for sheet in answer.sheets
         for use in sheet.datasets
+        if use.refused or use.train or use.validation
+    }
+
+
+def told_copies(answer: Uses) -> dict[tuple[str, str], Counter[str]]:
+    return {
+        (sheet.training_sheet_id, use.digest): +Counter(train=use.copies.train, validation=use.copies.validation)
+        for sheet in answer.sheets
+        for use in sheet.datasets
+        if use.copies.train or use.copies.validation
     }
 
 
@@ -124,6 +165,8 @@ def test_the_answers_are_those_of_reading_all_manifests(
         for (kind, value), by_dataset in expected.items():
             answer = uses(store, kind, value)
             assert told(answer) == by_dataset, (kind, value)
+            if kind != "question_hash":
+                assert told_copies(answer) == copied(datasets, kind, value), (kind, value)
             columns = [COLUMNS_OF[kind]] if kind != "question_hash" else []
             assert all(value == getattr(one, name) for sheet in answer.sheets for one in sheet.rows for name in columns)
             for sheet_id in {sheet for sheet, _ in by_dataset}:
@@ -180,6 +223,25 @@ def test_what_was_refused_is_told_with_the_reason_and_nothing_learned_from_it(
     answer = uses(store, "pair", "p-0003")
     assert told(answer) == {("invoices", small.digest): Counter({"training_prohibited": 1})}
     assert answer.model_versions == ()
+
+
+def test_what_was_left_out_as_a_copy_was_learned_through_the_one_that_was_kept(
+    store: JobStore, index: UseIndex, tmp_path: Path
+) -> None:
+    same = hashed("the same")
+    one = dataset_of(tmp_path, "invoices", [row("p0", "train", row_hash=same), row("p1", "duplicate", row_hash=same)])
+    asks = hashed("the question", 32)
+    kept = row("p0", "validation", prompt_hash=asks)
+    spaced = [kept, row("p1", "duplicate", row_hash=hashed("with a blank at its end"), prompt_hash=asks)]
+    two = dataset_of(tmp_path, "letters", spaced)
+    models = [job_with(store, index, sheet, each, version="1") for sheet, each in (("invoices", one), ("letters", two))]
+    answer = uses(store, "pair", "p1")
+    assert told(answer) == {
+        (sheet.training_sheet_id, sheet.datasets[0].digest): {"duplicate": 1} for sheet in answer.sheets
+    }
+    found = [dataset.copies for sheet in answer.sheets for dataset in sheet.datasets]
+    assert [(each.train, each.validation, each.pair_ids) for each in found] == [(1, 0, ("p0",)), (0, 1, ("p0",))]
+    assert {model.job_id for model in answer.model_versions} == {model.id for model in models}
 
 
 def test_descendants_are_told_with_the_way_that_leads_to_them(

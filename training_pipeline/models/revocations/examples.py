@@ -1,0 +1,102 @@
+"""What people revoked, as examples: recorded once, so that no copy passes when the pair that was named is gone.
+
+A hash is under the living key of its sheet where there is one, so that it goes with the key.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql import insert
+
+from training_pipeline.datasets.store import read_dataset
+from training_pipeline.datasets.stored_examples import stored_examples
+from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.domain.hash_key import HashKey, HashKeys
+from training_pipeline.domain.refs import MANIFEST
+from training_pipeline.domain.rules.comparison import HASH_DIGITS
+from training_pipeline.domain.uses import RowKind
+from training_pipeline.models.revocations.dataset_revocations import example_hashes
+from training_pipeline.models.revocations.tables import revoked_examples
+from training_pipeline.models.uses.keys import COLUMNS
+
+_DATASETS: Final = text(
+    "SELECT s.training_sheet_id, d.path, d.hash_key FROM use_datasets AS d JOIN use_sheets AS s USING (sheet_no)"
+    " WHERE d.recorded_at IS NOT NULL AND d.digest = ANY(:digests) ORDER BY d.recorded_at DESC, d.path"
+)
+_BY_HAND: Final = text(
+    "SELECT id, kind, value FROM revocations WHERE kind <> 'rows'"
+    " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet) ORDER BY number"
+)
+
+
+def record_known(connection: Connection, revocation_id: str, digests: Iterable[str], keys: HashKeys) -> None:
+    """Record the examples that these datasets know of a revocation, in the caller's transaction. May be repeated.
+
+    A dataset whose manifest is lost tells nothing, and one whose text is gone only the hashes of its lines.
+    """
+    told: dict[str, set[str]] = defaultdict(set)
+    for sheet, path, hash_key in connection.execute(_DATASETS, {"digests": sorted(digests)}).tuples().all():
+        manifest = Path(path) / MANIFEST
+        try:
+            rows = example_hashes(connection, revocation_id, sheet, manifest, keys)
+        except Unavailable:
+            continue
+        _record(connection, sheet, revocation_id, rows, hash_key, keys)
+        if hash_key is not None and keys.of_sheet(sheet) is None:
+            continue  # a hash without a key would outlive it
+        # Rows without text here are looked for in the next one.
+        examples = _examples(manifest, rows - told[sheet])
+        told[sheet] |= examples.keys()
+        _record(connection, sheet, revocation_id, examples.values(), None, keys)
+
+
+def record_shown(
+    connection: Connection, training_sheet_id: str, shown: Sequence[Mapping[str, str | None]], keys: HashKeys
+) -> None:
+    """Record the examples of rows of the sheet, as `shown_plan` has them, for the revocations that name them."""
+    key = keys.of_sheet(training_sheet_id)
+    for revocation_id, kind, value in connection.execute(_BY_HAND, {"sheet": training_sheet_id}).tuples().all():
+        rows = [row for row in shown if value in _names(row, kind, key)]
+        hashes = {row["row_hash"] for row in rows} | {(row["shown"] or "")[:HASH_DIGITS] for row in rows}
+        _record(connection, training_sheet_id, revocation_id, {one for one in hashes if one}, None, keys)
+
+
+def _names(row: Mapping[str, str | None], kind: RowKind, key: HashKey | None) -> set[str | None]:
+    name = row[COLUMNS[kind][0]]
+    keyed = key.of(name) if kind == "row_hash" and key is not None and name is not None else None
+    return {name, keyed} - {None}
+
+
+def _examples(manifest: Path, row_hashes: Iterable[str]) -> Mapping[str, str]:
+    try:
+        return stored_examples(read_dataset(manifest.parent), frozenset(row_hashes))
+    except (NotFound, OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return {}
+
+
+def _record(
+    connection: Connection,
+    training_sheet_id: str,
+    revocation_id: str,
+    hashes: Iterable[str],
+    hash_key: str | None,
+    keys: HashKeys,
+) -> None:
+    key = keys.of_sheet(training_sheet_id) if hash_key is None else None
+    stored: list[Any] = [
+        {
+            "training_sheet_id": training_sheet_id,
+            "revocation_id": revocation_id,
+            "hash": one if key is None else key.of(one),
+            "hash_key": hash_key if key is None else key.id,
+        }
+        for one in sorted(hashes)
+    ]
+    if stored:
+        connection.execute(insert(revoked_examples).on_conflict_do_nothing(), stored)
