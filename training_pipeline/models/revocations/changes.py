@@ -24,6 +24,7 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Learned
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.training_sheet import SheetStatus
+from training_pipeline.models.revocations.same_text import TEXTS, unless_copied
 from training_pipeline.sheets.base import OpenSheet
 
 #: `source` is a `RevocationSource`; `validation_only` of a row that may still be trained on, and not validated on.
@@ -54,7 +55,9 @@ def changed(
 
     Of a dataset that was made of the sheet as it is nobody took anything back, whatever became of the gate policy.
     A sheet that was rejected permits none of them. One that is generated or reviewed anew is judged pair by pair. A
-    copy that was added since makes a pair a duplicate: nothing was taken back.
+    copy that was added since makes a pair a duplicate: nothing was taken back. A text is another one where it is no
+    copy of the one that was used: a name, a weight or white space at an end changes nothing. Nor has a pair vanished
+    whose example is permitted under another id.
 
     The sheet is hashed as each dataset is; where that cannot be told, no text counts as another one: that would taint
     every model of a sheet for a key that was destroyed on purpose.
@@ -74,7 +77,10 @@ def changed(
         by_space[space].append(_used(one, space, keys))
     with verdicts(opened, policy) as table:
         found = [_found(table, pa.concat_tables(tables), space) for space, tables in by_space.items()]
-    return pa.concat_tables(found).group_by(SCHEMA.names).aggregate([]).select(SCHEMA.names).cast(SCHEMA)
+        rows = pa.concat_tables(found)
+        if pc.any(pc.is_in(rows["source"], pa.array(TEXTS))).as_py():
+            rows = unless_copied(rows, table, opened, judged)
+    return rows.group_by(SCHEMA.names).aggregate([]).select(SCHEMA.names).cast(SCHEMA)
 
 
 def _found(judged: ir.Table, rows: pa.Table, space: Space | None) -> pa.Table:
@@ -99,8 +105,10 @@ def _found(judged: ir.Table, rows: pa.Table, space: Space | None) -> pa.Table:
             (barred, "lost_permission"),
         ),
         hash_key=now.hash_key,
+        validates=now.validates,
+        may_validate=may_validate,
     )
-    return found.filter(found.source.notnull()).distinct().to_pyarrow().select(SCHEMA.names).cast(SCHEMA)
+    return found.filter(found.source.notnull()).distinct().to_pyarrow()
 
 
 def counted(datasets: Sequence[DatasetRef], rows: pa.Table) -> Mapping[tuple[str, str], Learned]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -451,3 +452,55 @@ def test_a_lost_manifest_is_no_silent_no(
     ((_, why),) = sheet_watch.look_due().blind
     assert str(dataset.manifest_file) in why
     assert changes.SCHEMA.names == ["pair_id", "row_hash", "validation_only", "source", "hash_key"]
+
+
+SAID = chat("Wo ist das Caf\u00e9?", "Dort, im Caf\u00e9.")
+#: What may become of a pair's text, and whether that is another one.
+COSMETIC: dict[str, list[dict[str, Any]]] = {
+    "a name": [{**SAID[0], "name": "ann"}, SAID[1]],
+    "an empty name": [{**SAID[0], "name": ""}, SAID[1]],
+    "a weight": [SAID[0], {**SAID[1], "weight": 1.0}],
+    "a blank at the end": [SAID[0], {**SAID[1], "content": SAID[1]["content"] + " "}],
+    "another spelling of accents": [{**one, "content": unicodedata.normalize("NFD", one["content"])} for one in SAID],
+    "nothing": SAID,
+}
+OTHER = {
+    "capitals": [{**one, "content": one["content"].upper()} for one in SAID],
+    "another answer": chat(SAID[0]["content"], "Hier."),
+}
+
+
+@pytest.mark.parametrize("renamed", [False, True], ids=["same id", "another id"])
+def test_a_copy_of_what_was_trained_on_takes_nothing_back(tmp_path: Path, renamed: bool) -> None:
+    first = [{**pair(number), **({"messages": SAID} if number == 7 else {})} for number in range(30)]
+    trained_on = prepare(open_sheet(first), tmp_path)
+    for becomes, messages in {**COSMETIC, **OTHER}.items():
+        edited = {**first[7], "messages": messages, **({"pair_id": "p-new"} if renamed else {})}
+        now = open_sheet([*first[:7], edited, *first[8:]], digest="e" * 64)
+        found = [
+            (row["pair_id"], row["source"]) for row in changes.changed(now, [trained_on], GatePolicy()).to_pylist()
+        ]
+        taken_back = [("p-000007", "vanished" if renamed else "relabelled")]
+        assert found == ([] if becomes in COSMETIC else taken_back), becomes
+
+
+def test_a_copy_under_another_id_has_to_be_permitted(tmp_path: Path) -> None:
+    first = [pair(number) for number in range(30)]
+    trained_on = prepare(open_sheet(first), tmp_path)
+    manifest = read_manifest(trained_on)
+    for side in ("train", "validation"):
+        name = manifest.pair_id[manifest.split == side].iloc[0]
+        number = int(name.removeprefix("p-"))
+
+        def changed_to(number: int = number, **edits: Any) -> list[tuple[str, str, bool]]:
+            now = [*first[:number], {**first[number], "pair_id": "p-new", **edits}, *first[number + 1 :]]
+            found = changes.changed(open_sheet(now, digest="e" * 64), [trained_on], GatePolicy()).to_pylist()
+            return [(row["pair_id"], row["source"], row["validation_only"]) for row in found]
+
+        assert changed_to() == []
+        assert changed_to(status="rejected") == [(name, "vanished", False)]
+        only = [(name, "lost_permission", True)] if side == "validation" else []
+        assert changed_to(allowed_uses=["training"]) == only
+        trained_on.train_file.rename(tmp_path / "away")  # erased: what its rows said is not known any more
+        assert changed_to() == [(name, "vanished", False)]
+        (tmp_path / "away").rename(trained_on.train_file)
