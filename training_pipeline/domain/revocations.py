@@ -41,6 +41,7 @@ class Revoked(_Part):
 
     kind: RevocableKind
     value: str
+    #: Of an item or a label it may be a source sheet: every training sheet that was made from it.
     training_sheet_id: str | None = None
 
 

@@ -24,6 +24,8 @@ WORDS: Final[Mapping[Kind, str]] = {
     "sheet": "sheet",
     "template": "prompt template",
 }
+#: What is of a source sheet, and may be looked for in one.
+OF_SOURCES: Final[tuple[RowKind, ...]] = ("item", "label")
 #: Hexadecimal digits of what is a hash.
 DIGITS: Final[Mapping[Kind, int]] = {"row_hash": 64, "question_hash": 32}
 #: So many rows are named at most; all are counted.
@@ -147,6 +149,7 @@ class Question(_Part):
 
     kind: Kind
     value: str
+    #: Of an item or a label it may be a source sheet: every training sheet that was made from it.
     training_sheet_id: str | None = None
 
 

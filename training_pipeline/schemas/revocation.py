@@ -37,7 +37,10 @@ class Revoke(BaseModel):
         None, description="SHA-256 (hex) of an example, as in a manifest.", examples=["3b1f0d2c" * 8]
     )
     sheet: str | None = Field(
-        None, description="The training sheet in which it is revoked. Default: every one.", examples=["sheet-123"]
+        None,
+        description="The training sheet in which it is revoked. Of an item or a label it may be a source sheet: every "
+        "training sheet that is made from it. Default: every one.",
+        examples=["sheet-123"],
     )
     reason: str = Field(
         description=f"Why, 1 to {LONGEST_REASON:,} characters; kept for ever, so without any text of the pair.",
@@ -79,7 +82,8 @@ class Revocation(Answer):
     kind: RevokedKind = Field(description="What was revoked; `rows` were seen in a source.", examples=["pair"])
     value: str = Field(description="Its name or hash; for `rows` the digest of what was compared.", examples=["p-0001"])
     training_sheet_id: str | None = Field(
-        description="The training sheet; null where all are meant.", examples=["sheet-123"]
+        description="The training sheet, of an item or a label also a source sheet; null where all are meant.",
+        examples=["sheet-123"],
     )
     source: RevocationSource = Field(
         description="Recorded by hand, or seen in the source of the sheet: pairs that lost a permission, have another "

@@ -19,7 +19,8 @@ def revoke(
     label: Annotated[str | None, typer.Option(help="A canonical label.")] = None,
     row_hash: Annotated[str | None, typer.Option(help="SHA-256 of an example, as in a manifest.")] = None,
     sheet: Annotated[
-        str | None, typer.Option(help="The training sheet in which it is revoked. Default: every one.")
+        str | None,
+        typer.Option(help="The training sheet, for an item or a label also the source sheet. Default: every one."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     json: Json = False,

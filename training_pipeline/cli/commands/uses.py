@@ -27,7 +27,10 @@ def uses(
     template: Annotated[str | None, typer.Option(help="A prompt template.")] = None,
     sheet: Annotated[
         str | None,
-        typer.Option(help="A training sheet or source sheet; with another key: the training sheet to look in."),
+        typer.Option(
+            help="A training sheet or source sheet; "
+            "with another key: the training sheet to look in, with an item or a label also the source sheet."
+        ),
     ] = None,
     row_hash: Annotated[str | None, typer.Option(help="SHA-256 of an example, as in a manifest.")] = None,
     question_hash: Annotated[str | None, typer.Option(help="Hash of a question, as in a manifest.")] = None,

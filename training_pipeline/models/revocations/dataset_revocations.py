@@ -17,13 +17,16 @@ from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.datasets.store import read_dataset
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
-from training_pipeline.domain.revocations import Learned, Withdrawn
+from training_pipeline.domain.revocations import Learned, RevocableKind, Withdrawn
 from training_pipeline.domain.uses import DIGITS
 from training_pipeline.models.uses.keys import COLUMNS
 
 _NAMED: Final = text(
     "SELECT id, kind, value FROM revocations WHERE kind <> 'rows'"
-    " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet) AND (CAST(:one AS text) IS NULL OR id = :one)"
+    " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet OR (kind IN ('item', 'label')"
+    " AND (training_sheet_id = :source OR training_sheet_id IN ("
+    "SELECT sheet_id FROM training_job_lineage WHERE training_sheet_id = :sheet))))"
+    " AND (CAST(:one AS text) IS NULL OR id = :one)"
 )
 _EXAMPLES: Final = text(
     "SELECT revocation_id, hash, hash_key FROM revoked_examples WHERE training_sheet_id = :sheet"
@@ -106,7 +109,7 @@ def _found(
 
     Of one revocation only what can be compared is found; of all of them (None) it raises where something cannot.
     """
-    asked = {"sheet": training_sheet_id, "one": revocation_id}
+    asked = {"sheet": training_sheet_id, "one": revocation_id, "source": None}
     named = [*connection.execute(_NAMED, asked).tuples()]
     rows = connection.execute(_ROWS, asked).tuples().all()
     if not named and not rows:
@@ -212,15 +215,27 @@ def _of_texts(manifest: Path, split: pa.ChunkedArray) -> pa.Array | None:
         return None
 
 
-def withdrawn(connection: Connection, training_sheet_id: str, keys: HashKeys = NO_KEYS) -> Withdrawn:
+def named_in(
+    connection: Connection, training_sheet_id: str, source_sheet: str | None = None
+) -> Sequence[tuple[str, RevocableKind, str]]:
+    """What people revoked in a training sheet, or in what it is made from: the revocation, the kind and the value."""
+    asked = {"sheet": training_sheet_id, "one": None, "source": source_sheet}
+    return [(one, kind, value) for one, kind, value in connection.execute(_NAMED, asked).tuples()]
+
+
+def withdrawn(
+    connection: Connection, training_sheet_id: str, keys: HashKeys = NO_KEYS, *, source_sheet: str | None = None
+) -> Withdrawn:
     """What may not be trained on in a training sheet: everything for which `held` would name a revocation.
 
     A pair that is known by a hash whose key is gone stays out whatever its text: the hash cannot say that this is
-    another one.
+    another one. `source_sheet` is what the training sheet is made from, beside those that its jobs name.
     """
     key = keys.of_sheet(training_sheet_id)
     asked = {"sheet": training_sheet_id, "one": None}
-    named = [(kind, value) for _, kind, value in connection.execute(_NAMED, asked).tuples()]
+    named: list[tuple[RevocableKind, str]] = [
+        (kind, value) for _, kind, value in named_in(connection, training_sheet_id, source_sheet)
+    ]
     plain, keyed, barred, examples = [], [], [], []
     for _, hashed, hash_key in connection.execute(_EXAMPLES, asked).tuples():
         if hash_key is not None and (key is None or hash_key != key.id):

@@ -21,17 +21,13 @@ from training_pipeline.domain.hash_key import HashKey, HashKeys
 from training_pipeline.domain.refs import MANIFEST
 from training_pipeline.domain.rules.comparison import HASH_DIGITS
 from training_pipeline.domain.uses import RowKind
-from training_pipeline.models.revocations.dataset_revocations import example_hashes
+from training_pipeline.models.revocations.dataset_revocations import example_hashes, named_in
 from training_pipeline.models.revocations.tables import revoked_examples
 from training_pipeline.models.uses.keys import COLUMNS
 
 _DATASETS: Final = text(
     "SELECT s.training_sheet_id, d.path, d.hash_key FROM use_datasets AS d JOIN use_sheets AS s USING (sheet_no)"
     " WHERE d.recorded_at IS NOT NULL AND d.digest = ANY(:digests) ORDER BY d.recorded_at DESC, d.path"
-)
-_BY_HAND: Final = text(
-    "SELECT id, kind, value FROM revocations WHERE kind <> 'rows'"
-    " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet) ORDER BY number"
 )
 
 
@@ -57,11 +53,16 @@ def record_known(connection: Connection, revocation_id: str, digests: Iterable[s
 
 
 def record_shown(
-    connection: Connection, training_sheet_id: str, shown: Sequence[Mapping[str, str | None]], keys: HashKeys
+    connection: Connection,
+    training_sheet_id: str,
+    shown: Sequence[Mapping[str, str | None]],
+    keys: HashKeys,
+    *,
+    source_sheet: str | None = None,
 ) -> None:
     """Record the examples of rows of the sheet, as `shown_plan` has them, for the revocations that name them."""
     key = keys.of_sheet(training_sheet_id)
-    for revocation_id, kind, value in connection.execute(_BY_HAND, {"sheet": training_sheet_id}).tuples().all():
+    for revocation_id, kind, value in named_in(connection, training_sheet_id, source_sheet):
         rows = [row for row in shown if value in _names(row, kind, key)]
         hashes = {row["row_hash"] for row in rows} | {(row["shown"] or "")[:HASH_DIGITS] for row in rows}
         _record(connection, training_sheet_id, revocation_id, {one for one in hashes if one}, None, keys)

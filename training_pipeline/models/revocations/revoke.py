@@ -12,11 +12,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, func, select, text
 
 from training_pipeline.datasets.verdicts import named_examples
-from training_pipeline.domain.errors import NotFound, PipelineError
+from training_pipeline.domain.errors import NotFound, PipelineError, SheetUnreadable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
@@ -47,6 +48,10 @@ from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 
+#: Whether an item or a label was revoked in one sheet, which may be the source of this one.
+_IN_ONE_SHEET: Final = text(
+    "SELECT EXISTS (SELECT FROM revocations WHERE kind IN ('item', 'label') AND training_sheet_id <> :sheet)"
+)
 _log = logging.getLogger(__name__)
 #: Told of what is new, within the transaction that makes it so.
 Tell = Callable[[Connection, Revocation, Sequence[Taint], Sequence[str]], None]
@@ -269,13 +274,25 @@ class Revocations:
 
     def withdrawn(self, training_sheet_id: str) -> Withdrawn:
         """What may not be trained on in a training sheet, whatever the sheet says. Reads only."""
+        source_sheet = self._source_of(training_sheet_id)
         with self._store.begin() as connection:
-            return withdrawn(connection, training_sheet_id, self._keys.within(connection))
+            return withdrawn(connection, training_sheet_id, self._keys.within(connection), source_sheet=source_sheet)
+
+    def _source_of(self, training_sheet_id: str) -> str | None:
+        """What a training sheet is made from, where that matters: no job of a new one says so yet."""
+        with self._store.begin() as connection:
+            in_one = connection.execute(_IN_ONE_SHEET, {"sheet": training_sheet_id}).scalar_one()
+        if in_one and self._source is not None:
+            with suppress(NotFound, SheetUnreadable):
+                return self._source().get(training_sheet_id).source_sheet.id
+        return None
 
     def shown(self, training_sheet_id: str, rows: Sequence[Mapping[str, str | None]]) -> None:
         """Record the examples of rows that people revoked, as their sheet has them now: see `named_examples`."""
+        source_sheet = self._source_of(training_sheet_id)
         with self._store.begin() as connection:
-            record_shown(connection, training_sheet_id, rows, self._keys.within(connection))
+            keys = self._keys.within(connection)
+            record_shown(connection, training_sheet_id, rows, keys, source_sheet=source_sheet)
 
     def held(self, job: TrainingJob) -> Mapping[str, int]:
         """How many rows of each revocation a job trains and validates on; only what occurs. Reads only."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from training_pipeline.domain.refs import MANIFEST
 from training_pipeline.domain.uses import (
     DIGITS,
     NO_COPIES,
+    OF_SOURCES,
     WORDS,
     Copies,
     DatasetUse,
@@ -53,6 +55,12 @@ _COUNTED: Final = text(
     " dataset -> 'summary' -> 'excluded'"
     " FROM training_jobs WHERE dataset_digest = ANY(:digests) ORDER BY training_sheet_id, dataset_digest, created_at"
 )
+#: The datasets of a training sheet, and those that were made from a source sheet.
+_SCOPE: Final = text(
+    "SELECT sheet_no, d.digest, s.training_sheet_id = :id FROM use_sheets AS s JOIN use_datasets AS d USING (sheet_no)"
+    " WHERE s.training_sheet_id = :id OR (s.training_sheet_id, d.digest) IN ("
+    "SELECT training_sheet_id, dataset_digest FROM training_job_lineage WHERE sheet_id = :id)"
+)
 Counts = Mapping[str, int]
 
 
@@ -86,7 +94,8 @@ def uses(store: JobStore, asked: Question, keys: HashKeys = NO_KEYS) -> Uses:
 
 
 def _of_rows(connection: Connection, kind: RowKind, value: str, training_sheet_id: str | None, keys: HashKeys) -> Uses:
-    sheet_no = None if training_sheet_id is None else _sheet_no(connection, training_sheet_id)
+    scope = None if training_sheet_id is None else _scope(connection, kind, training_sheet_id)
+    sheet_no = next(iter(scope)) if scope is not None and len(scope) == 1 else None
     values = frozenset([value])
     unsearched: tuple[NotSearched, ...] = ()
     if kind in DIGITS:
@@ -95,11 +104,13 @@ def _of_rows(connection: Connection, kind: RowKind, value: str, training_sheet_i
         if kind == "row_hash":
             values |= without_key(connection, [value], sheet_no, {key.id: key for key in readable})
         unsearched = not_searched(connection, sheet_no, {key.id for key in readable})
-    found = lookup.confirmed(connection, kind, values, lookup.hits(connection, kind, values, sheet_no))
+    hits = [hit for hit in lookup.hits(connection, kind, values, sheet_no) if scope is None or hit.sheet_no in scope]
+    found = lookup.confirmed(connection, kind, values, hits)
     counted: dict[int, dict[int, Counts]] = {
         number: dict(lookup.verdicts(connection, number, rows.numbers)) for number, rows in found.items()
     }
-    datasets = _datasets(connection, " AND s.sheet_no = ANY(:sheets)", sheets=sorted(found))
+    every = _datasets(connection, " AND s.sheet_no = ANY(:sheets)", sheets=sorted(found))
+    datasets = {key: row for key, row in every.items() if scope is None or row.digest in scope[row.sheet_no]}
     copied: dict[int, dict[int, Copies]] = {}
     for number, rows in found.items() if kind != "question_hash" else ():
         manifests = {row.slot: Path(row.path) / MANIFEST for row in datasets.values() if row.sheet_no == number}
@@ -196,12 +207,26 @@ def _datasets(connection: Connection, where: str, **parameters: Any) -> dict[Dat
     return {(row.training_sheet_id, row.digest): row for row in rows}
 
 
-def _sheet_no(connection: Connection, training_sheet_id: str) -> int:
-    query = text("SELECT sheet_no FROM use_sheets WHERE training_sheet_id = :id")
-    found: int | None = connection.execute(query, {"id": training_sheet_id}).scalar_one_or_none()
-    if found is None:
-        raise _unknown(connection, "sheet", training_sheet_id, None)
-    return found
+def _scope(connection: Connection, kind: RowKind, sheet_id: str) -> Mapping[int, Collection[str]]:
+    """The digests of the datasets to look in, by the number of their training sheet.
+
+    Of a training sheet all are. Items and labels are of a source sheet: they may be looked for in one, and are then in
+    every dataset that was made from it.
+    """
+    found = connection.execute(_SCOPE, {"id": sheet_id}).tuples().all()
+    within: dict[int, set[str]] = defaultdict(set)
+    for number, digest, is_training_sheet in found:
+        if is_training_sheet or kind in OF_SOURCES:
+            within[number].add(digest)
+    if within:
+        return within
+    if found:
+        raise NotFound(
+            f"No dataset has the training sheet {sheet_id!r}.",
+            hint=f"It is a source sheet, in which {' and '.join(map(WORDS.__getitem__, OF_SOURCES))}s are looked for. "
+            "Name a training sheet that was made from it.",
+        )
+    raise _unknown(connection, "sheet", sheet_id, None)
 
 
 def _unknown(
@@ -218,7 +243,7 @@ def _unknown(
         near = difflib.get_close_matches(value, _names(connection, kind), n=3)
     else:
         near = nearest(_newest_manifests(connection, training_sheet_id), kind, value)  # type: ignore[arg-type]
-    where = "" if training_sheet_id is None else f" of training sheet {training_sheet_id!r}"
+    where = "" if training_sheet_id is None else f" of sheet {training_sheet_id!r}"
     said = f"Nearest: {', '.join(near)}." if near else ""
     if unsearched:
         return NotFound(

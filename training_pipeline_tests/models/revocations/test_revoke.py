@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from training_pipeline.domain.errors import Unavailable
+from training_pipeline.app.container import Services
+from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.domain.revocations import Revoked, Taint, Withdrawn
+from training_pipeline.domain.revocations import RevocableKind, Revoked, Taint, Withdrawn
+from training_pipeline.domain.uses import question
 from training_pipeline.models.revocations import read, records, revoke
 from training_pipeline.models.revocations import taints as taint_records
 from training_pipeline.models.revocations.records import lock
 from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.revocations.tables import revocations as table
 from training_pipeline.models.revocations.taints import in_words, taints_of
+from training_pipeline.models.uses import ask
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.models.revoked import trained_from
 from training_pipeline.testing.models.used_rows import NO_DIGEST, dataset_of, hashed, job_with, row
@@ -212,6 +215,50 @@ def test_before_or_after_its_registration_a_model_is_tainted_alike(
     assert {*known.named} == {(asked.kind, asked.value), *examples}
     elsewhere = revocations.withdrawn("letters")
     assert bool(elsewhere) is (asked.training_sheet_id is None)
+
+
+def test_an_item_is_revoked_in_one_source_sheet_and_in_all_that_was_made_from_it(
+    revocations: Revocations, store: JobStore, index: UseIndex, tmp_path: Path
+) -> None:
+    models, trained_on = {}, {}
+    for name, source in (("B", "invoices"), ("B2", "invoices"), ("C", "letters"), ("invoices", "papers")):
+        rows = [row(f"{name}-1", "train", item_ref="1", canonical_label_id="l"), row(f"{name}-2", "validation")]
+        trained_on[name] = dataset_of(tmp_path, name, rows)
+        models[name] = job_with(store, index, name, trained_on[name], version=name, source_sheet=source).id
+    of_letters = [models["C"]]
+    kinds: tuple[tuple[RevocableKind, str], ...] = (("item", "1"), ("label", "l"))
+    for kind, value in kinds:
+        asked = Revoked(kind=kind, value=value, training_sheet_id="letters")
+        assert {one.job_id for one in revocations.preview(asked).taints} == {*of_letters}
+        recorded = revocations.revoke(asked, reason="r", actor="grace").revocation.id
+        of_letters.append(job_with(store, index, "C", trained_on["C"], source_sheet="letters").id)
+        register(revocations, store, store.get(of_letters[-1]), f"of {kind}")
+        assert of(revocations, store, recorded) == dict.fromkeys(of_letters, (1, 0, ()))
+        assert (kind, value) in revocations.withdrawn("C").named
+        assert not revocations.withdrawn("B")
+    # A training sheet that has the name of the source sheet is meant as well.
+    asked = Revoked(kind="item", value="1", training_sheet_id="invoices")
+    assert {one.job_id for one in revocations.revoke(asked, reason="r", actor="grace").taints} == {
+        models[name] for name in ("B", "B2", "invoices")
+    }
+    with pytest.raises(NotFound) as caught:
+        ask.uses(store, question({"pair": "C-1", "sheet": "letters"}))
+    assert "source sheet" in caught.value.hint
+    assert [one.training_sheet_id for one in ask.uses(store, question({"item": "1", "sheet": "letters"})).sheets] == [
+        "C"
+    ]
+
+
+def test_a_new_sheet_leaves_out_what_was_revoked_in_the_sheet_that_it_is_made_from(services: Services) -> None:
+    made_from = services.source.get("small").source_sheet.id
+    assert not services.revocations.withdrawn("small")
+    kinds: tuple[tuple[RevocableKind, str], ...] = (("item", "item-0003"), ("label", "nobody's"))
+    for kind, value in kinds:
+        asked = Revoked(kind=kind, value=value, training_sheet_id=made_from)
+        services.revocations.revoke(asked, reason="r", actor="grace")
+        assert (kind, value) in services.revocations.withdrawn("small").named
+    services.revocations.revoke(Revoked(kind="item", value="x", training_sheet_id="else"), reason="r", actor="grace")
+    assert len(services.revocations.withdrawn("small").named) == 2
 
 
 @pytest.mark.parametrize(
