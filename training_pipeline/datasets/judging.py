@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.comparison import Comparison, is_outright
+from training_pipeline.domain.rules.comparison import Comparison
 from training_pipeline.domain.rules.examples.control_tokens import spells_control_token
 from training_pipeline.domain.rules.examples.rendering import row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
@@ -57,12 +57,11 @@ def held_out_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) ->
 
 @lru_cache(maxsize=32)
 def held_out_questions_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
-    """The same with the texts: `question`, and a hash in `asked` for each that is asked outright. Pure."""
+    """The texts of the same, marked as in `Comparison.turn_texts`: `asks`. Pure."""
     planner = Planner(dialect)
     comparison = _comparison(planner)
-    named = comparison.question_texts(comparison.questions(_held_out(planner, tags, policy).select("messages")))
-    each = planner.name(named.select("question", asked=named.asked.split(" ").unnest()))
-    return planner.plan(each.filter(is_outright(each.asked)).distinct())
+    named = comparison.turn_texts(_held_out(planner, tags, policy).select("messages"))
+    return planner.plan(named.select(asks=named.asks.unnest()).distinct())
 
 
 @lru_cache(maxsize=32)
@@ -93,8 +92,8 @@ def copies_plan(dialect: Dialect) -> Plan:
 
 @lru_cache(maxsize=32)
 def questions_plan(dialect: Dialect) -> Plan:
-    """Of rows with the columns `ASKING`: `number`, its `question` where that is wanted (null where it is empty), and
-    whether any of its texts spells a control token, as `controlled`; only rows of which either is to be told. Pure.
+    """Of rows with the columns `ASKING`: `number`, what it `asks` where that is wanted, as in `Comparison.turn_texts`,
+    and whether any of its texts spells a control token, as `controlled`; only rows of which either is to be told. Pure.
     """
     planner = Planner(dialect, ASKING)
     comparison = _comparison(planner)
@@ -103,10 +102,9 @@ def questions_plan(dialect: Dialect) -> Plan:
         messages=ibis.cases((planner.pairs.asks, planner.pairs.messages)),
         controlled=spells_control_token(planner.pairs.messages).fill_null(False),
     )
-    asked = planner.name(comparison.question_texts(looked_at))
-    # The filter comes after, so that no engine works out the question for it and once more for the row.
-    named = asked.select("number", "controlled", question=asked.question.nullif(""))
-    return planner.plan(named.filter(named.question.notnull() | named.controlled))
+    # The filter comes after, so that no engine works out the questions for it and once more for the row.
+    asked = planner.name(comparison.turn_texts(looked_at))
+    return planner.plan(asked.filter(asked.asks.notnull() | asked.controlled).select("number", "controlled", "asks"))
 
 
 def _held_out(planner: Planner, tags: TagConstraints, policy: GatePolicy) -> ir.Table:

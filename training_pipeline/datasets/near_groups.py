@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from training_pipeline.datasets.questions import near_rows, read_questions
+from training_pipeline.datasets.questions import read_questions
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.components import connected
@@ -48,14 +48,16 @@ def near_groups(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdrawn =
     """Compare the questions of the pairs that pass both gates; prompts that are instructions aside. Keeps no text."""
     similarity = policy.near_question_similarity or LEAST_SIMILARITY
     with verdicts(opened, policy, withdrawn=withdrawn) as table, disk_errors("compare the questions"):
-        kept = table.filter(table.reason.isnull() & ~table.instruction & table.prompt_hash.notnull())
-        rows = kept.select("pair_id", "prompt_hash").order_by(counted(kept.pair_id), "pair_id").to_pyarrow()
-    asked = read_questions(opened, policy, rows["pair_id"], rows["prompt_hash"])
-    near = near_rows(asked, similarity=similarity)
+        kept = table.filter(table.reason.isnull() & table.prompt_hash.notnull())
+        rows = (
+            kept.select("pair_id", "prompt_hash", "instruction").order_by(counted(kept.pair_id), "pair_id").to_pyarrow()
+        )
+    asked = read_questions(opened, policy, rows["pair_id"], rows["prompt_hash"], rows["instruction"])
+    near = asked.asked.near(similarity=similarity)
     _, first, question = np.unique(asked.codes, return_index=True, return_inverse=True)
-    every = np.arange(len(asked.codes))
+    every = np.flatnonzero(asked.codes >= 0)
     group = connected(
-        np.concatenate([every, near.first]), np.concatenate([first[question], near.second]), len(asked.codes)
+        np.concatenate([every, near.first]), np.concatenate([first[question[every]], near.second]), len(asked.codes)
     )
     return _told(group, question, rows["pair_id"], similarity)
 

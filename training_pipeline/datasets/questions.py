@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from training_pipeline.datasets.asked_texts import AskedTexts, asked_texts, hashes_in, held_out_texts
 from training_pipeline.datasets.judging import held_out_questions_plan, questions_plan
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.refs import SnapshotRef
-from training_pipeline.domain.rules.near.questions import NearPairs, SignedTexts, near_pairs, near_to, signed
+from training_pipeline.domain.rules.comparison import HASH_DIGITS
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.split_report import MOST_NAMED, TextReport
 from training_pipeline.domain.storable import storable
@@ -29,26 +30,31 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """The questions of the included pairs, each of them once; no texts where nearly equal ones are not looked for."""
+    """What the included pairs ask; no texts where nearly equal ones are not looked for."""
 
-    #: Of every included row the number of its question, -1 where it ties nothing.
+    #: Of every included row the number of what it asks, -1 where that ties nothing.
     codes: Integers
-    #: For each question the number of the first row that asks it, and its text, ready to be compared.
-    rows: Integers
-    texts: SignedTexts
+    #: By the number of the first row that asks the same.
+    asked: AskedTexts
     #: Ids of the pairs whose text spells a control token of a known model family.
     control_token_ids: pa.ChunkedArray
 
 
 def read_questions(
-    opened: OpenSheet, policy: GatePolicy, pair_ids: pa.ChunkedArray, questions: pa.ChunkedArray
+    opened: OpenSheet,
+    policy: GatePolicy,
+    pair_ids: pa.ChunkedArray,
+    prompts: pa.ChunkedArray,
+    instruction: pa.ChunkedArray,
+    key: HashKey | None = None,
 ) -> Questions:
     """Read the questions of included rows from the sheet.
 
-    `questions` are equal for rows with the same question, and null for rows whose question ties nothing. A row that is
-    no longer in the sheet has none: writing the dataset finds that out.
+    `prompts` are the hashes of what the rows ask, under `key` or none; where it is an `instruction`, it ties nothing. A
+    row that is no longer in the sheet asks nothing: writing the dataset finds that out.
     """
-    codes = questions.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    tied = pc.if_else(instruction, pa.scalar(None, pa.string()), prompts)
+    codes = tied.combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
     found, first = np.unique(codes, return_index=True)
     is_first = np.zeros(len(codes), dtype=bool)
     is_first[first[found >= 0]] = policy.near_question_similarity > 0
@@ -59,20 +65,19 @@ def read_questions(
         said = read.inner_join(wanted, read.pair_id == wanted.wanted_id).select("number", "asks", "messages")
         with here.work_out(questions_plan(here.dialect), said) as found:
             kept = found.order_by("number").to_pyarrow()
-    named = kept.filter(pc.is_valid(kept["question"]))
-    controlled = kept.filter(kept["controlled"])["number"]
+    named = kept.filter(pc.is_valid(kept["asks"]))
     return Questions(
         codes=codes.astype(np.int64),
-        rows=named["number"].to_numpy(),
-        texts=signed(named["question"]),
-        control_token_ids=pair_ids.take(controlled),
+        asked=asked_texts(
+            named["number"].to_numpy(),
+            named["asks"],
+            # Of pairs of one turn it is known that their question ties.
+            hashes_in(tied.filter(pc.greater(pc.utf8_length(tied), HASH_DIGITS))),
+            hashes_in(prompts.filter(instruction)),
+            key,
+        ),
+        control_token_ids=pair_ids.take(kept.filter(kept["controlled"])["number"]),
     )
-
-
-def near_rows(asked: Questions, *, similarity: float) -> NearPairs:
-    """The pairs of included rows with nearly equal questions, by the numbers of the first rows that ask them. Pure."""
-    near = near_pairs(asked.texts, similarity=similarity)
-    return NearPairs(asked.rows[near.first], asked.rows[near.second], near.similarity)
 
 
 def text_report(
@@ -97,20 +102,19 @@ def text_report(
 def _near_held_out(
     opened: OpenSheet, taken: SnapshotRef, asked: Questions, similarity: float, key: HashKey | None
 ) -> NDArray[np.bool_]:
-    """Of every included row whether its question is nearly equal to a held-out one."""
-    held_out = _held_out(opened, taken, key)
-    if not len(held_out) or not len(asked.rows):
+    """Of every included row whether a question of it is nearly equal to a held-out one."""
+    held_out, outright = _held_out(opened, taken, key)
+    if not len(held_out) or not len(asked.asked.rows):
         return np.zeros(len(asked.codes), dtype=bool)
-    found = np.unique(near_to(asked.texts, held_out, similarity=similarity).first)
-    return np.isin(asked.codes, asked.codes[asked.rows[found]])
+    found = asked.asked.rows_near(held_out, outright, similarity=similarity)
+    return np.isin(asked.codes, asked.codes[found])
 
 
-def _held_out(opened: OpenSheet, taken: SnapshotRef, key: HashKey | None) -> pa.ChunkedArray:
-    """The held-out questions, those that are instructions aside. What is held out is excluded."""
+def _held_out(opened: OpenSheet, taken: SnapshotRef, key: HashKey | None) -> tuple[pa.ChunkedArray, NDArray[np.bool_]]:
+    """The held-out questions, instructions aside, and which are asked outright. What is held out is excluded."""
     if not sum(taken.summary.excluded.values()):
-        return pa.chunked_array([], pa.string())
+        return pa.chunked_array([], pa.string()), np.empty(0, dtype=bool)
     included = included_rows(taken, ["pair_id", "prompt_hash", "instruction"])
-    instructions = pc.list_flatten(pc.split_pattern(included.filter(included["instruction"])["prompt_hash"], " "))
     passed = ibis.memtable(pa.table({"pair_id": included["pair_id"]}))
     engine = opened.engine
     plan = held_out_questions_plan(engine.dialect, constraints_from_tags(opened.sheet.tags), taken.policy)
@@ -119,12 +123,7 @@ def _held_out(opened: OpenSheet, taken: SnapshotRef, key: HashKey | None) -> pa.
         engine.work_out(plan, opened.pairs.anti_join(passed, "pair_id")) as found,
     ):
         asked = found.to_pyarrow()
-    hashes = asked["asked"]
-    if key is not None:
-        hashes = pa.array([None if one is None else key.of_questions(one) for one in hashes.to_pylist()], pa.string())
-    ours = pc.is_in(hashes, instructions.combine_chunks())
-    kept = pc.unique(asked.filter(pc.invert(ours))["question"])
-    return pa.chunked_array([kept.filter(pc.fill_null(pc.not_equal(kept, ""), False)).sort()])
+    return held_out_texts(asked["asks"], hashes_in(included.filter(included["instruction"])["prompt_hash"]), key)
 
 
 def _first(pair_ids: pa.ChunkedArray) -> tuple[str, ...]:

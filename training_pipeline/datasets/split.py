@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from training_pipeline.datasets.comparable_hashes import Space, under
 from training_pipeline.datasets.predecessor import COLUMNS, Hashed, Predecessor, kept_sides, sides_before
 from training_pipeline.datasets.prepare import required_key
-from training_pipeline.datasets.questions import Questions, near_rows, read_questions, text_report
+from training_pipeline.datasets.questions import Questions, read_questions, text_report
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.errors import GateRefused, SheetChanged
@@ -61,9 +61,9 @@ def split_snapshot(
     # A prompt that is an instruction ties nothing.
     prompt = pc.if_else(rows["instruction"], pa.scalar(None, pa.string()), rows["prompt_hash"])
     component = tie([_codes(rows["item_ref"]), _codes(rows["canonical_label_id"])], [_questions(prompt)])
-    asked = read_questions(opened, taken.policy, rows["pair_id"], prompt)
-    component, near = _tied_nearly(asked, component, similarity=taken.policy.near_question_similarity)
     key = required_key(taken, keys)
+    asked = read_questions(opened, taken.policy, rows["pair_id"], rows["prompt_hash"], rows["instruction"], key)
+    component, near = _tied_nearly(asked, component, similarity=taken.policy.near_question_similarity)
     told = text_report(opened, taken, asked, rows["pair_id"], key)
     hashed = _hashes(opened, taken, rows, keys)
     items = taken.policy.instruction_prompt_items
@@ -115,7 +115,7 @@ def _tied_nearly(
 ) -> tuple[NDArray[np.int64], NearReport]:
     if not similarity:
         return component, NearReport()
-    ties = tie_nearly(component, near_rows(asked, similarity=similarity))
+    ties = tie_nearly(component, asked.asked.near(similarity=similarity))
     report = NearReport(
         similarity=similarity, tied=ties.tied, tightened_groups=ties.tightened, too_large_groups=ties.too_large
     )

@@ -95,6 +95,52 @@ def test_no_twin_stands_on_the_other_side(tmp_path: Path, twins: int, kind: str)
     assert dataset.report.achieved_ratio == pytest.approx(0.8, abs=2 / twins)
 
 
+def turns(number: int, *questions: str) -> Row:
+    """A conversation that asks these questions, one after the other."""
+    said = [message for question in questions for message in chat(question, "Go on.")]
+    return pair(number, messages=[*said[:-1], *chat("", f"Answer {number}.")[1:]])
+
+
+@pytest.mark.parametrize("place", ["first", "second", "both", "whole"])
+def test_no_twin_in_a_turn_of_a_conversation_stands_on_the_other_side(tmp_path: Path, place: str) -> None:
+    rng, twins = random.Random(9), 60
+    rows = []
+    for number in range(twins):
+        text, other = sentence(rng, 80), sentence(rng, 120)
+        near = one_letter(rng, text)
+        conversation = {
+            "first": (near, other),
+            "second": (other, near),
+            "both": ("Hello there.", near, other),
+            "whole": ("Hello there.", near),
+        }[place]
+        before = (text,) if place in {"first", "second"} else ("Hello there.", text)
+        rows += [turns(number, *before), turns(twins + number, *conversation)]
+    dataset = made(rows, tmp_path)
+    found = sides(dataset, "pair_id")
+    assert sum(found[f"p-{n:06d}"] != found[f"p-{twins + n:06d}"] for n in range(twins)) == 0
+    assert dataset.report.near.tied >= 2 * twins if place != "second" else dataset.report.near.tied > 0
+
+
+def test_what_turns_say_by_themselves_and_nobody_asks_outright_ties_nothing(tmp_path: Path) -> None:
+    rng = random.Random(3)
+    said = sentence(rng, 80)
+    rows = [turns(number, sentence(rng, 80), said) for number in range(10)]
+    assert made(rows, tmp_path).report.near.tied == 0
+    rows += [turns(10, one_letter(rng, said)), *(turns(number, sentence(rng, 80)) for number in range(11, 20))]
+    assert made(rows, tmp_path / "more").report.near.tied == 11
+
+
+def test_a_first_turn_that_is_an_instruction_ties_no_conversations(tmp_path: Path) -> None:
+    rng = random.Random(4)
+    hello = sentence(rng, 200)
+    rows = [turns(number, hello if number % 2 else one_letter(rng, hello), sentence(rng, 80)) for number in range(12)]
+    policy = GatePolicy(instruction_prompt_items=5)
+    assert made(rows, tmp_path, policy=policy).report.near.tied == 6, "those that say it in their own words"
+    rows = [turns(number, hello, sentence(rng, 80)) for number in range(12)]
+    assert made(rows, tmp_path / "same", policy=policy).report.near.tied == 0
+
+
 def test_near_questions_are_tied_and_counted_unless_the_policy_says_otherwise(tmp_path: Path) -> None:
     rng = random.Random(1)
     texts = [sentence(rng, 80) for _ in range(20)]

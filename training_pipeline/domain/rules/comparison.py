@@ -33,6 +33,12 @@ USER, ANSWER, TOOL, SYSTEM, UNKNOWN, CALLS = "UATSXC"
 VISIBLE: Final = "[^A-Z]"
 #: What stands before the hash of a question that is not asked outright: what the latest turns ask, and what one asks.
 LATER, ALONE = "+", "*"
+#: What stands before the text of a question that is asked outright: in a pair of one turn, or of several.
+ONLY, OUTRIGHT = "1", "="
+#: Characters of what a conversation asks, up to a turn before its last one, that are compared with nearly equal ones.
+LONGEST: Final = 4_000
+#: What of the text of a question is no content: roles, and tool calls.
+NO_CONTENT: Final = f"{CALLS}[^A-Z]*|[A-Z]"
 _ID: Final = r'"id":"(?:[^"\\]|\\.)*"'
 CALL_ID: Final = f"{_ID},|,?{_ID}"
 
@@ -112,6 +118,43 @@ class Comparison:
         others = (name for name in pairs.columns if name != "messages")
         return table.select(*others, question=ibis.cases((has_messages(table.messages), text)))
 
+    def turn_texts(self, pairs: ir.Table) -> ir.Table:
+        """A table with `messages`, and in their place `asks`: a text for each question that is asked outright or in one
+        turn alone. It begins with a mark (`ONLY`, `OUTRIGHT` or `ALONE`) and the question's hash, as in `asked`; then
+        come the contents as in `question_texts`. Null where nothing is asked.
+
+        Of what turns before the last one ask together with all before them, only up to `LONGEST` characters are looked
+        at: a long conversation would be read again for each of its turns.
+        """
+        table = pairs.cross_join(self.forms)
+        spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False))
+        others = (name for name in pairs.columns if name != "messages")
+        asks = let(spoken, lambda parts: let(_answers(parts), lambda at: self._turn_texts(parts, at)))
+        return table.select(*others, asks=ibis.cases((has_messages(table.messages), asks)))
+
+    def _turn_texts(self, parts: ir.ArrayValue, answers: ir.ArrayValue) -> ir.ArrayValue:
+        def marked(mark: str, start: ir.IntegerValue, end: ir.IntegerValue) -> ir.StringValue:
+            asked = self._whole(self.words.between(parts, start, end))
+            return let(asked, lambda text: ibis.literal(mark) + self._hash(text) + text.re_replace(NO_CONTENT, ""))
+
+        def at(end: ir.IntegerValue) -> ir.ArrayValue:
+            start, last = ibis.literal(0, type="int64"), answers.filter(lambda answer: answer < end)
+            own = last.map(lambda answer: answer + 1).maxs().fill_null(0)
+            visible = self._whole(self.words.between(parts, own, end)).re_search(VISIBLE)
+            outright = let(
+                marked(OUTRIGHT, start, end),
+                lambda text: ibis.cases(
+                    ((text.length() <= LONGEST) | (end == ends.maxs()), ibis.array([text])),
+                    else_=ibis.literal([], type="array<string>"),
+                ),
+            )
+            texts = ibis.cases((own == 0, outright), else_=outright.concat(ibis.array([marked(ALONE, own, end)])))
+            return ibis.cases((visible, texts), else_=ibis.literal([], type="array<string>"))
+
+        ends = answers.concat(_unanswered(parts))
+        one = marked(ONLY, ibis.literal(0, type="int64"), parts.length() - 1)
+        return ibis.cases((_has_one_turn(parts), ibis.array([one])), else_=ends.map(at).flatten())
+
     def examples(self, pairs: ir.Table) -> ir.Table:
         """`pair_id` of a table with `messages`, and as `example` the hash of the whole example."""
         return self.with_examples(pairs).select("pair_id", "example")
@@ -164,11 +207,6 @@ class Comparison:
 
     def _each(self, parts: ir.ArrayValue, answers: ir.ArrayValue) -> ir.StringValue:
         """The questions of a conversation with several turns, or without an answer at its end."""
-        unanswered = ibis.cases(
-            (parts.length() == 0, ibis.literal([], type="array<int64>")),
-            (_is_answer(parts[parts.length() - 1]), ibis.literal([], type="array<int64>")),
-            else_=ibis.array([parts.length().cast("int64")]),
-        )
 
         def at(end: ir.IntegerValue) -> ir.ArrayValue:
             def windows(before: ir.ArrayValue) -> ir.ArrayValue:
@@ -186,7 +224,7 @@ class Comparison:
 
             return let(answers.filter(lambda answer: answer < end), windows)
 
-        return self.words.joined(answers.concat(unanswered).map(at).flatten().unique().sort(), " ").nullif("")
+        return self.words.joined(answers.concat(_unanswered(parts)).map(at).flatten().unique().sort(), " ").nullif("")
 
     def _shown(self, parts: ir.ArrayValue) -> ir.StringValue:
         whole = self._hash(self._whole(parts))
@@ -262,6 +300,15 @@ def _answers(parts: ir.ArrayValue) -> ir.ArrayValue:
     """The places of the assistant's turns."""
     places = parts.map(lambda text, place: ibis.cases((_is_answer(text), place.cast("int64"))))
     return places.filter(lambda place: place.notnull())
+
+
+def _unanswered(parts: ir.ArrayValue) -> ir.ArrayValue:
+    """Where a question ends that no assistant answers; nothing where there is none."""
+    return ibis.cases(
+        (parts.length() == 0, ibis.literal([], type="array<int64>")),
+        (_is_answer(parts[parts.length() - 1]), ibis.literal([], type="array<int64>")),
+        else_=ibis.array([parts.length().cast("int64")]),
+    )
 
 
 def _latest(answers: ir.ArrayValue) -> ir.ArrayValue:

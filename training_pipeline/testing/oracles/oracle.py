@@ -265,27 +265,37 @@ def judge(rows: list[Row], tags: list[str], items: int) -> list[tuple[str | None
     return [(reason, reason is None and validates) for reason, validates in zip(reasons, may_validate, strict=True)]
 
 
-def asked_text(row: Row) -> str:
-    """What is asked before the last answer, as nearly equal questions are compared."""
-    messages = row["messages"][:-1] if row["messages"][-1].get("role") == "assistant" else row["messages"]
-    return "".join(loose(message.get("content")) for message in messages if message.get("role") != "system")
+def asked_texts(row: Row, instructions: set[tuple[Turn, ...]]) -> list[tuple[str, bool]]:
+    """What a row asks outright (True), and in one turn alone, as nearly equal questions are compared."""
+    found = questions(row)
+    if set(found[0]) <= instructions:
+        return []
+    outright = [(asked, True) for asked in found[0]]
+    # A turn alone ends without an answer: what comes before it is another question.
+    turns = [(asked, False) for asked in found[1] if not any(turn[0] == "assistant" for turn in asked)]
+    return [
+        ("".join(content for _, content, _ in asked), mark)
+        for asked, mark in [*outright, *turns]
+        if asked not in instructions
+    ]
 
 
 def near(included: list[Row], instructions: set[tuple[Turn, ...]], similarity: float) -> list[set[str]]:
     """Pairs of pair ids with nearly equal questions, by comparing each question with each."""
-    texts = {row["pair_id"]: asked_text(row) for row in included if not set(questions(row)[0]) <= instructions}
-    pieces = {text: {text[at : at + 5] for at in range(max(len(text) - 4, 1))} for text in texts.values() if text}
+    texts = {(row["pair_id"], *asked) for row in included for asked in asked_texts(row, instructions) if asked[0]}
+    pieces = {text: {text[at : at + 5] for at in range(max(len(text) - 4, 1))} for _, text, _ in texts}
     many = Counter(piece for of in pieces.values() for piece in of)
     template = {piece for piece, times in many.items() if times >= 20 and times > len(pieces) / 2}
     alike = defaultdict(list)
-    for pair_id, text in texts.items():
-        if text and pieces[text] - template:
-            alike[" ".join("".join(c if c.isdecimal() else " " for c in text).split())].append(pair_id)
+    for pair_id, text, outright in sorted(texts):
+        if pieces[text] - template:
+            digits = " ".join("".join(c if c.isdecimal() else " " for c in text).split())
+            alike[digits].append((pair_id, pieces[text] - template, outright))
     return [
         {one, other}
-        for ids in alike.values()
-        for one, other in combinations(ids, 2)
-        for first, second in [(pieces[texts[one]] - template, pieces[texts[other]] - template)]
+        for group in alike.values()
+        for (one, first, outright), (other, second, also) in combinations(group, 2)
+        if (outright or also) and one != other
         if len(first & second) / len(first | second) >= similarity
     ]
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from training_pipeline.domain.rules.near.shingles import Hashes, Integers, Shingles, Texts, mixed, template
 
 #: Raise it whenever other pairs may be found: with other shingles, other signatures or another library's.
-NEAR_QUESTIONS_VERSION: Final = "1"
+NEAR_QUESTIONS_VERSION: Final = "2"
 
 #: A signature is so many numbers; two questions are compared where all numbers of a band are equal. Of pairs with the
 #: similarity 0.8, 1 in 14,000 has no such band; with 0.84, 1 in 300,000.
