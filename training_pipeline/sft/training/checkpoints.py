@@ -5,10 +5,11 @@ A checkpoint counts only once its marker is there; the marker is written last, a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def _ledger(marker: Path) -> Ledger | None:
 
 
 def save_best(path: Path, model: Any, facts: dict[str, Any], *, writes: bool = True) -> None:
-    """Replace the best weights (those that are trained) and, in the same file, the facts about them. Atomic.
+    """Replace the best weights (those that are trained) and, in the same file, the facts and a digest of both. Atomic.
 
     All processes that share the model have to come here; one of them `writes`.
     """
@@ -108,7 +109,8 @@ def save_best(path: Path, model: Any, facts: dict[str, Any], *, writes: bool = T
     if not writes:
         return
     temporary = path.with_name(f".{path.name}.tmp")
-    save_file(weights, temporary, metadata={"facts": json.dumps(facts)})
+    told = json.dumps(facts)
+    save_file(weights, temporary, metadata={"facts": told, "sha256": _digest(told, sorted(weights), weights.get)})
     _flush(temporary)  # a checkpoint that is marked later must not outlive it
     temporary.replace(path)
 
@@ -119,17 +121,34 @@ def _flush(path: Path) -> None:
 
 
 def best_facts(path: Path) -> dict[str, Any] | None:
-    """The facts stored with the best weights; None where there are none, or the file is damaged. Reads only."""
+    """The facts stored with the best weights; None where there are none, or the file is damaged. Reads all of it."""
     from safetensors import SafetensorError, safe_open
 
     if not path.exists():
         return None
     try:
         with safe_open(path, framework="pt") as file:
-            facts: dict[str, Any] = json.loads(file.metadata()["facts"])
-    except (SafetensorError, ValueError, KeyError, TypeError):
+            metadata = file.metadata()
+            told = metadata["facts"]
+            facts: dict[str, Any] = json.loads(told)
+            # Runs that an earlier version of this program began have no digest.
+            if "sha256" in metadata and metadata["sha256"] != _digest(told, sorted(file.keys()), file.get_tensor):
+                return None
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
         return None
     return facts
+
+
+def _digest(told: str, names: Iterable[str], weight: Callable[[str], Any]) -> str:
+    """SHA-256 (hex) over the facts and each weight: its name, format, shape and bytes."""
+    import torch
+
+    digest = hashlib.sha256(told.encode())
+    for name in names:
+        values = weight(name).detach().cpu().contiguous()
+        digest.update(f"\n{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        digest.update(values.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def load_best(path: Path, model: Any) -> None:

@@ -59,6 +59,12 @@ def train(
     if ranks.from_first(lambda: stop.asked):
         raise Stopped
     best = checkpoints.best_facts(run.best)
+    if best is None and run.best.exists():
+        raise TrainingFailed(
+            f"{run.best.name}, the best weights of this training, is damaged: retry the job, which continues from a "
+            "checkpoint before it.",
+            recurs=False,
+        )
     if best is None:
         raise TrainingFailed(
             "val_loss_not_finite",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from training_pipeline.sft.training import checkpoints
 from training_pipeline.sft.training.checkpoints import Ledger
@@ -67,11 +68,25 @@ def test_what_is_behind_a_step_is_named_and_deleted(tmp_path: Path) -> None:
 
 
 def test_best_weights_that_are_damaged_are_none(tmp_path: Path) -> None:
-    model: Any = torch.nn.Linear(30, 30)
+    model: Any = torch.nn.Linear(30, 30, dtype=torch.bfloat16)
     path = tmp_path / "best.safetensors"
     checkpoints.save_best(path, model, {"step": 3, "val_loss": 0.25})
-    path.write_bytes(path.read_bytes()[:-100])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
     assert checkpoints.best_facts(path) is None
+    for damaged in (whole.replace(b"0.25", b"0.24"), whole.replace(b'"BF16"', b'"F16" ')):
+        assert damaged != whole
+        path.write_bytes(damaged)
+        assert checkpoints.best_facts(path) is None
+    for place in (len(whole) - 1, len(whole) - 900):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert checkpoints.best_facts(path) is None
+
+
+def test_best_weights_of_an_earlier_version_have_no_digest(tmp_path: Path) -> None:
+    path = tmp_path / "best.safetensors"
+    save_file({"weight": torch.ones(2)}, path, metadata={"facts": '{"step": 3}'})
+    assert checkpoints.best_facts(path) == {"step": 3}
 
 
 def test_the_best_weights_come_back_with_their_facts(tmp_path: Path) -> None:
