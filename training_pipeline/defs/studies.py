@@ -9,6 +9,8 @@ import dagster as dg
 from training_pipeline.app.container import Services
 from training_pipeline.defs.jobs import in_one_sentence
 from training_pipeline.defs.launchpad import REQUESTED_BY, caller_of, form, stated
+from training_pipeline.defs.partitions import training_job_partitions
+from training_pipeline.defs.trial_partitions import archived
 from training_pipeline.domain.access import Role, require_role
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.search import SearchSpace
@@ -62,12 +64,20 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
     @dg.sensor(
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Records ended trials of studies, stops unpromising ones, starts new ones, and ends studies.",
+        description="Records ended trials of studies, stops unpromising ones, starts new ones, and ends studies; "
+        "archives pruned trials of ended ones and deletes their partitions.",
     )
-    def advance_studies(services: dg.ResourceParam[Services]) -> dg.SkipReason:
-        """Carry on every study that has not ended."""
+    def advance_studies(context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]) -> dg.SensorResult:
+        """Carry on every study that has not ended, and tidy up after the next one that has."""
         count = services.advance_studies.all()
-        return dg.SkipReason(f"Advanced {count} " + ("study." if count == 1 else "studies."))
+        root = services.settings.state_dir / "archive"
+        gone, cursor = archived(services.store, context.instance, root, context.cursor)
+        said = f"Advanced {count} " + ("study." if count == 1 else "studies.")
+        return dg.SensorResult(
+            skip_reason=dg.SkipReason(said + (f" Archived pruned trials: {len(gone)}." if gone else "")),
+            cursor=cursor,
+            dynamic_partitions_requests=[training_job_partitions.build_delete_request(gone)] if gone else [],
+        )
 
     return advance_studies
 

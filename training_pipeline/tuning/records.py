@@ -123,6 +123,16 @@ def live(store: JobStore) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
+def ended_after(store: JobStore, place: tuple[datetime, str] | None) -> Study | None:
+    """The study that ended next after another one, which ended then and is called so; the first without. Reads only."""
+    at = (studies.c.ended_at, studies.c.name)
+    further = [] if place is None else [tuple_(*at) > tuple_(*map(literal, place))]
+    query = select(studies).where(studies.c.ended_at.is_not(None), *further).order_by(*at).limit(1)
+    with store.begin() as connection:
+        row = connection.execute(query).mappings().first()
+    return None if row is None else Study.model_validate(dict(row))
+
+
 def change(store: JobStore, name: str, values: Mapping[str, Any], *, status: StudyStatus) -> bool:
     """Set columns of a study that is in `status`; whether it was. Writes."""
     where = (studies.c.name == name, studies.c.status == status)
