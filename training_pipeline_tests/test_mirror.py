@@ -257,8 +257,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "tuning/test_advance.py": (
         "tuning/ending.py",
-        "tuning/outcome.py",
-        "tuning/records.py",
         "tuning/starting.py",
         "tuning/tables.py",
     ),
