@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
@@ -10,12 +11,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain import study as domain
 from training_pipeline.domain.study import StudyStatus, TrialStatus, best_of, leaders, spent
+from training_pipeline.domain.study_total import total_of
 from training_pipeline.models.evaluation.records import EvaluationStatus
 from training_pipeline.models.evaluation.subsets import Half
 from training_pipeline.schemas.advice import Estimate
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.schemas.lineage import DIGEST
 from training_pipeline.schemas.requests import CreateTrainingJob
+from training_pipeline.schemas.training_sheet import DryRun
+from training_pipeline.training_jobs.lifecycle.dry_run import DryRun as DryRunFound
+from training_pipeline.tuning.base_models import asked_in_the_middle
 from training_pipeline.tuning.objective import sign_of
 from training_pipeline.tuning.records import Effort
 from training_pipeline.tuning.scoring import figure_of, unscored
@@ -244,11 +249,39 @@ class StudyBaseModel(Answer):
         )
 
 
+class StudyTotal(Answer):
+    """What all trials take and cost by estimate, where none is stopped early and each is on the dearest base model."""
+
+    trials: int = Field(description="Trials in all, at most.", examples=[20])
+    trained_seconds: float | None = Field(
+        description="Training time of all of them together; null where nobody can say.", examples=[12000.0]
+    )
+    elapsed_seconds: float | None = Field(
+        description="With as many at once as there may be, without waiting for compute.", examples=[6000.0]
+    )
+    cost: float | None = Field(description="Cost by the price list; null where nobody can say.", examples=[50.0])
+    currency: str | None = Field(description="Its currency; null without a price list.", examples=["EUR"])
+
+
+class StudyDryRun(DryRun):
+    """The plan of one trial in the middle of the space, and what all trials would take. Nothing was stored."""
+
+    total: StudyTotal = Field(description="What all trials take and cost by estimate, at most.")
+
+    @classmethod
+    def of_plans(cls, request: domain.StudyRequest, plans: Mapping[str | None, DryRunFound]) -> Self:
+        """The dry runs of a trial on each base model, as they are shown: the one in the middle. Pure."""
+        shown = DryRun.of(plans[asked_in_the_middle(request)])
+        total = total_of(request, (plan.estimate for plan in plans.values()))
+        return cls(**dict(shown), total=StudyTotal.model_validate(total))
+
+
 class StudyPage(Study):
     """A study with its trials."""
 
     request: domain.StudyRequest = Field(description="What was asked for.")
     estimate: Estimate = Field(description="Of one trial in the middle of the space, when the study was created.")
+    total: StudyTotal = Field(description="What all trials take and cost by estimate, at most.")
     base_models: list[StudyBaseModel] = Field(
         description="The base models of its trials; empty for a study of before they were put on record."
     )
@@ -276,6 +309,9 @@ class StudyPage(Study):
             **cls.fields_of(study, found.trials),
             request=study.request,
             estimate=Estimate.model_validate(study.estimate),
+            total=StudyTotal.model_validate(
+                total_of(study.request, [each.estimate for each in study.base_models] or [study.estimate])
+            ),
             base_models=[StudyBaseModel.of(each) for each in study.base_models],
             dataset_digest=study.dataset_digest,
             report=StudyReport.of(found),

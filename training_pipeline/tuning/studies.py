@@ -83,15 +83,15 @@ class Studies:
         )
         return _same(records.add(self._store, study), request)
 
-    def plan(self, request: StudyRequest) -> DryRun:
-        """The dry run of a trial in the middle of the space, with all that is wrong with the study; stores nothing.
+    def plan(self, request: StudyRequest) -> dict[str | None, DryRun]:
+        """The dry run of a trial in the middle of the space on each base model, with all that is wrong; stores nothing.
 
         Raises `Conflict` where the name is taken by another study, and what `StudyPlanner.plan` does.
         """
         taken = records.find(self._store, request.name)
         if taken is not None:
             _same(taken, request)
-        return self._planner.plan(request)[asked_in_the_middle(request)]
+        return self._planner.plan(request)
 
     def problems(self, request: StudyRequest) -> None:
         """Raise `InvalidRequest` with all that is wrong with a study of whatever name, and what planning raises."""

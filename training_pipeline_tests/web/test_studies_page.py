@@ -101,6 +101,7 @@ def test_a_study_from_the_form_to_its_end(
     page.reload()
     expect(page.get_by_label("Epochs: to")).to_have_value("4")
     expect(page.get_by_text("Optimizer steps")).to_be_visible()
+    expect(page.get_by_text("All 2 trials, at most")).to_be_visible()
     assert serious(page) == []
     page.get_by_role("button", name="Create study").click()
     page.wait_for_url(f"{server.base}/train/studies/triage-1")

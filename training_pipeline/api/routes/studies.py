@@ -12,9 +12,8 @@ from training_pipeline.api.parameters import Cursor, PageNumber, PageRows
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.study import NAME, StudyStatus
 from training_pipeline.schemas.asked_study import as_it_came
-from training_pipeline.schemas.study import STUDY, CreateStudy, PromoteTrial, StopStudy, Studies, StudyPage
+from training_pipeline.schemas.study import STUDY, CreateStudy, PromoteTrial, StopStudy, Studies, StudyDryRun, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.schemas.training_sheet import DryRun
 
 router = APIRouter(tags=["studies"])
 
@@ -31,7 +30,7 @@ LOCATION: dict[str, Any] = {
     status_code=201,
     response_model=StudyPage,
     responses={
-        200: {"model": DryRun, "description": "With `dry_run`: the plan of a trial in the middle of the space."},
+        200: {"model": StudyDryRun, "description": "With `dry_run`: the plan of a trial in the middle of the space."},
         201: {"description": "The study.", "headers": LOCATION},
         404: {},
         409: {},

@@ -68,12 +68,13 @@ def create(
     config: Config = None,
     uc_catalog: UcCatalog = None,
     uc_schema: UcSchema = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan without creating a study.")] = False,
     json: Json = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
     """Create a study: jobs that search for the best configuration. The running system starts its trials."""
-    from training_pipeline.cli.render.studies import study_of
+    from training_pipeline.cli.render.studies import plan_of, study_of
 
     body: dict[str, Any] = {
         "name": name,
@@ -102,6 +103,10 @@ def create(
         "pruner": {"kind": pruner, "startup_trials": startup_trials, "warmup_evaluations": warmup_evaluations},
     }
     with open_client(url, token) as client:
+        if dry_run:
+            plan = client.plan_study(body)
+            print_json(plan) if json else say(plan_of(plan))
+            return
         made = client.create_study(body)
     print_json(made) if json else say(study_of(made))
 

@@ -10,7 +10,18 @@ from rich.table import Table
 from rich.text import Text
 
 from training_pipeline.cli.render.jobs import more
-from training_pipeline.schemas.study import Studies, Study, StudyBaseModel, StudyPage, StudyReport, StudyTrial
+from training_pipeline.cli.render.jobs import plan as plan_of_job
+from training_pipeline.cli.render.progress import clock
+from training_pipeline.schemas.study import (
+    Studies,
+    Study,
+    StudyBaseModel,
+    StudyDryRun,
+    StudyPage,
+    StudyReport,
+    StudyTotal,
+    StudyTrial,
+)
 
 _COLOURS: Final = {
     "succeeded": "green",
@@ -62,6 +73,13 @@ def study_of(study: StudyPage) -> RenderableType:
     if study.all_trials:
         parts.append(_trials(study))
     return Group(*parts)
+
+
+def plan_of(plan: StudyDryRun) -> RenderableType:
+    """The plan of one trial, and what all of them take."""
+    return Group(
+        Text("One trial, in the middle of the space:", style="bold"), plan_of_job(plan), Text(total_of(plan.total))
+    )
 
 
 def report_of(report: StudyReport) -> Text:
@@ -119,7 +137,17 @@ def _budget(study: StudyPage) -> Text:
         parts.append(f"{asked.hours:g} hours")
     if asked.cost is not None:
         parts.append(f"{study.estimated_cost:.2f} of {asked.cost:g} {currency} by estimate".strip())
-    return Text(f"Budget: {asked.most_trials} trials, {', '.join(parts)}")
+    return Text(f"Budget: {asked.most_trials} trials, {', '.join(parts)}. {total_of(study.total)}")
+
+
+def total_of(total: StudyTotal) -> str:
+    """What all trials take and cost at most, in a sentence."""
+    if total.trained_seconds is None or total.elapsed_seconds is None:
+        return "How long all trials take cannot be estimated."
+    said = f"All {total.trials} trials take {clock(total.trained_seconds)} of training at most by estimate"
+    if total.elapsed_seconds != total.trained_seconds:
+        said += f", {clock(total.elapsed_seconds)} with as many at once as there may be"
+    return said + ("." if total.cost is None else f", and cost {total.cost:,.2f} {total.currency or ''}".rstrip() + ".")
 
 
 def _trials(study: StudyPage) -> Table:

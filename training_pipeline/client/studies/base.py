@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from training_pipeline.domain.study import StudyStatus
-    from training_pipeline.schemas.study import Studies, StudyPage
+    from training_pipeline.schemas.study import Studies, StudyDryRun, StudyPage
     from training_pipeline.schemas.training_job import TrainingJob
-    from training_pipeline.schemas.training_sheet import DryRun
 
 
 class OfStudies(Protocol):
@@ -18,8 +17,11 @@ class OfStudies(Protocol):
     def create_study(self, body: Mapping[str, Any]) -> StudyPage:
         """Create a study; again with the same values: the one that is there."""
 
-    def plan_study(self, body: Mapping[str, Any]) -> DryRun:
-        """The dry run of one trial in the middle of the space, with everything that is wrong; stores nothing."""
+    def plan_study(self, body: Mapping[str, Any]) -> StudyDryRun:
+        """The dry run of one trial in the middle of the space, with everything that is wrong, and what all trials take.
+
+        Stores nothing.
+        """
 
     def studies(
         self,

@@ -11,9 +11,8 @@ from training_pipeline.domain.access import Role, require_own
 from training_pipeline.domain.study import StudyRequest, StudyStatus
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.asked_study import asked_study
-from training_pipeline.schemas.study import CreateStudy, PromoteTrial, StopStudy, Studies, Study, StudyPage
+from training_pipeline.schemas.study import CreateStudy, PromoteTrial, StopStudy, Studies, Study, StudyDryRun, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.tuning.records import StudyFacets
 
 
@@ -26,9 +25,10 @@ class LocalStudies(OnServices):
         return self.study(self._services.studies.create(self._asked(body), created_by=self.caller.name).name)
 
     @needs(Role.OPERATOR)
-    def plan_study(self, body: Mapping[str, Any] | CreateStudy) -> DryRun:
+    def plan_study(self, body: Mapping[str, Any] | CreateStudy) -> StudyDryRun:
         """See `Client`."""
-        return DryRun.of(self._services.studies.plan(self._asked(body)))
+        request = self._asked(body)
+        return StudyDryRun.of_plans(request, self._services.studies.plan(request))
 
     @needs(Role.VIEWER)
     def studies(

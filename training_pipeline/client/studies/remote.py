@@ -8,9 +8,8 @@ from urllib.parse import quote
 
 from training_pipeline.client.http import OverHttp
 from training_pipeline.domain.study import StudyStatus
-from training_pipeline.schemas.study import Studies, StudyPage
+from training_pipeline.schemas.study import Studies, StudyDryRun, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.schemas.training_sheet import DryRun
 
 
 class RemoteStudies(OverHttp):
@@ -20,9 +19,9 @@ class RemoteStudies(OverHttp):
         """See `Client`."""
         return self._service.ask(StudyPage, "POST", "/studies", body=body)
 
-    def plan_study(self, body: Mapping[str, Any]) -> DryRun:
+    def plan_study(self, body: Mapping[str, Any]) -> StudyDryRun:
         """See `Client`."""
-        return self._service.ask(DryRun, "POST", "/studies", params={"dry_run": True}, body=body)
+        return self._service.ask(StudyDryRun, "POST", "/studies", params={"dry_run": True}, body=body)
 
     def studies(
         self,

@@ -9,9 +9,8 @@ from typing import Any
 from training_pipeline.client.local import LocalClient
 from training_pipeline.client.roles import least_role
 from training_pipeline.domain.access import is_own, require_role
-from training_pipeline.schemas.study import Studies, Study, StudyPage
+from training_pipeline.schemas.study import Studies, Study, StudyDryRun, StudyPage
 from training_pipeline.schemas.training_job import TrainingJob
-from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.tuning.records import StudyFacets
 from training_pipeline.web.client.base import PageCalls, thread
 from training_pipeline.web.urls import StudyFilters
@@ -52,7 +51,7 @@ class StudyCalls(PageCalls):
         """Whether the caller may stop a study and promote its trials."""
         return self.caller.may_act_as(least_role(LocalClient.stop_study)) and is_own(self.caller, study.created_by)
 
-    async def plan_study(self, body: Mapping[str, Any]) -> DryRun:
+    async def plan_study(self, body: Mapping[str, Any]) -> StudyDryRun:
         """The dry run of one trial in the middle of the space."""
         return await thread(self.local.plan_study, body)
 

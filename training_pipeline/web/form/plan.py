@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.schemas.study import StudyDryRun, StudyTotal
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.web import formats
 from training_pipeline.web.elements import Tag, icon, panel, text_fact
-from training_pipeline.web.form.estimate import show_estimate
+from training_pipeline.web.form.estimate import amount, show_estimate
 from training_pipeline.web.layout import problem
 from training_pipeline.web.sheets.export_summary import show_warnings
 
@@ -65,4 +66,16 @@ class PlanPanel:
                 text_fact("Optimizer steps", formats.count(plan.planned_steps))
                 text_fact("Base model", plan.base_model)
             show_estimate(plan.estimate)
+            if isinstance(plan, StudyDryRun):
+                _all_trials(plan.total)
             show_warnings([found for found in plan.warnings if found not in plan.export_summary.warnings])
+
+
+def _all_trials(total: StudyTotal) -> None:
+    """What a study takes and costs at most, by estimate."""
+    known = (total.trained_seconds, total.elapsed_seconds)
+    trained, elapsed = ("not known" if each is None else formats.seconds(each) for each in known)
+    with Tag("dl", classes="facts"):
+        text_fact(f"All {total.trials:,} trials, at most", f"{trained} of training")
+        text_fact("With as many at once as there may be", elapsed)
+        text_fact("Cost of all, at most", "not known" if total.cost is None else amount(total.cost, total.currency))

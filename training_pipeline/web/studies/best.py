@@ -100,6 +100,10 @@ def _budget(study: StudyPage) -> None:
         if study.hours is not None:
             Tag("span", f" of {formats.seconds(study.hours * 3600)}")
     text_fact("Training time, all trials together", formats.seconds(study.trained_seconds))
+    if study.total.trained_seconds is not None:
+        text_fact("Training time of all, at most, by estimate", formats.seconds(study.total.trained_seconds))
+    if study.total.cost is not None:
+        text_fact("Cost of all, at most, by estimate", words.money(study.total.cost, study))
     with fact("Cost"), Tag("span"):
         Tag("span", words.spent(study) or "not known")
         Tag("span", "by estimate" if words.spent(study) else study.estimate.cost.reason or "", classes="sub")

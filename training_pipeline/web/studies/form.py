@@ -13,7 +13,8 @@ from training_pipeline.domain.errors import FieldProblem, PipelineError
 from training_pipeline.domain.search import BASE_MODEL
 from training_pipeline.domain.study import Pruner
 from training_pipeline.schemas.base_model import BaseModels
-from training_pipeline.schemas.training_sheet import DryRun, TrainingSheets
+from training_pipeline.schemas.study import StudyDryRun
+from training_pipeline.schemas.training_sheet import TrainingSheets
 from training_pipeline.web import urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, panel
@@ -65,7 +66,11 @@ class StudyForm:
                 self._training()
             with Tag("aside", classes="form-side", aria_label="Summary"):
                 self._plan = PlanPanel("Create study", "plus", thing="study")
-                Tag("p", "The summary is of one trial, in the middle of the space.", classes="help")
+                Tag(
+                    "p",
+                    "The summary is of one trial, in the middle of the space, but for what all trials take.",
+                    classes="help",
+                )
         form.when("submit.prevent", self._submitted)
 
     async def begin(self, client: Client) -> None:
@@ -174,7 +179,7 @@ class StudyForm:
                 if isinstance(field, Widget):
                     field.resolve(value)
 
-    async def _planned(self, without: Collection[str]) -> tuple[DryRun | None, PipelineError | None]:
+    async def _planned(self, without: Collection[str]) -> tuple[StudyDryRun | None, PipelineError | None]:
         try:
             return await self._client.plan_study(self._draft.request(without=without)), None
         except PipelineError as error:

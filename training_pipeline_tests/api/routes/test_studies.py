@@ -39,6 +39,9 @@ def test_a_study_is_created_shown_promoted_and_stopped(client: TestClient, servi
     asked = body(space={"epochs": {"choices": [1, 2]}})
     plan = client.post(ALL, json=asked, params={"dry_run": True})
     assert (plan.status_code, plan.json()["training_config"]["epochs"]) == (200, 2)
+    assert plan.json()["total"] == dict.fromkeys(("trained_seconds", "elapsed_seconds", "cost", "currency")) | {
+        "trials": 2
+    }
     found = problem(client.post(ALL, json=body(), params={"dry_run": True}), 422, "invalid_request")
     assert [each["pointer"] for each in found["errors"]] == ["/space/learning_rate"]
     assert client.get(ALL).json()["total"] == 0

@@ -10,6 +10,8 @@ import typer
 
 from training_pipeline.app.container import Services
 from training_pipeline.cli.commands import studies
+from training_pipeline.cli.render.studies import total_of
+from training_pipeline.testing.studies.seen_study import study_page
 from training_pipeline.testing.studies.trial_life import TrialBackend, over
 from training_pipeline.testing.system.command_line import Command
 
@@ -31,11 +33,23 @@ def test_what_has_not_the_form(stated: str) -> None:
         studies.space_of([stated])
 
 
+def test_what_all_trials_take() -> None:
+    total = study_page().total
+    assert total_of(total) == (
+        "All 12 trials take 2:00:00 of training at most by estimate, 1:00:00 with as many at once as there may be, and "
+        "cost 30.00 EUR."
+    )
+
+
 def test_a_study_from_the_command_line(command: Command, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "There are no studies" in command("studies", "list")[1]
     asked = ["studies", "create", "s", "small", "--model-name", "triage", "--space", "batch_size=4,8", "--trials"]
     code, _, errors = command(*asked, "3")
     assert (code, "/most_trials: is 3, but the space has 2 configurations in all" in errors) == (1, True)
+    code, said, errors = command(*asked, "2", "--dry-run")
+    assert (code, errors) == (0, ""), errors
+    assert "How long all trials take cannot be estimated." in said
+    assert services.studies.page(limit=1) == ([], 0)
     code, said, errors = command(*asked, "2", "--hours", "2")
     assert (code, errors) == (0, ""), errors
     assert "0 of 2 trials" in said
