@@ -16,6 +16,8 @@ from training_pipeline.domain.validation import as_number, problems_from_validat
 
 #: So many choices of one key at most.
 MOST_CHOICES: Final = 64
+#: The shortest that a study may be: a minute.
+LEAST_HOURS: Final = 1 / 60
 #: Keys that mean something for adapters only.
 _OF_LORA: Final = ("lora_rank", "lora_alpha", "lora_dropout")
 
@@ -38,6 +40,9 @@ def problems_of(request: StudyRequest) -> list[FieldProblem]:
     if config.method == "full" and "method" not in searched:
         for name in set(_OF_LORA) & searched.keys():
             found.append(FieldProblem(f"/space/{name}", "no_effect", "changes nothing where the method is full"))
+    if request.hours is not None and request.hours < LEAST_HOURS:
+        said = f"is {request.hours:g}, less than a minute, in which no trial can be trained; make it longer, or leave it out"
+        found.append(FieldProblem("/hours", "too_little", said))
     if not found and (count := combinations(request.space)) is not None and count < request.most_trials:
         said = f"is {request.most_trials}, but the space has {count} configurations in all"
         found.append(FieldProblem("/most_trials", "too_many", said))

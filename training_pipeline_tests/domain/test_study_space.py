@@ -62,6 +62,13 @@ def test_what_is_set_twice_or_has_no_effect() -> None:
     assert told(space, job=job) == {"/space/epochs": "set_twice", "/space/lora_rank": "no_effect"}
 
 
+def test_hours_in_which_nothing_can_be_trained() -> None:
+    space = {"learning_rate": {"low": 1e-5, "high": 1e-3}}
+    assert told(space, hours=1e-9) == told(space, hours=0.016) == {"/hours": "too_little"}
+    assert told(space, hours=1 / 60) == {}
+    assert told({}, hours=1e-9) == {"/hours": "too_little", "/space": "empty"}
+
+
 RANGES = st.tuples(st.integers(1, 50), st.integers(1, 50)).filter(lambda ends: ends[0] < ends[1])
 
 

@@ -15,6 +15,7 @@ from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation.metrics import METRICS
 from training_pipeline.models.evaluation.subsets import Half, half_of
+from training_pipeline.models.evaluation.suite import rows_of
 from training_pipeline.settings import Settings
 from training_pipeline.testing.models.evaluated import SUITE, make_suite, unseen
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
@@ -56,12 +57,26 @@ def test_what_is_named_must_be_there(services: Services) -> None:
     assert [each.pointer for each in caught.value.problems] == ["/job/split_predecessor", "/suite"]
 
 
+def test_pairs_on_one_item_are_in_one_half(services: Services) -> None:
+    """Also those of another training sheet that was made from the same source sheet."""
+    for sheet in ("held-out", "held-out-2"):
+        pairs = [{**pair, "item_ref": f"parcel-{number % 20}"} for number, pair in enumerate(unseen(40))]
+        write_sheet(services.settings.sheets, sheet, pairs[::2] if sheet == "held-out" else pairs[1::2])
+    services.suites.create(SUITE, ["held-out", "held-out-2"], created_by="ada")
+    suite = services.suites.get(SUITE).suite
+    items = [set(rows_of(suite.model_copy(update={"half": half}))["item_ref"].to_pylist()) for half in Half]
+    assert len(items[0]) > 3
+    assert len(items[1]) > 3
+    assert not items[0] & items[1]
+    assert sum(len(rows_of(suite.model_copy(update={"half": half}))) for half in Half) == 40
+
+
 def test_a_suite_with_nothing_left_to_ask_is_refused(services: Services) -> None:
     make_suite(services, 12)
     assert problems(services, objective="suite", suite=SUITE) == {}
     sheets = services.settings.sheets
     write_sheet(sheets, "held-out", [{**pair, "prohibited_uses": ["evaluation"]} for pair in unseen(12)])
-    counts = {half: sum(half_of("held-out", pair["pair_id"]) is half for pair in unseen(12)) for half in Half}
+    counts = {half: sum(half_of("invoices", pair["item_ref"]) is half for pair in unseen(12)) for half in Half}
     found = Objectives(services.suites, services.source, services.policy, services.backend).problems_of(
         study_request(objective="suite", suite=SUITE)
     )
@@ -72,7 +87,7 @@ def test_a_suite_with_nothing_left_to_ask_is_refused(services: Services) -> None
     write_sheet(sheets, "seen", [*rows(3, allowed_uses=["evaluation"]), *unseen(1, item_ref="wet")])
     services.suites.create("seen", ["seen"], created_by="ada")
     assert problems(services, suite="seen") == {}  # one pair is new
-    said = "no pair that may be asked: 2 same_example"
+    said = "no pair that may be asked: 3 same_example"
     assert said in problems(services, objective="suite", suite="seen")["/suite"]
 
 

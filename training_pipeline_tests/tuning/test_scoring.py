@@ -86,7 +86,7 @@ def test_one_half_chooses_and_the_other_one_reports(services: Services, backend:
         study = step(services, backend, [0.8, 0.2])
     assert (study.status, study.why) == (StudyStatus.FINISHED, "all 2 trials were made")
     best, other = trials(services)
-    halves = {half: [p["pair_id"] for p in unseen(40) if half_of("held-out", p["pair_id"]) is half] for half in Half}
+    halves = {half: [p["pair_id"] for p in unseen(40) if half_of("invoices", p["item_ref"]) is half] for half in Half}
     assert min(map(len, halves.values())) > 10
     assert best.value == pytest.approx(0.8, abs=0.05)
     assert other.value == pytest.approx(0.2, abs=0.05)
@@ -203,8 +203,8 @@ def test_no_trial_is_asked_what_a_base_model_of_the_study_has_seen(services: Ser
         advanced(services)
         services.evaluations.settle_all()
     (asked,) = backend.asked.values()
-    left = {pair["pair_id"] for pair in unseen(40)[12:]}
-    assert set(asked) == {one for one in left if half_of("held-out", one) is Half.CHOOSING}
+    left = unseen(40)[12:]
+    assert set(asked) == {one["pair_id"] for one in left if half_of("invoices", one["item_ref"]) is Half.CHOOSING}
     assert advanced(services).status is StudyStatus.RUNNING
     assert trials(services)[0].status is TrialStatus.SUCCEEDED
 
@@ -307,7 +307,7 @@ def test_trials_that_were_asked_other_pairs_are_not_compared(services: Services,
         if trials(services)[0].status is TrialStatus.SUCCEEDED:
             break
     pairs = unseen(40)
-    aged = next(pair for pair in pairs if half_of("held-out", pair["pair_id"]) is Half.CHOOSING)
+    aged = next(pair for pair in pairs if half_of("invoices", pair["item_ref"]) is Half.CHOOSING)
     write_sheet(services.settings.sheets, "held-out", [pair for pair in pairs if pair is not aged])
     for _ in range(6):
         study = step(services, backend, [0.5, 0.9, 0.9])

@@ -21,9 +21,9 @@ class Half(StrEnum):
     HELD_BACK = "held_back"
 
 
-def half_of(training_sheet_id: str, pair_id: str) -> Half:
-    """The half that a pair is in, by a hash of its ids: the same in every suite, for ever. Pure."""
-    digest = hashlib.sha256(f"{training_sheet_id}\n{pair_id}".encode()).digest()
+def half_of(sheet_id: str, item_ref: str) -> Half:
+    """The half of all pairs on an item of a source sheet, by a hash: the same in every suite, for ever. Pure."""
+    digest = hashlib.sha256(f"{sheet_id}\n{item_ref}".encode()).digest()
     return Half.HELD_BACK if digest[0] % 2 else Half.CHOOSING
 
 

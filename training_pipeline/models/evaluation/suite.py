@@ -138,8 +138,10 @@ def rows_of(suite: Suite) -> pa.Table:
         )
     if suite.half is None:
         return table
-    ids = zip(table["training_sheet_id"].to_pylist(), table["pair_id"].to_pylist(), strict=True)
-    return table.filter(pa.array([half_of(*each) is suite.half for each in ids], pa.bool_()))
+    sources = {sheet.training_sheet_id: sheet.sheet_id for sheet in suite.sheets}
+    named = (table[name].to_pylist() for name in ("training_sheet_id", "item_ref", "pair_id"))
+    halves = (half_of(sources[sheet], item or pair_id) for sheet, item, pair_id in zip(*named, strict=True))
+    return table.filter(pa.array([half is suite.half for half in halves], pa.bool_()))
 
 
 def _judged(opened: OpenSheet, policy: GatePolicy, seen: set[str] | None) -> tuple[pa.Table, SuiteSheet]:

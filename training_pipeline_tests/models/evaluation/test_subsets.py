@@ -11,7 +11,7 @@ import pytest
 from training_pipeline.models.evaluation.subsets import NAME, Half, Slice, half_of
 
 
-def test_a_pair_is_in_one_half_for_ever_and_about_as_many_in_each() -> None:
+def test_an_item_is_in_one_half_for_ever_and_about_as_many_in_each() -> None:
     assert [half_of("sheet", f"p-{number}") for number in range(4)] == [half_of("sheet", f"p-{n}") for n in range(4)]
     assert half_of("held-out", "p-0001") is Half.HELD_BACK
     held = sum(half_of("sheet", f"p-{number}") is Half.HELD_BACK for number in range(1000))
