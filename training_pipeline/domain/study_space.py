@@ -41,7 +41,7 @@ def problems_of(request: StudyRequest) -> list[FieldProblem]:
         for name in set(_OF_LORA) & searched.keys():
             found.append(FieldProblem(f"/space/{name}", "no_effect", "changes nothing where the method is full"))
     if request.hours is not None and request.hours < LEAST_HOURS:
-        said = f"is {request.hours:g}, less than a minute, in which no trial can be trained; make it longer, or leave it out"
+        said = f"is {request.hours:g}, less than a minute, which no trial can do with; make it longer, or leave it out"
         found.append(FieldProblem("/hours", "too_little", said))
     if not found and (count := combinations(request.space)) is not None and count < request.most_trials:
         said = f"is {request.most_trials}, but the space has {count} configurations in all"
