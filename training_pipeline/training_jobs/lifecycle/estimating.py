@@ -14,7 +14,6 @@ from training_pipeline.domain.estimate.estimate import Estimate, cost_of, time_o
 from training_pipeline.domain.estimate.prices import LOCAL, PriceList, price_list
 from training_pipeline.domain.training_config import Accelerator
 from training_pipeline.infra.files import NotAFile, read_at_most
-from training_pipeline.sheets.bounded_yaml import LARGEST, BrokenYaml, load
 from training_pipeline.training_jobs.store.history import past_jobs
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -52,6 +51,9 @@ def usable_prices(file: Path | None) -> PriceList | None:
 
 def read_prices(file: Path) -> PriceList | str:
     """The price list in a file, or what is wrong with it. Reads."""
+    # Only here: where there is no list, nobody waits for YAML.
+    from training_pipeline.sheets.bounded_yaml import LARGEST, BrokenYaml, load
+
     try:
         return price_list(load(read_at_most(file, LARGEST + 1)))
     except NotAFile as error:
