@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.infra.files import read_at_most
 
@@ -85,6 +83,8 @@ def of_hub(reference: str, model: HubModel, *, at_creation: bool) -> BaseModelRe
 
 def licence_of_folder(folder: Path) -> str | None:
     """The licence that the card (README.md) of the model in `folder` names; None where it names none. Reads."""
+    import yaml  # only here: a list of models waits for none of it
+
     try:
         content = read_at_most(folder / "README.md", _CARD_BYTES + 1)
         front = _FRONT.match(content.decode())
