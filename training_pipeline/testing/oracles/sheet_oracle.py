@@ -120,10 +120,18 @@ def _request(file: Path) -> ImportRequest:
     )
 
 
+class Libyaml(yaml.CSafeLoader):
+    """libyaml, which has no constructor for a plain `<<` and `=`: text where they merge nothing."""
+
+
+for _sign in ("merge", "value"):
+    Libyaml.add_constructor(f"tag:yaml.org,2002:{_sign}", lambda _, node: node.value)
+
+
 def _head_findings(head: Head, content: bytes) -> Iterator[str]:
     """A head that was accepted: libyaml reads the same in it, and it can be stored."""
     try:
-        document = yaml.load(content.decode("utf-8-sig"), Loader=yaml.CSafeLoader)
+        document = yaml.load(content.decode("utf-8-sig"), Loader=Libyaml)
         if Head.model_validate(document) != head:
             yield "head: libyaml reads something else"
     except Exception as error:  # noqa: BLE001 - whatever it raises, it is a finding
