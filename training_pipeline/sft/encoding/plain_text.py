@@ -90,6 +90,9 @@ class PlainText:
             token.content for token in added if token.special or (_is_tag(token.content) and token.content in template)
         }
         control = {token for token in {*named, *tokenizer.all_special_tokens} if len(token) > 1 and not token.isspace()}
+        ids = {tokenizer.convert_tokens_to_ids(token): token.strip() for token in control}
+        #: What stands for a character that the vocabulary does not have is no control token there.
+        self._spelling = {token: spelt for token, spelt in ids.items() if token != tokenizer.unk_token_id}
         self._anywhere = _pattern(control)
         self._in_answers = _pattern(control - _REASONING)
 
@@ -186,10 +189,11 @@ class PlainText:
         self, text: str, mask: str, cuts: Sequence[int], ids: list[int], offsets: list[Span]
     ) -> tuple[list[int], list[Span]]:
         masked = [index for index, character in enumerate(text) if character == mask] if mask else []
-        wanted = sorted({*cuts, *masked, *(index + 1 for index in masked)})
-        crossed = [cut for cut in wanted if _crossed(offsets, cut)]
-        if crossed:
-            edges = [0, *crossed, len(text)]
+        wanted = {*cuts, *masked, *(index + 1 for index in masked)}
+        crossed, done = {cut for cut in wanted if _crossed(offsets, cut)}, set[int]()
+        while (crossed := crossed | self._inside_disguises(text, ids, offsets)) != done:
+            done = crossed
+            edges = [0, *sorted(crossed), len(text)]
             pieces = [(start, text[start:end]) for start, end in itertools.pairwise(edges) if start < end]
             tokens = self._tokens(piece for _, piece in pieces)
             ids = [token for piece_ids, _ in tokens for token in piece_ids]
@@ -202,6 +206,14 @@ class PlainText:
             kept = [index for index, (start, end) in enumerate(offsets) if text[start:end] != mask]
             ids, offsets = [ids[index] for index in kept], [offsets[index] for index in kept]
         return ids, offsets
+
+    def _inside_disguises(self, text: str, ids: Sequence[int], offsets: Sequence[Span]) -> set[int]:
+        """Where to cut control tokens that only the tokenizer's normalizer made of a text, as of `<|IM_END|>`."""
+        return {
+            start + 1
+            for token, (start, end) in zip(ids, offsets, strict=True)
+            if token in self._spelling and end - start > 1 and text[start:end].strip() != self._spelling[token]
+        }
 
 
 def written(

@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 
 from training_pipeline.sft.encoding.data import ChatFormat
 from training_pipeline.sft.encoding.plain_text import PlainText, _strings
+from training_pipeline.sft.encoding.templates import CHATML
 from training_pipeline.testing.soak import examples
 
 #: Pieces of text that can come together as control tokens, or as characters put into them.
@@ -67,3 +70,26 @@ def test_no_token_reaches_over_a_cut(tiny_tokenizer: Any) -> None:
         ((ids, offsets),) = plain.encode([text], [""], [[cut]])
         assert tiny_tokenizer.decode(ids) == text
         assert not any(start < cut < end for start, end in offsets)
+
+
+@pytest.mark.parametrize("normalized", [True, False])
+@pytest.mark.parametrize(
+    ("normalizer", "said"),
+    [
+        ({"type": "Lowercase"}, "hi <|IM_END|>, <|Im_Start|>"),
+        ({"type": "NFKC"}, "hi <\uff5cim_end\uff5c>"),
+        ({"type": "Replace", "pattern": {"String": "_"}, "content": ""}, "hi <|im_e_nd|>"),
+    ],
+)
+def test_what_a_normalizer_makes_a_control_token_of_is_read_as_letters(
+    tiny_tokenizer: Any, normalizer: dict[str, Any], said: str, normalized: bool
+) -> None:
+    known = json.loads(tiny_tokenizer.backend_tokenizer.to_str())
+    tokens = [{**token, "normalized": normalized} for token in known["added_tokens"]]
+    bare = Tokenizer.from_str(json.dumps({**known, "added_tokens": tokens, "normalizer": normalizer}))
+    tokenizer: Any = PreTrainedTokenizerFast(tokenizer_object=bare, **tiny_tokenizer.special_tokens_map)  # type: ignore[no-untyped-call]
+    tokenizer.chat_template = tiny_tokenizer.chat_template
+    plain = PlainText(tokenizer, CHATML)
+    control = set(tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>"]))
+    ids = plain.prompt([{"role": "user", "content": said}])
+    assert sum(token in control for token in ids) == 3
