@@ -61,6 +61,7 @@ def train(
     best = checkpoints.best_facts(run.best)
     if best is None and run.best.exists():
         raise TrainingFailed(
+            "best_weights_damaged",
             f"{run.best.name}, the best weights of this training, is damaged: retry the job, which continues from a "
             "checkpoint before it.",
             recurs=False,
