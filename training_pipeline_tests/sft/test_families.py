@@ -111,10 +111,10 @@ def test_answers_before_are_asked_as_they_were_trained(family: Family, first: st
 @pytest.mark.parametrize("first", ["end", "d", "im", "<", "|", "assistant", "think", "<think>so</think>end"])
 def test_an_answer_that_is_a_part_of_what_the_template_writes_is_found(first: str) -> None:
     chat = chat_of(QWEN_3)
-    encoded = encode(chat, messages("What now?", first, "And then?", first))
+    said = first.removeprefix("<think>so</think>")
+    encoded = encode(chat, messages("What now?", said, "And then?", first))
     written = [chat.tokenizer.decode(encoded.labels[slice(*span)]) for span in encoded.spans]
     last = "<think>\nso\n</think>\n\n" if "so" in first else QWEN_3.lead
-    said = first.removeprefix("<think>so</think>")
     assert written == [f"{said}<|im_end|>", f"{last}{said}<|im_end|>"]
 
 
@@ -147,6 +147,8 @@ def test_reasoning_that_a_template_drops_is_not_dropped_in_silence() -> None:
     ):
         encode(chat_of(DEEPSEEK), messages("hi", "<think>because of that</think>alpha"))
     kept = chat_of(QWEN_3)
+    with pytest.raises(TrainingFailed, match=r"leaves out .*content of a message \(role assistant\).*line 1"):
+        encode(kept, messages("hi", "<think>beta</think>alpha", "and?", "beta"))
     encoded = encode(kept, messages("hi", "<think>because of that</think>alpha"))
     written = kept.tokenizer.decode(encoded.labels[slice(*encoded.spans[0])])
     assert written == "<think>\nbecause of that\n</think>\n\nalpha<|im_end|>"

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from .marked_tools import Mark, marked_tools, without_required
+
 Message = dict[str, Any]
 #: What a message may say beside its role. The ids of tool calls only tie call and result together.
 _SAID: Final = ("content", "name", "reasoning_content")
@@ -14,6 +16,7 @@ _SAID: Final = ("content", "name", "reasoning_content")
 _OF_CALLS: Final = {"id", "type", "index"}
 #: Templates may set reasoning apart from the answer, with other white space around it.
 _REASONING: Final = re.compile(r"</?think>")
+_PARTS: Final = re.compile(f"({_REASONING.pattern})")
 #: Shapes of chats that are remembered.
 _SHAPES: Final = 4096
 
@@ -37,15 +40,24 @@ class Kept:
                 if bare and bare not in text and _escaped(bare) not in text:
                     return f"a part of the content of a message (role {message['role']})"
         marked, marks = _marked(messages)
-        defined, more = _marked_tools(tools)
-        marks += more
+        defined, more = marked_tools(tools)
         shape = json.dumps([marked, defined])
         if shape not in self._shapes:
             if len(self._shapes) == _SHAPES:
                 self._shapes.clear()
-            rendered = self._write(marked, defined).lower()
-            self._shapes[shape] = next((what for mark, what in marks if mark not in rendered), None)
+            self._shapes[shape] = self._lost_of_shape(marked, defined, [*marks, *more])
         return self._shapes[shape]
+
+    def _lost_of_shape(
+        self, marked: Sequence[Message], defined: Sequence[Message] | None, marks: Sequence[Mark]
+    ) -> str | None:
+        rendered = self._write(marked, defined)
+        written = rendered.lower()
+        lost = next((what for mark, what in marks if mark not in written), None)
+        optional = without_required(defined or ())
+        if lost is None and optional is not None and self._write(marked, optional) == rendered:
+            return "which parameters of a tool definition are required"
+        return lost
 
 
 def _escaped(text: str) -> str:
@@ -59,38 +71,23 @@ def _called(message: Message) -> set[Any]:
     return {name for name in names if isinstance(name, str)}
 
 
-def _marked_tools(tools: Sequence[Message] | None) -> tuple[list[Message] | None, list[tuple[str, str]]]:
-    """`tools` with markers for the names and descriptions of their functions, and the markers with their meaning."""
-    marks: list[tuple[str, str]] = []
-
-    def definition(tool: Message) -> Message:
-        inner = tool.get("function")
-        function = inner if isinstance(inner, dict) else tool
-        words = {}
-        for key in ("name", "description"):
-            if isinstance(function.get(key), str) and function[key].strip():
-                words[key] = f"definition{len(marks)}x"
-                marks.append((words[key], f"the {key} of a tool definition"))
-        parameters = function.get("parameters")
-        properties = parameters.get("properties") if isinstance(parameters, dict) else None
-        marks.extend((str(name).lower(), "a parameter of a tool definition") for name in properties or ())
-        return {**tool, "function": {**function, **words}} if function is inner else {**tool, **words}
-
-    return [definition(tool) for tool in tools] if tools else None, marks
-
-
-def _marked(messages: Sequence[Message]) -> tuple[list[Message], list[tuple[str, str]]]:
+def _marked(messages: Sequence[Message]) -> tuple[list[Message], list[Mark]]:
     """`messages` with a marker for each word they say, and the markers with what they stand for."""
-    marks: list[tuple[str, str]] = []
+    marks: list[Mark] = []
 
     def mark(what: str) -> str:
         marks.append((f"marker{len(marks)}x", what))
         return marks[-1][0]
 
+    def said(text: str, what: str) -> str:
+        """Reasoning and answer each with a marker of its own."""
+        return "".join(
+            part if _REASONING.fullmatch(part) or not part.strip() else mark(what) for part in _PARTS.split(text)
+        )
+
     def arguments(value: Any, what: str) -> Any:
         if isinstance(value, dict):
-            marks.extend((str(key).lower(), what) for key in value)
-            return {key: arguments(item, what) for key, item in value.items()}
+            return {mark(what): arguments(item, what) for item in value.values()}
         return [arguments(item, what) for item in value] if isinstance(value, list) else mark(what)
 
     def call(given: Any) -> Any:
@@ -101,7 +98,7 @@ def _marked(messages: Sequence[Message]) -> tuple[list[Message], list[tuple[str,
             rest = {key: value for key, value in given.items() if key not in _OF_CALLS}
             if not rest:
                 mark("an empty tool call")
-            return {**given, **arguments(rest, "a tool call that is no function")}
+            return {**given, **{key: arguments(item, "a tool call that is no function") for key, item in rest.items()}}
         named = {**function, "name": mark("the name of a tool call")}
         return {
             **given,
@@ -113,7 +110,7 @@ def _marked(messages: Sequence[Message]) -> tuple[list[Message], list[tuple[str,
     for message in messages:
         role = message["role"]
         words = {
-            key: mark(f"the {key} of a message (role {role})") if message[key].strip() else message[key]
+            key: said(message[key], f"the {key} of a message (role {role})")
             for key in _SAID
             if isinstance(message.get(key), str) and not (key == "name" and message["name"] in called)
         }

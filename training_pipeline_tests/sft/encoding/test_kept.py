@@ -80,7 +80,7 @@ def test_tool_definitions_that_are_written_lose_nothing(tools: list[Message]) ->
     [
         ("definition0x", "the name of a tool definition"),
         ("definition1x", "the description of a tool definition"),
-        ("Place", "a parameter of a tool definition"),
+        ("definition2x", "a parameter of a tool definition"),
     ],
 )
 def test_a_tool_definition_that_is_left_out_is_named_and_not_quoted(replaced: str, said: str) -> None:
@@ -109,3 +109,68 @@ def test_a_call_that_is_no_function_must_stand_in_the_text_too(call: Any) -> Non
     told = "a tool call that is no function" if call and call != {"id": "1"} else "an empty tool call"
     assert (lost(write, said), lost(write, named)) == (told, None)
     assert lost(lambda messages, _=None: str(messages), said) == (None if told.endswith("function") else told)
+
+
+WHOLE: list[Message] = [
+    {
+        "type": "function",
+        "function": {
+            "name": "look",
+            "description": "Weather.",
+            "strict": True,
+            "parameters": {
+                "type": "object",
+                "properties": {
+                    "on": {"type": "string", "description": "the day", "enum": ["user", "a"], "default": "a"},
+                    "user": {"type": "object", "properties": {"tool": {"type": "integer", "maximum": 7}}},
+                },
+                "required": ["on"],
+            },
+        },
+    }
+]
+SAID_OF_TOOLS = {
+    "name": "the name",
+    "description": "the description",
+    "parameters": "a parameter",
+    "properties": "a parameter",
+    "enum": "the enum of a parameter",
+    "default": "the default of a parameter",
+    "maximum": "the maximum of a parameter",
+}
+
+
+def left_out(given: Any, key: str) -> Any:
+    """`given` without what stands under this key, however deep."""
+    if isinstance(given, list):
+        return [left_out(each, key) for each in given]
+    return {name: left_out(of, key) for name, of in given.items() if name != key} if isinstance(given, dict) else given
+
+
+@pytest.mark.parametrize("key", ["", *SAID_OF_TOOLS, "required"])
+def test_whatever_a_tool_definition_says_is_written_however_short_it_is(key: str) -> None:
+    def write(messages: Sequence[Message], tools: Sequence[Message] | None = None) -> str:
+        return f"user, assistant, tool, on, a, 7: {messages} {left_out(tools, key)}"
+
+    said = f"{SAID_OF_TOOLS[key]} of a tool definition" if key in SAID_OF_TOOLS else None
+    told = "which parameters of a tool definition are required" if key == "required" else said
+    assert Kept(write).lost(CHAT, write(CHAT, WHOLE), WHOLE) == told
+
+
+def test_reasoning_of_earlier_turns_is_not_missed_where_the_answer_says_the_same() -> None:
+    def write(messages: Sequence[Message], _: Sequence[Message] | None = None) -> str:
+        return " ".join(message["content"].rpartition("</think>")[2] for message in messages)
+
+    said = [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "<think>yes</think>yes"}]
+    assert lost(write, said) == "the content of a message (role assistant)"
+
+
+def test_the_name_of_an_argument_is_written_however_short_it_is() -> None:
+    def write(messages: Sequence[Message], _: Sequence[Message] | None = None) -> str:
+        return f"at, days: {left_out(messages, 'arguments')}" + "".join(
+            str([*call["function"]["arguments"].values()])
+            for message in messages
+            for call in message.get("tool_calls", ())
+        )
+
+    assert lost(write) == "an argument of a tool call"
