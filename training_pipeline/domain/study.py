@@ -68,6 +68,11 @@ class StudyRequest(Value):
     pruner: Annotated[Pruner, Field(strict=False)] = Field(Pruner(), description="When a trial is stopped early.")
     most_trials: int = Field(20, ge=1, le=MOST_TRIALS, description="Trials in all, at most.", examples=[20])
     most_at_once: int = Field(1, ge=1, le=MOST_AT_ONCE, description="Trials at the same time, at most.", examples=[2])
+    promote: bool = Field(
+        False,
+        description="Train the best configuration once more when the study has finished, and register the model.",
+        examples=[True],
+    )
     hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] | None = Field(
         None, description="Hours from its creation after which it ends; running trials are cancelled.", examples=[8.0]
     )

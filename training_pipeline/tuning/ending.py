@@ -39,6 +39,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import records
 from training_pipeline.tuning.objective import sign_of
 from training_pipeline.tuning.outcome import in_words
+from training_pipeline.tuning.promoting import Promoting
 from training_pipeline.tuning.scoring import OTHER_QUESTIONS, Scoring
 
 #: What ends a study at once, for its next trial would be told the same, or be trained on other pairs.
@@ -54,6 +55,7 @@ class Ending:
 
     def __init__(self, store: JobStore, jobs: JobService, scoring: Scoring, *, clock: Callable[[], datetime]) -> None:
         self._store, self._jobs, self._scoring, self._clock = store, jobs, scoring, clock
+        self._promoting = Promoting(store, jobs, scoring)
 
     def end_where_due(self, study: Study) -> None:
         """End a study whose time is over, whose trials fail, or whose sheet may not be trained on any more."""
@@ -113,6 +115,14 @@ class Ending:
             outcome, why = StudyStatus.FAILED, f"{why}; no trial has succeeded"
         if outcome is not StudyStatus.FAILED and best is not None and not self._reported(study, best):
             return
+        if outcome is StudyStatus.FINISHED and best is not None:
+            try:
+                self._promote(study, best)
+            except PipelineError as error:
+                if not error.recurs:
+                    self._says(study, error.message)
+                    return
+                why = f"{why}; trial {best.number} was not promoted ({error.code}): {in_words(error)}"
         values = {"status": outcome, "outcome": outcome, "why": why, "message": "", "ended_at": self._clock()}
         records.change(self._store, name, values, status=StudyStatus.ENDING)
 
@@ -132,9 +142,18 @@ class Ending:
             waits = f"Trial {best.number}, the best one, is evaluated on the suite {suite}."
         except PipelineError as error:
             waits = error.message
+        self._says(study, waits)
+        return False
+
+    def _promote(self, study: Study, best: Trial) -> None:
+        """Have the winner trained once more and registered where that was asked for, once: also by hand."""
+        if study.request.promote and best.promoted_job_id is None:
+            self._promoting.promote(study, best, actor=study.created_by)
+
+    def _says(self, study: Study, waits: str) -> None:
+        """Put on record what a study that ends waits for."""
         if study.message != waits:
             records.change(self._store, study.name, {"message": waits}, status=StudyStatus.ENDING)
-        return False
 
     def end(self, study: Study, outcome: StudyStatus, why: str, *, cancels: bool = False) -> None:
         """Start no more trials. Trials that run go on as any job does, unless they are cancelled."""

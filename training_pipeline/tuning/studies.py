@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.domain.errors import Conflict, NotFound
-from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
+from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.study import (
     LIVE_STUDIES,
     Study,
@@ -20,13 +18,11 @@ from training_pipeline.domain.study import (
     Trial,
     TrialStatus,
     best_of,
-    winning_request,
 )
-from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
+from training_pipeline.models.evaluation.records import Evaluation
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor
 from training_pipeline.training_jobs.lifecycle.service import JobService
-from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import records
 from training_pipeline.tuning.base_models import asked_in_the_middle, identified
@@ -34,8 +30,9 @@ from training_pipeline.tuning.mattered import Importances, WhatMattered
 from training_pipeline.tuning.objective import Objectives, sign_of
 from training_pipeline.tuning.optimizer import Told
 from training_pipeline.tuning.planning import StudyPlanner
+from training_pipeline.tuning.promoting import Promoting
 from training_pipeline.tuning.records import Effort, StudyFacets
-from training_pipeline.tuning.scoring import Scoring, figure_of, unscored
+from training_pipeline.tuning.scoring import Scoring
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +56,7 @@ class Studies:
         self, store: JobStore, jobs: JobService, backend: FineTuningBackend, objectives: Objectives, scoring: Scoring
     ) -> None:
         self._store, self._jobs, self._backend, self._scoring = store, jobs, backend, scoring
+        self._promoting = Promoting(store, jobs, scoring)
         self._planner = StudyPlanner(jobs, backend, objectives)
         self._mattered = WhatMattered()
 
@@ -162,23 +160,7 @@ class Studies:
         """
         study = records.get(self._store, name)
         trial = self._winner(study, number)
-        if trial.promoted_job_id is not None:
-            job = self._store.get(trial.promoted_job_id)
-            if job.status in {*ACTIVE, JobStatus.SUCCEEDED}:
-                return job
-
-        report = self._scoring.reported(study.request, trial)
-
-        def also(connection: Connection, job: TrainingJob) -> None:
-            if not records.promoted(connection, trial, job.id):
-                raise _Overtaken
-            record_event(connection, job.id, EventType.INFO, _said(study, trial, report), actor)
-
-        try:
-            request, pinned = winning_request(study, trial), study.pinned(trial.params)
-            return self._jobs.create(request, created_by=actor, also=also, pinned=pinned)
-        except _Overtaken:
-            return self.promote(name, number=number, actor=actor)
+        return self._promoting.promote(study, trial, actor=actor)
 
     def _winner(self, study: Study, number: int | None) -> Trial:
         trials = records.trials_of(self._store, study.name)
@@ -198,10 +180,6 @@ class Studies:
         return trial
 
 
-class _Overtaken(Exception):
-    """Somebody else promoted the trial a moment before."""
-
-
 def _same(study: Study, request: StudyRequest) -> Study:
     if study.request != request:
         raise Conflict(
@@ -209,20 +187,3 @@ def _same(study: Study, request: StudyRequest) -> Study:
             hint="Choose another name, such as one with a date.",
         )
     return study
-
-
-def _said(study: Study, trial: Trial, report: Evaluation | None) -> str:
-    """What the job of a winner says of how good its configuration is."""
-    request, value = study.request, "" if trial.value is None else f" of {trial.value:.6g}"
-    head = f"Configuration of trial {trial.number} of the study {study.name}."
-    if request.objective == "suite":
-        chosen = f"Its {request.metric}{value} on one half of the suite {request.suite}"
-    else:
-        chosen = f"Its validation loss{value}"
-    selected = f"{head} {chosen} is selected: the same pairs chose it, so that it flatters the model."
-    figure = None if report is None else figure_of(request, report)
-    if report is None or report.status is not EvaluationStatus.SUCCEEDED or figure is None:
-        return f"{selected} Evaluate the model on a suite."
-    where = "the other half" if report.half else f"the suite {request.suite}"
-    said = f"{selected} On {where}, which chose nothing, its {request.metric} is {figure.estimate:.6g}."
-    return " ".join(filter(None, (said, unscored(request, report))))

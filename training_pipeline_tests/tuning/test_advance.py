@@ -138,7 +138,7 @@ def dying(services: Services, monkeypatch: pytest.MonkeyPatch, at: int) -> Itera
 def test_whoever_advances_it_may_die_at_any_moment(
     services: Services, backend: TrialBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = {"most_trials": 3, "pruner": {"startup_trials": 1, "warmup_evaluations": 0}}
+    values = {"most_trials": 3, "pruner": {"startup_trials": 1, "warmup_evaluations": 0}, "promote": True}
     made(services, name="undisturbed", **values)
     over(services, backend, "undisturbed", steep)
     wanted = records.trials_of(services.store, "undisturbed")
@@ -169,6 +169,10 @@ def test_whoever_advances_it_may_die_at_any_moment(
         return trial.params, trial.status, trial.value, trial.pruned_at, trial.message
 
     assert [told(trial) for trial in trials(services)] == [told(trial) for trial in wanted]
+    winners = [job.id for job in services.jobs.list(limit=None)[0] if job.request.model_name == "triage"]
+    promoted = [trial.promoted_job_id for trial in (*wanted, *trials(services)) if trial.promoted_job_id is not None]
+    assert sorted(promoted) == sorted(winners)
+    assert len(winners) == 2, "one of each study"
     assert TrialStatus.PRUNED in {trial.status for trial in wanted}
     cancelled = [trial.job_id for trial in trials(services) if trial.status is TrialStatus.PRUNED]
     assert set(cancelled) <= set(backend.cancelled)

@@ -59,6 +59,9 @@ def create(
     startup_trials: Annotated[int, typer.Option(help="Trials that must succeed before any is stopped early.")] = 5,
     warmup_evaluations: Annotated[int, typer.Option(help="Evaluations before a trial may be stopped early.")] = 1,
     seed: Annotated[int, typer.Option(help="Seed of the choices.")] = 42,
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Train and register the best one once the study has finished.")
+    ] = False,
     model_name: ModelName = None,
     base_model: BaseModelId = None,
     split: Split = 0.8,
@@ -100,6 +103,7 @@ def create(
         **({} if metric is None else {"metric": metric}),
         "sampler": sampler,
         "seed": seed,
+        **({"promote": True} if promote else {}),
         "pruner": {"kind": pruner, "startup_trials": startup_trials, "warmup_evaluations": warmup_evaluations},
     }
     with open_client(url, token) as client:

@@ -30,6 +30,7 @@ def asked_for(study: StudyPage) -> None:
                 text_fact("Trials that must succeed before any is pruned", f"{asked.pruner.startup_trials:,}")
                 text_fact("Evaluations before a trial may be pruned", f"{asked.pruner.warmup_evaluations:,}")
             text_fact("Trials at the same time", f"{asked.most_at_once} at most")
+            text_fact("The best trial is promoted", "when it has finished" if asked.promote else "by hand")
             text_fact("A trial is estimated to take", interval(study.estimate.time, formats.seconds) or "not known")
             text_fact("Dataset of all trials", (study.dataset_digest or "")[:12] or "not known yet")
     _base_models(study)

@@ -28,7 +28,7 @@ from training_pipeline.web.layout import go
 from training_pipeline.web.studies.draft import StudyDraft, field_of, place
 from training_pipeline.web.studies.space import SpacePanel
 
-_BUDGET: Final = ("most_trials", "most_at_once", "hours", "cost")
+_BUDGET: Final = ("most_trials", "most_at_once", "hours", "cost", "promote")
 _HOW: Final = ("sampler", "search_seed", "pruner", *(name for name in Pruner.model_fields if name != "kind"))
 
 

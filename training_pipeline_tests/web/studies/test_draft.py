@@ -42,6 +42,7 @@ REQUESTS = st.fixed_dictionaries(
     {"space": SPACES},
     optional={
         "most_trials": st.integers(1, 500),
+        "promote": st.booleans(),
         "hours": st.none() | NUMBERS,
         "cost": st.none() | NUMBERS,
         "sampler": st.sampled_from(["tpe", "random"]),
