@@ -108,7 +108,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "api/routes/test_sheet_imports.py": ("api/multipart.py", "schemas/sheet_import.py"),
     "api/routes/test_studies.py": ("schemas/study.py",),
-    "cli/commands/test_jobs_estimates.py": ("cli/render/estimates.py", "schemas/estimates.py"),
+    "cli/commands/test_jobs_estimates.py": ("schemas/estimates.py",),
     "api/routes/test_sheet_edits.py": ("client/sheets/edits.py", "schemas/sheet_edit.py"),
     "api/routes/test_suites.py": ("schemas/suite.py",),
     "api/routes/test_training_sheets.py": (

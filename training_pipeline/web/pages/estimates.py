@@ -19,6 +19,7 @@ from training_pipeline.web.site import Site
 TITLE: Final = "Estimates"
 #: So many jobs are listed.
 ROWS: Final = 100
+_COSTS: Final = ("Estimated cost", "Actual cost")
 
 
 def register(site: Site) -> None:
@@ -80,8 +81,9 @@ def _jobs(jobs: list[EstimatedJob]) -> None:
         if len(jobs) > ROWS:
             with head:
                 Tag("span", f"the newest {ROWS} of {formats.count(len(jobs))}", classes="muted")
-        titles = ["Job", "Created", "Estimated", "Interval", "Actual", "Off by", "Estimated cost", "Cost", "Within"]
-        with small_table("Estimates of jobs", titles, numbers=titles[2:8]):
+        costs = any(job.estimated_cost is not None or job.actual_cost is not None for job in jobs)
+        titles = ["Job", "Created", "Estimated", "Interval", "Actual", "Off by", *_COSTS * costs, "Within"]
+        with small_table("Estimates of jobs", titles, numbers=titles[2:-1]):
             for job in jobs[:ROWS]:
                 with Tag("tr"):
                     with Tag("td"):
@@ -93,7 +95,7 @@ def _jobs(jobs: list[EstimatedJob]) -> None:
                     Tag("td", interval, classes="number")
                     Tag("td", formats.seconds(job.actual_seconds), classes="number")
                     Tag("td", f"{100 * job.error:+.0f} %", classes="number")
-                    for cost in (job.estimated_cost, job.actual_cost):
+                    for cost in (job.estimated_cost, job.actual_cost) if costs else ():
                         Tag("td", formats.NONE if cost is None else amount(cost, job.currency), classes="number")
                     Tag("td", "yes" if job.within else "no")
 
