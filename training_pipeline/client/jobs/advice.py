@@ -62,6 +62,7 @@ def _findings(store: JobStore, job: TrainingJob) -> list[object]:
     ended = Ended(
         config=job.request.training_config,
         succeeded=job.status is JobStatus.SUCCEEDED,
+        code=(job.error_details or {}).get("code"),
         evaluations=[Point(**row) for row in evaluations(store, job.id)],
         train_loss=job.progress.train_loss,
         val_accuracy=job.progress.val_accuracy,

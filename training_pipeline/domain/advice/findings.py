@@ -15,6 +15,8 @@ from training_pipeline.domain.advice.rules import RULES, Confidence, number
 #: The bounds of what may be asked for.
 _MOST_EPOCHS: Final = 50
 _LEAST_RATE: Final = 1e-7
+#: The code of a training that failed because its loss was no finite number.
+_TRAINING_DIVERGED: Final = "train_loss_not_finite"
 
 
 class Finding(BaseModel):
@@ -46,6 +48,8 @@ class Ended(BaseModel):
     config: Mapping[str, Any]
     #: Whether it trained as long as it was to and kept its best weights: else its curve only says how far it got.
     succeeded: bool = True
+    #: Why the training failed, as its program calls it.
+    code: str | None = None
     #: The evaluations in the order of their steps, with the one before training where there is one.
     evaluations: Sequence[Point] = ()
     train_loss: float | None = None
@@ -65,13 +69,14 @@ def _diverged(job: Ended) -> Iterator[Finding]:
     """Whether the loss was no number any more at the end, however the job ended."""
     finite = [point.step for point in job.evaluations if math.isfinite(point.val_loss)]
     since = next((point.step for point in job.evaluations if finite and point.step > finite[-1]), None)
-    if since is None:
+    if since is None and job.code != _TRAINING_DIVERGED:
         return
+    which, until = ("training", "at the end") if since is None else ("validation", f"from step {since:,} on")
     yield _finding(
         job,
         "diverged",
-        f"The validation loss was no finite number from step {since:,} on: the training diverged, for which the usual "
-        "cause is a learning rate that is too high.",
+        f"The {which} loss was no finite number {until}: the training diverged, for which the usual cause is a "
+        "learning rate that is too high.",
         _slower(job, "diverged"),
     )
 

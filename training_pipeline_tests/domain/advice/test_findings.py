@@ -53,6 +53,10 @@ def test_a_loss_that_was_no_number_any_more() -> None:
     assert (one.rule, one.changes) == ("diverged", {"learning_rate": 1e-4})
     assert "from step 30 on" in one.message
     assert set(found([3.0, math.nan], succeeded=False)) == {"diverged"}
+    failed = {"succeeded": False, "code": "train_loss_not_finite"}
+    in_training = found([3.0, 1.0], learning_rate=3e-4, **failed)["diverged"]
+    assert in_training.message.startswith("The training loss was no finite number at the end: the training diverged")
+    assert in_training.changes == {"learning_rate": 1e-4}
     assert set(found([3.0, math.nan, 1.0])) == {"still_falling"}
 
 
