@@ -54,7 +54,7 @@ def test_a_field_of_the_wrong_form_hides_nothing_else(form: set[str], otherwise:
 
 
 def test_what_follows_from_a_field_that_was_left_out_is_not_told() -> None:
-    body = {"name": "s", "job": JOB, "space": {"learning_rate": {"low": "1", "high": 0.1}}}
+    body: dict[str, Any] = {"name": "s", "job": JOB, "space": {"learning_rate": {"low": "1", "high": 0.1}}}
     assert told(body) == {"/space/learning_rate/low"}
     assert told({**body, "space": {**body["space"], "epochs": {"choices": [1, 2]}}}) == {"/space/learning_rate/low"}
     assert told({"space": []}) == {"/name", "/job", "/space"}
