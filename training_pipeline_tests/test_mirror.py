@@ -299,6 +299,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "models/promotion/test_promote.py": (
         "models/promotion/evidence.py",
         "models/promotion/forgetting.py",
+        "models/promotion/gates_in_force.py",
         "models/promotion/records.py",
         "models/promotion/tables.py",
     ),

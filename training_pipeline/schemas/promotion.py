@@ -39,8 +39,8 @@ class PromotionGate(BaseModel):
         "than 0.",
         examples=[{"general-2026": {"bits_per_byte": 0.05}}],
     )
-    min_pairs: int = Field(30, description="With fewer pairs nothing is decided.", examples=[30])
-    level: float = Field(0.95, description="How sure an interval is.", examples=[0.95])
+    min_pairs: int = Field(30, description="With fewer pairs nothing is decided; at least 20.", examples=[30])
+    level: float = Field(0.95, description="How sure an interval is; 0.8 to 0.999.", examples=[0.95])
 
 
 class PromoteModelVersion(BaseModel):
@@ -53,7 +53,7 @@ class PromoteModelVersion(BaseModel):
     alias: Alias = "champion"
     gate: Annotated[
         PromotionGate | None,
-        Field(strict=False, description="What it has to show; by default the gate last used for this alias."),
+        Field(strict=False, description="What it has to show; by default the gate that moved this alias last."),
     ] = None
     suite: str | None = Field(
         None, pattern=NAME, description="The suite; by default that of the latest evaluation.", examples=["triage-1"]

@@ -63,7 +63,7 @@ def test_a_promotion_from_the_launchpad(
     )
     assert refused(without)["verdict"] == "not enough evidence"
     evaluate(services, "1", 36, tmp_path)
-    done = run(definitions, instance, *JOB, **ASKED, requested_by="grace")  # by the gate of before
+    done = run(definitions, instance, *JOB, **ASKED, gate=GATE, requested_by="grace")
     assert (done.success, champion(services)) == (True, "1")
     said = shown(done)
     assert (said["verdict"], said["alias"], said["alias_moved"], said["decided_by"]) == (
@@ -117,7 +117,7 @@ def test_who_may_not_promote_and_what_is_no_gate(
     assert "/alias" in failure(run(definitions, instance, *JOB, **ASKED, gate=GATE, alias="not an alias"))
     assert services.promotions.of_model("triage") == []
     grace = Caller("grace", Role.OPERATOR, "t2")
-    assert run_by(grace, definitions, instance, *JOB, **ASKED, gate={"margins": {"exact_match": 1}}).success
+    assert run_by(grace, definitions, instance, *JOB, **ASKED, gate={"margins": {"exact_match": 0.5}}).success
     (made,) = services.promotions.of_model("triage")
     assert (made.actor, champion(services)) == ("grace", "1")
     assert records.of_jobs(services.store, [jobs[0].id])[0].id == made.evaluation_id

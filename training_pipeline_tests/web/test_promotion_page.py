@@ -134,7 +134,7 @@ def test_a_second_person_approves_what_waits(server: Serving, chromium: Browser,
 
     grace = entered(people[2], services, "grace", Role.OPERATOR)
     expect(grace.get_by_text("ada asks to move champion from no version to this one.")).to_be_visible()
-    expect(grace.get_by_text("The gate: margins exact_match=0.05.")).to_be_visible()
+    expect(grace.get_by_text("The gate: margins exact_match=0.05. The suite: parcels.")).to_be_visible()
     fits(grace, "to-approve")
     grace.get_by_role("button", name="Approve").click()
     expect(grace.get_by_text("champion names version 1 now.")).to_be_visible()

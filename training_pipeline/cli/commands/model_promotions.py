@@ -30,7 +30,7 @@ def promote(
         list[str] | None,
         typer.Option(
             help="METRIC=NUMBER: how much worse than the version in use it may be; 0 means that it must be better. "
-            "Default: the gate last used for this alias.",
+            "Default: the gate that moved this alias last.",
             metavar="METRIC=NUMBER",
         ),
     ] = None,
@@ -74,7 +74,7 @@ def promote(
     elif how:
         options = " and ".join(f"--{name.replace('_', '-')}" for name in how)
         raise typer.BadParameter(
-            "says nothing of the gate last used, which stays as it is; state a whole gate with --margin, --threshold "
+            "says nothing of the gate in force, which stays as it is; state a whole gate with --margin, --threshold "
             "or --forgetting.",
             param_hint=options,
         )

@@ -19,6 +19,7 @@ from training_pipeline.models.promotion import records
 from training_pipeline.models.promotion.approval_tags import ApprovalTags
 from training_pipeline.models.promotion.evidence import Evidence
 from training_pipeline.models.promotion.gate import Verdict
+from training_pipeline.models.promotion.gates_in_force import asks_less, gate_in_force, in_force
 from training_pipeline.models.promotion.records import Promotion, PromotionKind
 from training_pipeline.models.promotion.requirements import Gate, parse_gate
 from training_pipeline.models.versions.aliases import Aliases
@@ -65,7 +66,7 @@ class Promotions:
     ) -> Promotion:
         """Ask the gate whether the alias may name this version, put its decision on record, and move it if it may.
 
-        Without a `gate`, that of the last decision about the alias. Without a `suite`, the one of the latest
+        Without a `gate`, the one by which the alias was moved last. Without a `suite`, the one of the latest
         evaluation, those that the gate asks about forgetting aside. `held` is the version that the caller believes to
         hold the alias. With an `approval`, the decision of one person waits, for so long, until another one has the
         same version judged by the same gate on the same suite. Raises `NotFound`, `Tainted`, `InvalidRequest`,
@@ -73,9 +74,8 @@ class Promotions:
         not answer: then nothing was moved.
         """
         _require_alias(alias)
-        asked = self._gate(name, alias, gate)
-        if suite is not None:
-            self._suites.get(suite)
+        last = in_force(self.of_model(name, alias))
+        asked = gate_in_force(name, alias, last) if gate is None else parse_gate(gate)
         with self._alone(name, alias):
             subject = self._versions.subject(name, version)
             require_usable(subject)
@@ -85,9 +85,12 @@ class Promotions:
             if held is not None and held != before:
                 raise _moved(name, alias, before)
             found, decision = self._evidence.judged(asked, subject, before, suite)
+            if found is None and suite is not None:
+                self._suites.get(suite)
             lets = decision.verdict is Verdict.SHIP
             needs_two = lets and self._approval is not None
             rests_on = suite if found is None else found.suite_name
+            otherwise = "" if last is None else asks_less(asked, rests_on, last)
             first = self._first(name, version, alias, asked, rests_on, before, actor) if needs_two else None
             waits = needs_two and (first is None or first.expired)
             # It may have been tainted while all of this was looked at.
@@ -103,7 +106,7 @@ class Promotions:
                 suite=rests_on,
                 gate=asked.model_dump(mode="json"),
                 decision=decision.model_dump(mode="json"),
-                reason=_reason(decision.verdict, actor, first, waits=waits),
+                reason=_reason(decision.verdict, actor, first, otherwise, waits=waits),
                 actor=actor,
                 waits=waits,
                 approves=None if first is None or waits else first.number,
@@ -233,21 +236,9 @@ class Promotions:
             self._approval_tags.write_due()
         return moved
 
-    def _gate(self, name: str, alias: str, asked: Mapping[str, Any] | None) -> Gate:
-        if asked is not None:
-            return parse_gate(asked)
-        last = next((each.gate for each in self.of_model(name, alias) if each.gate is not None), None)
-        if last is None:
-            raise InvalidRequest(
-                f"There is no gate for {alias} of {name} yet.",
-                problems=[FieldProblem("/gate/margins", "missing", "must name at least one metric and a margin")],
-                hint="Give one, such as --margin exact_match=0.02. It then stays until another one is given.",
-            )
-        return last
 
-
-def _reason(verdict: Verdict, actor: str, first: Promotion | None, *, waits: bool) -> str:
-    said = f"The gate says: {verdict}."
+def _reason(verdict: Verdict, actor: str, first: Promotion | None, otherwise: str, *, waits: bool) -> str:
+    said = f"The gate says: {verdict}.{otherwise}"
     if waits:
         void = "" if first is None else f" Decision {first.number} of {first.actor} has expired."
         return f"{said}{void} It needs the approval of a person other than {actor}."

@@ -27,7 +27,7 @@ _FIELDS: Final = {
     "thresholds": ("Thresholds", "exact_match=0.7", "What it must reach; the most, for a loss."),
     "forgetting": ("Forgetting", "general:bits_per_byte=0.05", "On other suites: worse than its base model by less."),
     "min_pairs": ("Fewest pairs", str(_PAIRS), "With fewer pairs nothing is decided."),
-    "level": ("Level", str(LEVEL), "How sure an interval is, 0.5 to 0.999."),
+    "level": ("Level", str(LEVEL), "How sure an interval is, 0.8 to 0.999."),
     "suite": ("Suite", "", "Default: that of the latest evaluation."),
     "reason": ("Reason to roll back", "", "Kept with the decision."),
 }
@@ -55,7 +55,9 @@ class PromotionPanel:
 
     def _form(self) -> None:
         words = "The gate compares it with the version that has the alias, on the same questions."
-        Tag("p", f"{words} Without margins and thresholds the gate last used for this alias applies.", classes="muted")
+        Tag(
+            "p", f"{words} Without margins and thresholds the gate that moved this alias last applies.", classes="muted"
+        )
         with Tag("div", classes="fields"):
             for name, (title, example, help_text) in _FIELDS.items():
                 with Tag("div", classes="form-field"):
@@ -160,7 +162,7 @@ def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
     """The gate that the fields describe; None where they are empty. Pure.
 
     Raises `InvalidRequest` naming everything that is no `METRIC=NUMBER`, and in `forgetting` no `SUITE:METRIC=NUMBER`;
-    and what says how to decide, but not on what: the gate last used stays as it is.
+    and what says how to decide, but not on what: the gate in force stays as it is.
     """
     problems: list[FieldProblem] = []
     gate: dict[str, Any] = {field: {} for field in ("margins", "thresholds", "forgetting")}
@@ -185,7 +187,7 @@ def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
             except ValueError:
                 problems.append(FieldProblem(f"/gate/{field}", "number", f"{text!r} is no {_NUMBERS[kind]}"))
     if how and not any(gate.values()):
-        said = "needs margins, thresholds or forgetting beside it: the gate last used stays as it is"
+        said = "needs margins, thresholds or forgetting beside it: the gate in force stays as it is"
         problems += [FieldProblem(f"/gate/{field}", "no_gate", said) for field in how]
     if problems:
         raise InvalidRequest("The gate is invalid.", problems=problems)

@@ -35,7 +35,7 @@ def test_a_decision_is_made_and_stays_on_record(
     assert "was never moved from here" in found["detail"]
     tainted = Standing(state=VersionState.TAINTED, reasons=("Tainted by rv-1.",))
     monkeypatch.setattr(services.versions, "_standings", lambda ids: dict.fromkeys(ids, tainted))
-    found = problem(client.post(ONE, json={}), 409, "tainted")
+    found = problem(client.post(ONE, json={"gate": GATE}), 409, "tainted")
     assert "Tainted by rv-1." in found["detail"]
     assert client.get(ALL).json()["total"] == 1
 

@@ -102,7 +102,9 @@ def test_an_alias_goes_to_the_better_model_and_back(services: Services, promotio
     unknown = promote(promotions, "1", gate=GATE)
     assert (unknown.decision and unknown.decision.verdict, champion(services)) == (Verdict.NOT_ENOUGH_EVIDENCE, None)
     evaluate(services, "1", 36, tmp_path)
-    first = promote(promotions, "1")  # by the gate of before
+    with pytest.raises(InvalidRequest, match="no gate for champion of triage yet: none has moved it"):
+        promote(promotions, "1")  # the one that was given let nothing through
+    first = promote(promotions, "1", gate=GATE)
     assert first.decision is not None
     assert first.decision.verdict is Verdict.SHIP, first.decision
     assert (first.moved_at is not None, champion(services)) == (True, "1")
@@ -149,7 +151,7 @@ def test_a_model_that_forgot_what_it_could_is_refused(
     assert found()[asked] is Verdict.DO_NOT_SHIP
     assert champion(services) is None
     evaluate(services, "1", 57, tmp_path, suite="general", base=57)
-    made = promote(promotions, "1")  # the gate of before asks the same
+    made = promote(promotions, "1", gate=gate)
     assert made.gate is not None
     assert made.gate.forgetting == {"general": {"exact_match": 0.1}}
     assert made.decision is not None
@@ -192,12 +194,12 @@ def test_nothing_is_half_promoted(
     with monkeypatch.context() as patch:
         patch.setattr(tracking, "aliases", broken)
         with pytest.raises(Unavailable, match="could not be asked for the alias"):
-            promote(promotions, "1")
+            promote(promotions, "1", gate=GATE)
     assert champion(services) is None
     # A process that dies right after the registry moved the alias: whoever looks next notes it.
     tracking.set_alias("triage", "champion", "1")
     with pytest.raises(Conflict, match="already"):
-        promote(promotions, "1")
+        promote(promotions, "1", gate=GATE)
     assert promotions.of_model("triage")[0].moved_at is not None
     tracking.set_alias("triage", "champion", "2")
     with pytest.raises(Conflict, match="moved by somebody else: it is version 2 now"):
@@ -252,6 +254,28 @@ def test_choices_of_two_evaluations_stand_beside_each_other_only_where_they_aske
     assert services.promotions._evidence.judged(gate, subject, "1", None)[1].verdict is Verdict.SHIP
 
 
+def test_a_gate_that_asks_for_less_says_so_and_one_that_moved_nothing_is_never_taken_over(
+    services: Services, promotions: Promotions, tmp_path: Path
+) -> None:
+    for version, right in (("1", 54), ("2", 36)):
+        evaluate(services, version, right, tmp_path)
+    strict = {"margins": {"exact_match": 0.05}, "thresholds": {"exact_match": 0.7}}
+    assert promote(promotions, "1", gate=strict).moved_at is not None
+    lax = {"margins": {"exact_match": 0.06}}
+    refused = promote(promotions, "2", gate=lax)
+    assert refused.moved_at is None
+    assert refused.reason == (
+        "The gate says: do not ship. It asks for less than decision 1 did: "
+        "threshold exact_match=none instead of 0.7, margin exact_match=0.06 instead of 0.05."
+    )
+    again = promote(promotions, "2")  # by the gate that moved the alias
+    assert again.gate == parse_gate(strict)
+    evaluate(services, "2", 60, tmp_path, suite="easy")
+    evaluate(services, "1", 60, tmp_path, suite="easy")
+    elsewhere = promote(promotions, "2")
+    assert elsewhere.reason == f"The gate says: ship. It rests on the suite easy, and decision 1 on {SUITE}."
+
+
 def by_two(parts: Services, approval: timedelta) -> Promotions:
     """Promotions that a second person has to approve."""
     aliases = parts.versions._aliases
@@ -264,10 +288,10 @@ def test_what_nobody_approved_in_time_is_void_and_says_so(services: Services, tm
     first = patient.promote("triage", "1", "champion", gate=GATE, actor="ada")
     (void,) = hasty.of_model("triage")
     assert (first.waits, void.waits, void.expired, void.is_open) == (True, False, True, False)
-    anew = hasty.promote("triage", "1", "champion", actor="eve")
+    anew = hasty.promote("triage", "1", "champion", gate=GATE, actor="eve")
     assert (anew.approves, anew.moved_at, champion(services)) == (None, None, None)
     assert "Decision 1 of ada has expired. It needs the approval of a person other than eve." in anew.reason
-    second = patient.promote("triage", "1", "champion", actor="ada")
+    second = patient.promote("triage", "1", "champion", gate=GATE, actor="ada")
     assert (second.approves, champion(services)) == (anew.number, "1")
 
 
@@ -284,8 +308,10 @@ def test_two_people_move_an_alias(services: Services, tmp_path: Path) -> None:
     first = by("ada", gate=GATE)
     assert (first.waits, first.approves, first.moved_at, champion(parts)) == (True, None, None, None)
     assert first.reason == "The gate says: ship. It needs the approval of a person other than ada."
-    assert by("Ada").waits, "it is the same person"
-    assert by("ada").waits
+    assert by("Ada", gate=GATE).waits, "it is the same person"
+    assert by("ada", gate=GATE).waits
+    with pytest.raises(InvalidRequest, match="none has moved it"):
+        by("eve")  # what waits is approved by its own gate, and by no silence
     assert by("eve", gate={"margins": {"exact_match": 0.5}}).waits
     assert by("eve", "2", GATE).waits
     assert champion(parts) is None
@@ -313,7 +339,6 @@ def test_an_approval_is_for_the_suite_that_was_proposed(services: Services, tmp_
     evaluate(services, "1", 60, tmp_path, suite="easy")
     other = promotions.promote("triage", "1", "champion", gate=GATE, actor="eve")
     assert (other.waits, other.suite, champion(services)) == (True, "easy", None)
-    make_suite(services)
     second = promotions.promote("triage", "1", "champion", gate=GATE, suite=SUITE, actor="eve")
     assert (second.approves, champion(services)) == (first.number, "1")
 

@@ -9,7 +9,7 @@ import pytest
 
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.models.promotion.records import PromotionKind
-from training_pipeline.models.promotion.requirements import parse_gate
+from training_pipeline.models.promotion.requirements import Gate, parse_gate
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions
 from training_pipeline.web.models.promotion import approving, gate_in_words, gate_of, waits_for
 
@@ -68,7 +68,7 @@ def test_who_approves_a_gate_is_shown_all_that_it_asks() -> None:
     usual = parse_gate(asked).model_dump(mode="json")
     shown = "margins exact_match=0.5; forgetting general:bits_per_byte=0.05, general:exact_match=0.1"
     assert gate_in_words(usual) == shown
-    lax = parse_gate({**asked, "min_pairs": 2, "level": 0.5}).model_dump(mode="json")
+    lax = Gate.model_validate({**asked, "min_pairs": 2, "level": 0.5}).model_dump(mode="json")
     assert (
         gate_in_words(lax) == f"{shown}; decided with 2 pairs or more instead of 30; intervals of 50 % instead of 95 %"
     )
