@@ -10,11 +10,12 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from training_pipeline.datasets.keyed import keyed_questions, keyed_rows
+from training_pipeline.domain.hash_key import MARKS, HashKey
 from training_pipeline.domain.revocations import RevocableKind, Withdrawn
 from training_pipeline.domain.rules.comparison import HASH_DIGITS
 from training_pipeline.domain.rules.policy import Reason
 
-#: The column of the verdicts that a revocation names.
+#: The column of the verdicts that a revocation names. A sheet has all rows, and a question those that ask it.
 _COLUMNS: Final[Mapping[RevocableKind, str]] = {
     "pair": "pair_id",
     "item": "item_ref",
@@ -49,6 +50,8 @@ def without_revoked(table: ir.Table, withdrawn: Withdrawn, shown: ir.Table | Non
             hit |= _in(table[column] + table.pair_id, whole)  # a hash has one length, so no two rows have the same key
         if halves := [row_hash + pair_id for pair_id, row_hash, validation_only in rows if validation_only]:
             barred |= _in(table[column] + table.pair_id, halves)
+    if questions := [value for kind, value in withdrawn.named if kind == "question_hash"]:
+        hit |= _asking(table, questions, withdrawn.key)
     same = hit | _shares(table, hit, "row_hash") | _shares(table, hit, "kept_id")
     if shown is not None:
         same |= table.pair_id.isin(_showing(shown, withdrawn).showing_id).fill_null(False)
@@ -64,7 +67,7 @@ def names_few(table: ir.Table, withdrawn: Withdrawn) -> ir.BooleanValue:
     """Which rows to look at for those that people revoked, in the words of any engine: by few names only their rows are
     worked out; by a hash, or many names, all.
     """
-    kinds = {kind for kind, _ in withdrawn.named}
+    kinds = {kind for kind, _ in withdrawn.named if kind in _COLUMNS}
     if "row_hash" in kinds or len(withdrawn.named) > _FEW:
         return ibis.literal(value=True)
     wanted = ibis.literal(value=False)
@@ -93,13 +96,27 @@ def _by_keyed_hash(withdrawn: Withdrawn) -> bool:
 
 def _named(table: ir.Table, withdrawn: Withdrawn) -> ir.BooleanValue:
     """Whether people revoked a row, by its name or its hash."""
-    hit = ibis.literal(value=False)
+    hit = ibis.literal(value=any(kind == "sheet" for kind, _ in withdrawn.named))
     for kind, column in _COLUMNS.items():
         if values := [value for named, value in withdrawn.named if named == kind]:
             hit |= _in(table[column], values)
             if kind == "row_hash" and _by_keyed_hash(withdrawn):
                 hit |= _in(table.keyed_hash, values)
     return hit
+
+
+def _asking(table: ir.Table, questions: Sequence[str], key: HashKey | None) -> ir.BooleanValue:
+    """Whether a row asks one of the questions, in any of its turns; their hashes may be under the key."""
+    texts = table.filter(table.prompt_hash.notnull()).select("prompt_hash").distinct()
+    each = texts.select("prompt_hash", asked=texts.prompt_hash.split(" ").unnest())
+    each = each.mutate(asked=each.asked.re_replace(f"^[{MARKS}]+", ""))
+    asks = _in(each.asked, questions)
+    if key is not None:
+        each = keyed_questions(each.mutate(keyed=each.asked), "keyed", key)
+        asks = _in(each.asked, questions) | _in(each.keyed, questions)
+    asking = each.filter(asks)
+    found: ir.BooleanValue = table.prompt_hash.isin(asking.prompt_hash).fill_null(False)
+    return found
 
 
 def _showing(shown: ir.Table, withdrawn: Withdrawn) -> ir.Table:

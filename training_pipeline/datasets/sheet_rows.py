@@ -37,7 +37,8 @@ V = TypeVar("V")
 MOST_KEPT: Final = 20
 #: What stands for no reason, where rows are filtered: the pair may be trained on.
 ELIGIBLE: Final = "eligible"
-_VERDICT: Final = ("reason", "classification", "usage_reason", "row_hash", "may_validate", "kept_id")
+_COMPARED: Final = ("row_hash", "may_validate", "kept_id", "prompt_hash")
+_VERDICT: Final = ("reason", "classification", "usage_reason", *_COMPARED)
 _NAMES: Final = ("item_ref", "canonical_label_id")
 _STATED: Final = ("status", "reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at")
 _SEARCHED: Final = ("pair_id", "item_ref", "canonical_label_id")
@@ -125,7 +126,7 @@ class SheetRows:
                 opened.engine.fetch(_with_verdicts(opened.pairs, verdicts)) as rows,
                 shown(opened, withdrawn) as examples,
             ):
-                told = without_revoked(rows, withdrawn, examples).drop("row_hash", "may_validate", "kept_id")
+                told = without_revoked(rows, withdrawn, examples).drop(*_COMPARED)
                 _numbered(told).to_parquet(made, compression="zstd", row_group_size=GROUP)
             made.chmod(0o600)
             made.replace(file)
@@ -206,9 +207,7 @@ def _with_verdicts(pairs: ir.Table, verdicts: ir.Table) -> ir.Table:
         "allowed_uses",
         "prohibited_uses",
         "classification",
-        "row_hash",
-        "may_validate",
-        "kept_id",
+        *_COMPARED,
         **{name: ibis.coalesce(joined[f"judged_{name}"], joined[name]) for name in _NAMES},
         reason=ibis.cases((joined.seen.isnull(), str(Reason.INVALID)), else_=joined.reason),
         usage_reason=ibis.coalesce(joined.usage_reason, joined.stated_reason),

@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 
 from training_pipeline.datasets.erased import erased
 from training_pipeline.domain.errors import Unavailable
+from training_pipeline.domain.hash_key import MARKS
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Withdrawn
 
 _COLUMNS: Final = ("pair_id", "item_ref", "canonical_label_id", "row_hash", "classification")
+_QUESTIONS: Final = "prompt_hash"
 #: Why the text of a pair is not shown.
 REVOKED: Final = "revoked"
 ERASED: Final = "erased"
@@ -79,7 +81,8 @@ def _rows(dataset: DatasetRef) -> Iterator[dict[str, Any]]:
     """The rows of the manifest whose pairs are in the validation file, in its order."""
     try:
         with pq.ParquetFile(dataset.manifest_file) as file:
-            for batch in file.iter_batches(columns=[*_COLUMNS, "split"]):
+            columns = [*_COLUMNS, "split", *({_QUESTIONS} & {*file.schema_arrow.names})]
+            for batch in file.iter_batches(columns=columns):
                 yield from (row for row in batch.to_pylist() if row["split"] == "validation")
     except (OSError, pa.ArrowException) as error:
         raise Unavailable(f"The manifest of dataset {dataset.digest} cannot be read: {error}.") from error
@@ -115,7 +118,16 @@ def _is_withdrawn(row: Mapping[str, Any], withdrawn: Withdrawn, hash_key: str | 
         ("label", row["canonical_label_id"]),
         *(("row_hash", one) for one in (row["row_hash"], plain, keyed) if one is not None),
     }
-    if named & {*withdrawn.named} or row["pair_id"] in withdrawn.barred:
+    asked = [one.lstrip(MARKS) for one in (row.get(_QUESTIONS) or "").split()]
+    if withdrawn.key is not None and hash_key is None:
+        asked += withdrawn.key.of_all(asked)
+    elif withdrawn.key is not None and hash_key == withdrawn.key.id:
+        revoked = [value for kind, value in withdrawn.named if kind == "question_hash"]
+        named |= {("question_hash", value) for value in revoked if withdrawn.key.of(value) in asked}
+    named |= {("question_hash", one) for one in asked}
+    if any(kind == "sheet" or (kind, value) in named for kind, value in withdrawn.named):
+        return True
+    if row["pair_id"] in withdrawn.barred:
         return True
     hashes = {row["row_hash"], plain, keyed}
     rows = (*withdrawn.rows, *withdrawn.keyed)

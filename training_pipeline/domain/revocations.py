@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.hash_key import HashKey
-from training_pipeline.domain.uses import Kind, question
+from training_pipeline.domain.uses import DIGITS, Kind, question
 
-#: What a person can revoke, by name or by hash.
-RevocableKind = Literal["pair", "item", "label", "row_hash"]
-REVOCABLE: Final[tuple[RevocableKind, ...]] = ("pair", "item", "label", "row_hash")
+#: What a person can revoke, by name or by hash: rows, and all that is made from a training sheet or a source sheet.
+RevocableKind = Literal["pair", "item", "label", "row_hash", "question_hash", "sheet"]
+REVOCABLE: Final[tuple[RevocableKind, ...]] = ("pair", "item", "label", "row_hash", "question_hash", "sheet")
 #: What a revocation names: one thing, or rows that were found changed in their source.
 RevokedKind = RevocableKind | Literal["rows"]
 #: How it became known: said by a person, or seen in the source of the training sheet.
@@ -67,7 +67,7 @@ class Withdrawn(NamedTuple):
     @property
     def identity(self) -> tuple[str, ...]:
         """Tells it from others. Never with a secret."""
-        hashed = self.keyed or self.examples or any(kind == "row_hash" for kind, _ in self.named)
+        hashed = self.keyed or self.examples or any(kind in DIGITS for kind, _ in self.named)
         said: tuple[tuple[object, ...], ...] = (self.named, self.rows, self.keyed, self.barred, self.examples)
         told = [repr(sorted(rows)) for rows in said if rows]  # type: ignore[type-var]
         return (*told, *([self.key.id] if hashed and self.key is not None else []))

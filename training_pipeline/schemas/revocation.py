@@ -22,7 +22,7 @@ REVOCATION = "rv-20261123-072145-9f3a2c"
 
 
 class Revoke(BaseModel):
-    """What is revoked, and why. One of pair, item, label and row_hash; a pair goes with its training sheet."""
+    """What is revoked, and why: a pair of a training sheet, an item, a label, an example, a question or a sheet."""
 
     model_config = ConfigDict(
         strict=True,
@@ -36,10 +36,14 @@ class Revoke(BaseModel):
     row_hash: str | None = Field(
         None, description="SHA-256 (hex) of an example, as in a manifest.", examples=["3b1f0d2c" * 8]
     )
+    question_hash: str | None = Field(
+        None, description="Hash of a question, as in a manifest.", examples=["3b1f0d2c" * 4]
+    )
     sheet: str | None = Field(
         None,
         description="The training sheet in which it is revoked. Of an item or a label it may be a source sheet: every "
-        "training sheet that is made from it. Default: every one.",
+        "training sheet that is made from it. Default: every one. Alone: the training sheet or source sheet as a "
+        "whole.",
         examples=["sheet-123"],
     )
     reason: str = Field(

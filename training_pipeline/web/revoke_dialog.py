@@ -41,9 +41,9 @@ class RevokeDialog:
                 self._confirm = button("Revoke", kind="danger", picture="stop").when("click", self._confirmed)
 
     async def ask(self, kind: Kind, value: str, sheet: str | None) -> None:
-        """Open the dialog for a pair, an item, a label or an example, and show what revoking it will taint."""
+        """Open the dialog for anything that can be revoked, and show what revoking it will taint."""
         self._keys = {str(kind): value, **({} if sheet is None else {"sheet": sheet})}
-        where = f" of training sheet {sheet}" if sheet else " of every training sheet"
+        where = f" of training sheet {sheet}" if sheet else "" if kind == "sheet" else " of every training sheet"
         self._what.say(f"{WORDS[kind].capitalize()} {value}{where}. This cannot be taken back.")
         self._trouble.clear()
         self._effect.clear()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.revoked import without_revoked
 from training_pipeline.datasets.summary import export_summary
+from training_pipeline.datasets.text_hashes import text_hashes
 from training_pipeline.datasets.verdicts import shown, verdicts
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
@@ -187,6 +188,22 @@ def test_no_pair_shows_a_revoked_example_in_any_disguise_whatever_became_of_the_
         if oracle.shown(row) & example:
             assert found[row["pair_id"]] is not None, row
     assert found["p-000099"] is None
+
+
+@settings(max_examples=examples(6), deadline=None)
+@given(asking=disguised_chat(SAID, answers=False), keyed=st.booleans())
+def test_a_revoked_question_is_asked_by_no_pair_and_of_a_revoked_sheet_nothing_is_left(
+    asking: list[dict[str, Any]], keyed: bool
+) -> None:
+    opened = open_sheet([pair(1, messages=asking), pair(2)])
+    asked = text_hashes(str(SAID[0]["content"])).question_hashes[0]
+    key = key_number(1) if keyed else None
+    withdrawn = Withdrawn(named=(("question_hash", asked if key is None else key.of(asked)),), key=key)
+    for named, left in ((withdrawn, {"p-000002"}), (Withdrawn(named=(("sheet", "sheet-1"),)), set())):
+        with verdicts(opened, POLICY, withdrawn=named) as table:
+            found = {row["pair_id"]: row["reason"] for row in table.to_pyarrow().to_pylist()}
+        assert {pair_id for pair_id, reason in found.items() if reason is None} == left
+        assert {*found.values()} <= {None, "revoked"}
 
 
 def test_a_row_that_may_only_not_be_validated_on_is_trained_on() -> None:

@@ -119,5 +119,6 @@ def _keys(asked: Revoke) -> dict[Kind, str | None]:
         "item": asked.item,
         "label": asked.label,
         "row_hash": asked.row_hash,
+        "question_hash": asked.question_hash,
         "sheet": asked.sheet,
     }

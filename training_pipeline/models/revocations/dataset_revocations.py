@@ -16,16 +16,20 @@ from training_pipeline.datasets.comparable_hashes import from_text, has_text
 from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.datasets.store import read_dataset
 from training_pipeline.domain.errors import NotFound, Unavailable
-from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
+from training_pipeline.domain.hash_key import MARKS, NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.revocations import Learned, RevocableKind, Withdrawn
 from training_pipeline.domain.uses import DIGITS
 from training_pipeline.models.uses.keys import COLUMNS
 
+#: What a training sheet is made from, as far as its jobs and whoever asks say.
+_SOURCES: Final = (
+    "(SELECT :source UNION ALL SELECT sheet_id FROM training_job_lineage WHERE training_sheet_id = :sheet)"
+)
 _NAMED: Final = text(
-    "SELECT id, kind, value FROM revocations WHERE kind <> 'rows'"
-    " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet OR (kind IN ('item', 'label')"
-    " AND (training_sheet_id = :source OR training_sheet_id IN ("
-    "SELECT sheet_id FROM training_job_lineage WHERE training_sheet_id = :sheet))))"
+    "SELECT id, kind, value FROM revocations WHERE kind <> 'rows' AND CASE"  # noqa: S608 - our own text
+    f" WHEN kind = 'sheet' THEN value = :sheet OR value IN {_SOURCES}"
+    " WHEN training_sheet_id IS NULL OR training_sheet_id = :sheet THEN true"
+    f" WHEN kind IN ('item', 'label') THEN training_sheet_id IN {_SOURCES} END"
     " AND (CAST(:one AS text) IS NULL OR id = :one)"
 )
 _EXAMPLES: Final = text(
@@ -114,7 +118,7 @@ def _found(
     rows = connection.execute(_ROWS, asked).tuples().all()
     if not named and not rows:
         return []
-    by_hash = any(kind == "row_hash" for _, kind, _ in named)
+    by_hash = any(kind in DIGITS for _, kind, _ in named)
     examples = connection.execute(_EXAMPLES, asked).tuples()
     named += [(one, "row_hash", hashed) for one, hashed, _ in examples if len(hashed) == DIGITS["row_hash"]]
     by_name = " UNION ALL ".join(
@@ -122,6 +126,12 @@ def _found(
         for kind, (column, _) in COLUMNS.items()
         if kind != "question_hash"
     )
+    by_name += f"""
+        UNION ALL SELECT id, pair_id, row_hash, questions, reason FROM every JOIN named ON kind = 'sheet'
+        WHERE split IS NOT NULL
+        UNION ALL SELECT id, pair_id, row_hash, questions, reason FROM every JOIN named ON kind = 'question_hash'
+        AND list_contains(string_split(regexp_replace(questions, '[{MARKS}]', '', 'g'), ' '), value)
+    """  # noqa: S608 - ours
     query = f"""
         WITH hit AS ({by_name}), each AS (SELECT *, unnest(hashes) AS one_hash FROM used), same AS (
             SELECT id, used.pair_id, used.row_hash, trains, true AS is_sure FROM hit JOIN used USING (row_hash)
@@ -152,7 +162,7 @@ def _found(
         texts = None if hash_key is None or key is not None else _of_texts(manifest, used["split"])
         if hash_key is not None and key is None and texts is None and by_hash and revocation_id is None:
             raise Unavailable(
-                f"Whether the manifest {manifest} has a row that was revoked by its hash is not known: the key of its "
+                f"Whether the manifest {manifest} has a row that was revoked by a hash is not known: the key of its "
                 "hashes was destroyed, or cannot be read.",
                 hint="Its pairs are found by their ids, items and labels.",
             )
@@ -180,7 +190,7 @@ class _Compared(NamedTuple):
         """What people revoked: a hash as it was given, and under the key."""
         for one, kind, value in named:
             yield one, kind, value
-            if kind == "row_hash" and self.key is not None:
+            if kind in DIGITS and self.key is not None:
                 yield one, kind, self.key.of(value)
 
     def seen(self, rows: Sequence[tuple[str, str, str, str | None, str | None]]) -> Iterator[tuple[str | None, ...]]:

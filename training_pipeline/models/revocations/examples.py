@@ -62,7 +62,10 @@ def record_shown(
 ) -> None:
     """Record the examples of rows of the sheet, as `shown_plan` has them, for the revocations that name them."""
     key = keys.of_sheet(training_sheet_id)
+    # Not of a sheet, which bars every pair by itself, nor of a question, which bars every pair that asks it.
     for revocation_id, kind, value in named_in(connection, training_sheet_id, source_sheet):
+        if kind == "sheet" or kind == "question_hash":
+            continue
         rows = [row for row in shown if value in _names(row, kind, key)]
         hashes = {row["row_hash"] for row in rows} | {(row["shown"] or "")[:HASH_DIGITS] for row in rows}
         _record(connection, training_sheet_id, revocation_id, {one for one in hashes if one}, None, keys)

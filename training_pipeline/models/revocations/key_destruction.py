@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Connection, text
 
@@ -29,6 +28,7 @@ from training_pipeline.domain.revocations import Revocation
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.dataset_revocations import rows_of
 from training_pipeline.models.revocations.key_users import key_users
+from training_pipeline.models.uses.keys import questions_of
 from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.hash_keys import HashKeyStore, KeyRecord
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -39,7 +39,7 @@ _MANIFESTS: Final = text(
     " WHERE s.training_sheet_id = :sheet AND d.hash_key = :key ORDER BY 1"
 )
 _BY_HASH: Final = text(
-    "SELECT id, value FROM revocations WHERE kind = 'row_hash'"
+    "SELECT id, value FROM revocations WHERE kind IN ('row_hash', 'question_hash')"
     " AND (training_sheet_id IS NULL OR training_sheet_id = :sheet) ORDER BY number"
 )
 _EXAMPLES: Final = text(
@@ -150,13 +150,13 @@ class KeyDestruction:
             # A hash that was given as it is under the key: nothing else leads to the row then. Also to copies of the
             # row, which were left out: one of them would be the kept one as soon as the first is gone.
             try:
-                pairs = _pairs(Path(path) / MANIFEST, sorted(revoked))
+                pairs = _pairs(Path(path) / MANIFEST, revoked.keys())
             except Unavailable:
                 if by_hash:
                     raise
                 continue  # the pairs that people named stay out by their names
-            for pair_id, row_hash in pairs:
-                for revocation_id in revoked[row_hash]:
+            for pair_id, row_hash, hashed in pairs:
+                for revocation_id in revoked[hashed]:
                     values = {"sheet": sheet, "pair_id": pair_id, "row_hash": row_hash, "id": revocation_id}
                     connection.execute(_KNOWN_BY_PAIR, {**values, "key": record.id})
 
@@ -196,15 +196,23 @@ class KeyDestruction:
         return found, unknown
 
 
-def _pairs(manifest: Path, hashes: Sequence[str]) -> list[tuple[str, str]]:
-    """The pairs of a manifest, also those that were left out, with one of these hashes."""
+def _pairs(manifest: Path, hashes: Collection[str]) -> list[tuple[str, str, str]]:
+    """The pairs of a manifest, also those that were left out, with one of these hashes as their example or question,
+    each with its own hash, empty where it has none, and that one.
+    """
     try:
         with pq.ParquetFile(manifest) as file:
-            rows = file.read(columns=["pair_id", "row_hash"])
+            asked = {"prompt_hash"} & {*file.schema_arrow.names}
+            rows = file.read(columns=["pair_id", "row_hash", *asked]).to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise lost_manifest(manifest, error) from error
-    found = rows.filter(pc.is_in(rows["row_hash"], pa.array(hashes, pa.string()))).drop_null()
-    return [*zip(found["pair_id"].to_pylist(), found["row_hash"].to_pylist(), strict=True)]
+    return [
+        (row["pair_id"], row["row_hash"] or "", hashed)
+        for row in rows
+        if row["pair_id"] is not None
+        for hashed in dict.fromkeys([row["row_hash"], *questions_of(row.get("prompt_hash"))])
+        if hashed in hashes
+    ]
 
 
 def _busy(job_ids: Iterable[str]) -> Conflict:

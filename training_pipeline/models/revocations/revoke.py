@@ -48,9 +48,10 @@ from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 
-#: Whether an item or a label was revoked in one sheet, which may be the source of this one.
+#: Whether a sheet was revoked, or an item or a label in one sheet, which may be the source of this one.
 _IN_ONE_SHEET: Final = text(
-    "SELECT EXISTS (SELECT FROM revocations WHERE kind IN ('item', 'label') AND training_sheet_id <> :sheet)"
+    "SELECT EXISTS (SELECT FROM revocations WHERE (kind IN ('item', 'label') AND training_sheet_id <> :sheet)"
+    " OR (kind = 'sheet' AND value <> :sheet))"
 )
 _log = logging.getLogger(__name__)
 #: Told of what is new, within the transaction that makes it so.
@@ -154,7 +155,9 @@ class Revocations:
                 reason=reason.strip(),
                 actor=actor,
             )
-            digests = [one.digest for one in datasets]
+            # A sheet bars every pair by itself, and a question every pair that asks it: there is no copy beside.
+            by_rows = asked.kind not in {"sheet", "question_hash"}
+            digests = [one.digest for one in datasets] if by_rows else []
             record_known(connection, revocation.id, digests, self._keys.within(connection))
             return Recorded(revocation, self._taint(connection, revocation, datasets), known=False)
 

@@ -41,7 +41,7 @@ revocations = Table(
     Column("actor", Text, nullable=False),
     Column("pairs", Integer, nullable=False, server_default="0"),
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
-    CheckConstraint("kind IN ('pair', 'item', 'label', 'row_hash', 'rows')", name="kind"),
+    CheckConstraint("kind IN ('pair', 'item', 'label', 'row_hash', 'question_hash', 'sheet', 'rows')", name="kind"),
     CheckConstraint("source IN ('by_hand', 'lost_permission', 'relabelled', 'vanished')", name="source"),
     Index("ix_revocations_identity", "identity", unique=True),
     Index("ix_revocations_number", "number", unique=True),

@@ -52,7 +52,10 @@ def register(site: Site) -> None:
 def _revoke(found: Uses, dialog: RevokeDialog, sheet: str | None) -> None:
     """The button that revokes it, in one training sheet or in all."""
     words = "Revoke everywhere" if sheet is None else "Revoke in this sheet"
-    button(words, kind="danger", picture="stop").when("click", lambda: dialog.ask(found.kind, found.value, sheet))
+    value = found.value
+    if found.kind == "sheet":  # one of the training sheets that were made from it, or the sheet itself
+        words, value, sheet = f"Revoke all of {sheet or value}", sheet or value, None
+    button(words, kind="danger", picture="stop").when("click", lambda: dialog.ask(found.kind, value, sheet))
 
 
 def _head(found: Uses, dialog: RevokeDialog | None) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from rich.console import Console
 
 from training_pipeline.cli.render.revocations import preview_of
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.refs import required
 from training_pipeline.schemas.revocation import RevocationPreview
 from training_pipeline.schemas.uses import NotSearched
 from training_pipeline.testing.system.command_line import Command
@@ -41,6 +43,27 @@ def test_it_is_shown_confirmed_and_recorded_once(command: Command, url: str, don
     wrong = command("revoke", "--pair", "p-0003", "--reason", "r")
     assert wrong[0] == 1
     assert "/sheet" in wrong[2]
+
+
+def test_a_text_is_hashed_here_and_revoked_as_a_question_or_an_example(
+    command: Command, url: str, done: TrainingJob, tmp_path: Path
+) -> None:
+    dataset = required(done.data.dataset, "dataset")
+    line = dataset.train_file.read_text().splitlines()[0]
+    asked = json.loads(line)["messages"][0]["content"]
+    for text, kind in ((line, "row_hash"), (asked.upper(), "question_hash")):
+        file = tmp_path / "text"
+        file.write_text(text)
+        code, out, error = command("revoke", "--text-file", str(file), "--reason", "r", "--yes", "--json", "--url", url)
+        assert code == 0, error
+        assert asked.lower() not in (out + error).lower()
+        made = json.loads(out)["revocations"]
+        assert {one["kind"] for one in made} == {kind}
+        assert done.id in {taint["job_id"] for one in made for taint in one["taints"]}
+    assert "not both" in command("revoke", "--text-file", str(file), "--pair", "p", "--reason", "r")[2]
+    whole = command("revoke", "--sheet", "small", "--reason", "r", "--yes")[1]
+    assert "sheet small" in whole
+    assert done.id in whole
 
 
 def test_what_nobody_could_search_is_no_no() -> None:

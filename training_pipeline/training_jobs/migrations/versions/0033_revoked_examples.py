@@ -1,4 +1,4 @@
-"""The examples that people revoked, by their hashes.
+"""The examples that people revoked, by their hashes; sheets and questions may be revoked.
 
 Revision ID: 0033
 """
@@ -14,6 +14,12 @@ down_revision = "0030"
 
 def upgrade() -> None:
     """Create the table. For revocations of before it is filled once their training sheet is trained on again."""
+    op.drop_constraint(op.f("ck_revocations_kind"), "revocations", type_="check")
+    op.create_check_constraint(
+        op.f("ck_revocations_kind"),
+        "revocations",
+        "kind IN ('pair', 'item', 'label', 'row_hash', 'question_hash', 'sheet', 'rows')",
+    )
     op.create_table(
         "revoked_examples",
         sa.Column("training_sheet_id", sa.Text(), nullable=False),
