@@ -43,4 +43,8 @@ class SheetSettings(BaseModel):
         1800.0, gt=0, description="Time limit of one SQL statement, including the start of the warehouse."
     )
     duckdb_memory_limit: str = Field("1GB", description="Memory DuckDB may use before it spills to disk, such as 1GB.")
-    duckdb_threads: int | None = Field(None, ge=1, description="Threads DuckDB uses. Default: all cores.")
+    duckdb_threads: int | None = Field(
+        None,
+        ge=1,
+        description="Threads DuckDB uses. Default: all cores, or one for each 256 MB of memory where that is fewer.",
+    )

@@ -24,6 +24,7 @@ from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.columns import column_problems
+from training_pipeline.sheets.duckdb_connection import connect
 from training_pipeline.sheets.files.duckdb_macros import MACROS
 from training_pipeline.sheets.files.duckdb_sql import RawFile, select_pairs, wrong_types
 from training_pipeline.sheets.files.inspecting import inspect
@@ -166,16 +167,7 @@ class FileTrainingSheets:
             raise engine_refused(files.id, files.data, files.head, error, looking=True) from None
 
     def _connect(self) -> ibis.BaseBackend:
-        config: dict[str, str | int | bool] = {
-            "memory_limit": self.memory_limit,
-            "preserve_insertion_order": False,
-            "autoinstall_known_extensions": False,
-        }
-        if self.threads is not None:
-            config["threads"] = self.threads
-        if self.temp_directory is not None:
-            config["temp_directory"] = str(self.temp_directory)
-        return ibis.duckdb.connect(**config)
+        return connect(self.memory_limit, self.threads, self.temp_directory, autoinstall_known_extensions=False)
 
     def _head_files(self) -> dict[str, Path]:
         heads: dict[str, Path] = {}

@@ -26,6 +26,7 @@ from training_pipeline.domain.errors import NotFound, SheetChanged, SheetUnreada
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.duckdb_connection import connect
 from training_pipeline.sheets.files.source import SHEET_ID
 from training_pipeline.sheets.files.structure import table_unreadable
 from training_pipeline.sheets.head import Head
@@ -204,13 +205,8 @@ class UnityCatalogSheets:
         what = f"look at table {table}, to read the tags of table {table}"
         return tuple(table_of(self.connection, table, what=what, grant=grant, sleep=self.statements.sleep).columns)
 
-    def _connect(self) -> Any:
-        config: dict[str, str | int | bool] = {"memory_limit": self.memory_limit, "preserve_insertion_order": False}
-        if self.threads is not None:
-            config["threads"] = self.threads
-        if self.temp_directory is not None:
-            config["temp_directory"] = str(self.temp_directory)
-        return ibis.duckdb.connect(**config)
+    def _connect(self) -> ibis.BaseBackend:
+        return connect(self.memory_limit, self.threads, self.temp_directory)
 
 
 def _select(columns: Columns, defaults: Mapping[str, Any], relation: str, sheets_table: str) -> str:
