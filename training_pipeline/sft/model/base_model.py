@@ -45,6 +45,18 @@ class Base:
         return torch.cuda.is_available() and self.parameters > _CHECKPOINTING_PARAMETERS
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A base model whose weights are not loaded yet; `options` say how they are."""
+
+    source: str
+    options: dict[str, Any]
+    model_config: Any
+    tokenizer: Any
+    precision: str
+    revision: str | None
+
+
 def is_local(base_model: str) -> bool:
     """Whether `base_model` needs no network. Pure."""
     return base_model == BUILTIN_TINY or Path(base_model).is_absolute()
@@ -81,14 +93,18 @@ def folder_here(base_model: str, revision: str | None) -> Path | None:
 def load(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks | None = None) -> Base:
     """The base model and its tokenizer, of the Hub's commit `revision` where one is given, divided among `ranks`.
 
-    Raises `TrainingFailed` in one sentence if there is none to be had. Writes the built-in model to `run.base` the
-    first time. Full fine-tuning keeps fp32 weights (bf16 cannot hold AdamW's small steps) and computes in bf16 where
-    that pays.
+    As `find` and then `with_weights`.
     """
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    return with_weights(config, find(config, run, revision, ranks), ranks)
 
-    from ..distributed import sharding
+
+def find(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks | None = None) -> Found:
+    """The base model without its weights, of the Hub's commit `revision` where one is given.
+
+    Raises `TrainingFailed` in one sentence if there is none to be had. Writes the built-in model to `run.base` the
+    first time.
+    """
+    from transformers import AutoConfig, AutoTokenizer
 
     ranks = ranks or Ranks()
     name = config.base_model
@@ -112,23 +128,46 @@ def load(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks 
         model_config = AutoConfig.from_pretrained(source, **options)
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         precision = _precision(config.precision, model_config)
-        lean = config.method == "lora" and precision == "bf16" and torch.cuda.is_available()
-        divided = sharding.options(ranks.count)
-        model = AutoModelForCausalLM.from_pretrained(
-            source, use_safetensors=True, dtype=torch.bfloat16 if lean else torch.float32, **options, **divided
-        )
     except (RuntimeError, MemoryError, OtherFailed):  # memory that ran out: nothing about the files
         raise
-    except Exception as error:  # tokenizers and safetensors raise bare exceptions, or classes of their own
+    except Exception as error:  # tokenizers raise bare exceptions, or classes of their own
         raise unloadable(name, error) from error
-    if ranks.count > 1:
-        sharding.require_sharded(model, ranks.count)
     refuse_too_long(name, model_config.to_dict(), config.max_length)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    return Found(source, options, model_config, tokenizer, precision, loaded)
+
+
+def with_weights(config: Config, found: Found, ranks: Ranks | None = None) -> Base:
+    """The base model that was found, with its weights, divided among `ranks`. Raises `TrainingFailed` as `find` does.
+
+    Full fine-tuning keeps fp32 weights (bf16 cannot hold AdamW's small steps) and computes in bf16 where that pays.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from ..distributed import sharding
+
+    ranks = ranks or Ranks()
+    lean = config.method == "lora" and found.precision == "bf16" and torch.cuda.is_available()
+    divided = sharding.options(ranks.count)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            found.source,
+            use_safetensors=True,
+            dtype=torch.bfloat16 if lean else torch.float32,
+            **found.options,
+            **divided,
+        )
+    except (RuntimeError, MemoryError, OtherFailed):  # memory that ran out: nothing about the files
+        raise
+    except Exception as error:  # safetensors raises bare exceptions, or classes of its own
+        raise unloadable(config.base_model, error) from error
+    if ranks.count > 1:
+        sharding.require_sharded(model, ranks.count)
     parameters = sum(weight.numel() for weight in model.parameters())
-    stored_dtype = getattr(model_config, "dtype", None) or torch.float32
-    return Base(model, tokenizer, precision, stored_dtype, parameters, loaded)
+    stored_dtype = getattr(found.model_config, "dtype", None) or torch.float32
+    return Base(model, found.tokenizer, found.precision, stored_dtype, parameters, found.revision)
 
 
 def _create_tiny(config: Config, run: RunDir) -> None:

@@ -87,26 +87,29 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None], ranks: Ran
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     set_seed(config.seed)
     claimed = ranks.from_first(lambda: _claim(config, run))
-    told("loading the base model")
-    base = base_model.load(config, run, claimed.get("base_model_revision"), ranks)
+    told("reading the tokenizer of the base model")
+    found = base_model.find(config, run, claimed.get("base_model_revision"), ranks)
     if ranks.first:
-        write_json(run.identity, {**claimed, "base_model_revision": base.revision})
-    chat = chat_format(base.tokenizer, config.base_model, date.fromisoformat(claimed["first_day"]))
+        write_json(run.identity, {**claimed, "base_model_revision": found.revision})
+    chat = chat_format(found.tokenizer, config.base_model, date.fromisoformat(claimed["first_day"]))
     made_with = recipe(
         config,
-        base.tokenizer,
+        found.tokenizer,
         chat_template=chat.template,
         chat_template_source=chat.source,
-        precision=base.precision,
+        precision=found.precision,
         first_day=claimed["first_day"],
         libraries=claimed["libraries"],
     )
+    # Before the weights, which may take minutes: what is refused here is refused soon.
     told("turning the pairs into tokens")
     train_counts, train = _tokens(config.train_file, "train_file", config, run, chat, ranks)
     validation_counts, validation = _tokens(config.validation_file, "validation_file", config, run, chat, ranks)
     # Whatever changed the files since they were claimed, these bytes were read.
     refuse_other_file("train_file", config.train_file, config.train_sha256, train_counts.sha256)
     refuse_other_file("validation_file", config.validation_file, config.validation_sha256, validation_counts.sha256)
+    told("loading the base model")
+    base = base_model.with_weights(config, found, ranks)
     ends = generation_of(base.model.generation_config, config.base_model, chat.ends | train_counts.ends)
     steps_per_epoch = math.ceil(train_counts.examples / config.batch_size)
     planned = steps_per_epoch * config.epochs

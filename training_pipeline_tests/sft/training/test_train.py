@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 from training_pipeline.sft.config import parse
 from training_pipeline.sft.errors import TrainingFailed
 from training_pipeline.sft.integrity import folder_sha256
+from training_pipeline.sft.model import base_model
 from training_pipeline.sft.run_dir import RunDir, Status
 from training_pipeline.sft.stop import Stopped, StopRequest
 from training_pipeline.sft.training.train import train
@@ -96,6 +97,14 @@ def test_a_model_that_cannot_be_asked_fails_before_the_first_step(
     with pytest.raises(ValueError, match="no cache"):
         start(run, exact_match_questions=scored)
     assert not (run.run_dir / "progress.jsonl").exists()
+
+
+def test_pairs_that_cannot_be_trained_on_are_refused_before_the_weights_are_loaded(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(base_model, "with_weights", lambda *_: pytest.fail("the weights were loaded"))
+    with pytest.raises(TrainingFailed, match="lose their whole answer to max_length 16"):
+        start(run, max_length=16)
 
 
 def test_memory_that_runs_out_behind_the_last_step_does_not_cost_the_model(
