@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,7 +72,9 @@ def one_letter(rng: random.Random, text: str) -> str:
 
 
 @pytest.mark.parametrize("twins", [200, pytest.param(1_000, marks=pytest.mark.nightly)])
-@pytest.mark.parametrize("kind", ["dropped", "letter", "case", "system"])
+@pytest.mark.parametrize(
+    "kind", ["dropped", "letter", "case", "system", "zero-width", "composed", "sharp s", "full-width"]
+)
 def test_no_twin_stands_on_the_other_side(tmp_path: Path, twins: int, kind: str) -> None:
     """Questions of 60 letters and more, each again with a small difference, on an item of its own."""
     rng = random.Random(kind)
@@ -80,9 +83,14 @@ def test_no_twin_stands_on_the_other_side(tmp_path: Path, twins: int, kind: str)
         "letter": lambda text: one_letter(rng, text),
         "case": str.upper,
         "system": str,
+        "zero-width": lambda text: "\u200b".join([text[:9], text[9:]]),
+        "composed": lambda text: unicodedata.normalize("NFD", text),
+        "sharp s": lambda text: text.replace("\u00df", "SS"),
+        "full-width": lambda text: "".join(chr(ord(c) + 0xFEE0) if c.isascii() and c != " " else c for c in text),
     }
     change = changes[kind]
-    own = [sentence(rng, rng.randint(60, 150)) for _ in range(twins)]
+    own = [f"Gr\u00f6\u00dfe, caf\u00e9: {sentence(rng, rng.randint(60, 150))}" for _ in range(twins)]
+    assert kind == "system" or all(change(text) != text for text in own)
     rows = [asked(number, text) for number, text in enumerate(own)]
     for number, text in enumerate(own):
         row = asked(twins + number, change(text))
