@@ -95,6 +95,8 @@ class SplitReport(BaseModel):
             )
         if self.near.tightened_groups:
             sentences.append(f"{self.near.tightened_groups} groups of nearly equal questions were tightened.")
+        if self.near.too_large_groups:
+            sentences.append(f"{self.near.too_large_groups} hold more than 5 % of the pairs each and stay together.")
         if self.texts.near_held_out:
             sentences.append(f"{self.texts.near_held_out} pairs nearly equal a held-out question.")
         return " ".join(sentences)

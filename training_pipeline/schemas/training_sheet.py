@@ -138,7 +138,9 @@ class NearQuestions(Answer):
     tightened_groups: int = Field(
         description="Groups so large that their questions had to be more similar.", examples=[0]
     )
-    too_large_groups: int = Field(description="Groups that are as large nevertheless.", examples=[0])
+    too_large_groups: int = Field(
+        description="Groups that hold more than 5 % of the pairs, and more than 5, nevertheless.", examples=[0]
+    )
 
 
 class TextFindings(Answer):

@@ -213,8 +213,14 @@ def _of_near(near: NearReport) -> Iterator[SheetWarning]:
             code="near_questions_tightened",
             count=near.tightened_groups,
             message=f"{near.tightened_groups:,} groups of nearly equal questions would hold more than "
-            f"{LARGEST_SHARE:.0%} of the pairs: there, questions must be more similar to stay together"
-            + (f"; {near.too_large_groups:,} are as large nevertheless." if near.too_large_groups else "."),
+            f"{LARGEST_SHARE:.0%} of the pairs: there, questions must be more similar to stay together.",
+        )
+    if near.too_large_groups:
+        yield SheetWarning(
+            code="near_questions_large",
+            count=near.too_large_groups,
+            message=f"{near.too_large_groups:,} groups of nearly equal questions hold more than {LARGEST_SHARE:.0%} of the "
+            "pairs each and stay together: one split may have much of a kind that the other has not.",
         )
 
 

@@ -15,6 +15,8 @@ from training_pipeline.domain.rules.near.questions import NearPairs
 #: is tightened: its questions must be more similar, step by step.
 LARGEST_SHARE: Final = 0.05
 LARGEST_PAIRS: Final = 20
+#: One that holds more than that share and more than so many pairs in the end is told of: in a small sheet it stays.
+TOLD_PAIRS: Final = 5
 TIGHTER: Final = (0.85, 0.9, 0.95)
 
 
@@ -25,7 +27,7 @@ class NearTies:
     component: Integers
     #: Rows that are tied to others by a nearly equal question.
     tied: int
-    #: Groups that were tightened, and how many groups are too large nevertheless.
+    #: Groups that were tightened, and how many hold more than `LARGEST_SHARE` nevertheless.
     tightened: int
     too_large: int
 
@@ -51,11 +53,12 @@ def tie_nearly(component: Integers, near: NearPairs) -> NearTies:
         keep = ~too_large[group[one]] | (similarity >= least)
         one, other, similarity = one[keep], other[keep], similarity[keep]
         group = connected(one, other, len(sizes))
+    told = max(int(len(component) * LARGEST_SHARE), TOLD_PAIRS)
     return NearTies(
         component=group[component],
         tied=int(sizes[np.bincount(group)[group] > 1].sum()),
         tightened=tightened,
-        too_large=int(_too_large(group, own, largest).sum()),
+        too_large=int(_too_large(group, np.where(sizes > told, 0, sizes), told).sum()),
     )
 
 

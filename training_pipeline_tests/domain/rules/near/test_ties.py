@@ -33,6 +33,13 @@ def test_a_group_of_up_to_20_pairs_is_left_alone_in_any_sheet() -> None:
     for rows in (20, 100, 199):
         made = tied(rows, chain(20, 0.8))
         assert (np.bincount(made.component).max(), made.tightened) == (20, 0)
+        assert made.too_large == 1, "it is told of"
+
+
+def test_a_group_is_told_of_where_it_holds_more_than_5_percent_and_more_than_5_pairs() -> None:
+    found = [tied(rows, chain(length, 0.8)).too_large for rows, length in ((50, 5), (50, 6), (200, 10), (200, 11))]
+    assert found == [0, 1, 0, 1]
+    assert tied(200, [(0, 15, 0.8)], component=[*[0] * 15, *range(1, 186)]).too_large == 0, "one item has most of it"
 
 
 def test_a_group_of_more_than_5_percent_is_tightened_until_it_is_small_enough() -> None:
