@@ -29,12 +29,18 @@ from stored_jobs import stored  # noqa: E402
 from training_pipeline.app.container import Services, open_services  # noqa: E402
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob  # noqa: E402
 from training_pipeline.settings import Settings  # noqa: E402
+from training_pipeline.testing.jobs.estimated_jobs import estimated  # noqa: E402
 from training_pipeline.testing.polling import until  # noqa: E402
+from training_pipeline.testing.studies.seen_study import seen_study  # noqa: E402
 from training_pipeline.testing.ui.browsers import Serving, alive, chromium, environment_of  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 COMMAND = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
+NEW_STUDY = (
+    "/train/new-study?sheet=sheet-123&name=triage-2026-12&model_name=triage-model&most_trials=12&most_at_once=2"
+    "&space.learning_rate=log&space.learning_rate.low=1e-4&space.learning_rate.high=1e-2"
+)
 OUT_OF_MEMORY = (
     "Training ran out of memory: raise gradient_accumulation_steps, or lower batch_size or max_length, or choose a"
     " smaller base_model."
@@ -76,6 +82,11 @@ def also(services: Services) -> TrainingJob:
     failed = stored(2, chance, now=now, status=JobStatus.FAILED, model_name="contract-clauses", **config)
     for job in (queued, failed, *(stored(number, chance, now=now) for number in range(3, 60))):
         services.store.create(job, message="Created.")
+    seen_study(services, "triage-2026-11")
+    for place in range(24):
+        middle = chance.uniform(60, 900)
+        took = middle * chance.lognormvariate(0, 0.17)
+        estimated(services.store, middle, took, place=place, model_name="triage-model")
     return failed
 
 
@@ -115,6 +126,9 @@ def pictures(done: str, running: TrainingJob, failed: TrainingJob) -> list[tuple
         ("job-metrics", f"/train/jobs/{done}/metrics", "Training time", 1180),
         ("job-events", f"/train/jobs/{done}/events", "Created.", 800),
         ("job-lineage", f"/train/jobs/{done}/lineage?open=gates,train&search=qa-000", "qa-0003", 1470),
+        ("study", "/train/studies/triage-2026-11", "How the search got on", 1900),
+        ("new-study", NEW_STUDY, "All 12 trials, at most", 1900),
+        ("estimates", "/train/estimates", "Job by job", 1180),
         ("job-failed", f"/train/jobs/{failed.id}", "What to do", 800),
         ("import", "/train/import", "Drop a file here", 1700),
         ("review", "/train/sheets/desks", "agreed on with legal", 1180),
