@@ -300,6 +300,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "models/promotion/evidence.py",
         "models/promotion/forgetting.py",
         "models/promotion/gates_in_force.py",
+        "models/promotion/over_base.py",
         "models/promotion/records.py",
         "models/promotion/tables.py",
     ),

@@ -57,9 +57,11 @@ def services(settings: Settings, database: Database, tmp_path: Path) -> Iterator
         job = succeeded(parts)
         lineage.set_model(parts.store, job.id, version="1", files=FILES)
         parts.store.update(job.id, {"uc_model_name": "triage", "uc_model_version": "1"})
-        path = tmp_path / "scores.parquet"
-        pq.write_table(pa.table({"pair_id": [f"p{n}" for n in range(60)], "exact_match": [1.0] * 54 + [0.0] * 6}), path)
-        scores = {"tuned": StoredScores(path=path, sha256=sha256(path), pairs=60)}
+        scores = {}
+        for role, right in (("tuned", 54), ("base", 0)):
+            path, found = tmp_path / f"{role}.parquet", [1.0] * right + [0.0] * (60 - right)
+            pq.write_table(pa.table({"pair_id": [f"p{n}" for n in range(60)], "exact_match": found}), path)
+            scores[role] = StoredScores(path=path, sha256=sha256(path), pairs=60)
         changed = {"model_version": "1", "model_digest": digest_of(FILES), "scores": scores}
         records.add(parts.store, stored_evaluation(job.id).model_copy(update=changed))
         yield parts

@@ -14,6 +14,7 @@ from training_pipeline.models.evaluation.records import Evaluation, EvaluationSt
 from training_pipeline.models.evaluation.results import comparable_scores, scores_of
 from training_pipeline.models.promotion.forgetting import forgetting
 from training_pipeline.models.promotion.gate import Decision, Finding, Verdict, decide, judge
+from training_pipeline.models.promotion.over_base import over_base
 from training_pipeline.models.promotion.requirements import Gate
 from training_pipeline.models.versions.verify import Subject
 from training_pipeline.models.versions.versions import ModelVersions
@@ -76,6 +77,9 @@ class Evidence:
         for name in gate.margins.keys() & left_out.keys():
             yield _open(f"a comparison in {name}", f"{left_out[name]}: evaluate with --champion {before}")
         yield from judge(gate, new, theirs).findings
+        if before is None:
+            base = found.scores.get("base")
+            yield from over_base(gate, new, None if base is None else scores_of(base))
 
     def _held(self, found: Evaluation, new: pa.Table, before: str) -> tuple[pa.Table, dict[str, str]] | str:
         """The scores of the version in use on the same suite, and why some may not stand beside the `new` ones: of the

@@ -66,7 +66,7 @@ def evaluate(
     root: Path,
     *,
     suite: str = SUITE,
-    base: int | None = None,
+    base: int | None = 0,
     choices: int | None = None,
 ) -> None:
     """Put on record that a version answers so many of 60 questions of a suite, and its base model so many. With
@@ -144,7 +144,7 @@ def test_a_model_that_forgot_what_it_could_is_refused(
 
     evaluate(services, "1", 54, tmp_path)
     assert found() == {"nothing forgotten on the suite general": Verdict.NOT_ENOUGH_EVIDENCE}
-    evaluate(services, "1", 30, tmp_path, suite="general")  # beside nobody
+    evaluate(services, "1", 30, tmp_path, suite="general", base=None)
     assert found() == {"nothing forgotten on the suite general": Verdict.NOT_ENOUGH_EVIDENCE}
     evaluate(services, "1", 30, tmp_path, suite="general", base=57)
     asked = "on the suite general, exact_match worse by less than 0.1"
@@ -252,6 +252,33 @@ def test_choices_of_two_evaluations_stand_beside_each_other_only_where_they_aske
     assert one.reason.endswith("so the answers on offer were others: evaluate with --champion 1")
     evaluate(services, "2", 54, tmp_path, choices=60)
     assert services.promotions._evidence.judged(gate, subject, "1", None)[1].verdict is Verdict.SHIP
+
+
+def test_the_first_model_is_better_than_its_base_model_or_reaches_a_threshold(
+    services: Services, promotions: Promotions, tmp_path: Path
+) -> None:
+    """A margin says nothing where no model is in use: one that is never right would be the first."""
+    for right, base, said in ((0, 0, "not surely in exact_match"), (54, None, "was not evaluated"), (36, 33, "surely")):
+        evaluate(services, "1", right, tmp_path, base=base)
+        decision = promote(promotions, "1", gate=GATE).decision
+        assert decision is not None
+        assert decision.verdict is Verdict.NOT_ENOUGH_EVIDENCE
+        assert decision.findings[-2].asked.startswith("better than its base model, as no model is in use")
+        assert said in decision.findings[-2].reason
+        assert decision.findings[-2].reason.endswith("set a threshold, such as --threshold exact_match=0.7")
+    reached = promote(promotions, "1", gate={**GATE, "thresholds": {"exact_match": 0.4}})
+    assert reached.moved_at is not None
+
+
+def test_the_first_model_is_within_all_margins_of_its_base_model(
+    services: Services, promotions: Promotions, tmp_path: Path
+) -> None:
+    evaluate(services, "1", 12, tmp_path, base=54)
+    worse = promote(promotions, "1", gate=GATE).decision
+    assert worse is not None
+    assert worse.verdict is Verdict.DO_NOT_SHIP
+    evaluate(services, "1", 54, tmp_path, base=12)
+    assert promote(promotions, "1", gate=GATE).moved_at is not None
 
 
 def test_a_gate_that_asks_for_less_says_so_and_one_that_moved_nothing_is_never_taken_over(
