@@ -98,6 +98,7 @@ def test_no_verdict_that_is_missing_could_be_worse_for_the_model(
     said = [
         [guess if one is None else one for one, guess in zip(some, would_be, strict=True)] for some in (mine, theirs)
     ]
-    (real,) = compare(*(scores(len(mine), judged_right=each) for each in said), ["judged_right"])
+    said_of_mine, said_of_theirs = (scores(len(mine), judged_right=each) for each in said)
+    (real,) = compare(said_of_mine, said_of_theirs, ["judged_right"])
     assert worst.difference.estimate <= real.difference.estimate + 1e-9
     assert worst.difference.n == len(mine)
