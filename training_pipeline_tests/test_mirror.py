@@ -285,7 +285,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "models/revocations/test_erasure.py": ("datasets/erased.py",),
     "models/revocations/test_proposals.py": ("models/revocations/taints.py",),
-    "models/revocations/test_watch.py": ("models/revocations/changes.py",),
+    "models/revocations/test_watch.py": ("models/revocations/changes.py", "models/revocations/same_text.py"),
     "api/routes/test_playground.py": ("schemas/playground.py",),
     "cli/commands/test_model_ask.py": ("cli/render/playground.py",),
     "cli/commands/test_jobs_result.py": ("cli/render/result.py",),
@@ -308,6 +308,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "models/evaluation/test_suites.py": ("models/evaluation/ancestry.py", "models/evaluation/tables.py"),
     "models/uses/test_ask.py": (
         "datasets/lost_manifest.py",
+        "models/uses/copies.py",
         "models/uses/keys.py",
         "models/uses/learners.py",
         "models/uses/lookup.py",
