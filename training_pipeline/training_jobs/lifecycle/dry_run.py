@@ -219,8 +219,8 @@ def _of_near(near: NearReport) -> Iterator[SheetWarning]:
         yield SheetWarning(
             code="near_questions_large",
             count=near.too_large_groups,
-            message=f"{near.too_large_groups:,} groups of nearly equal questions hold more than {LARGEST_SHARE:.0%} of the "
-            "pairs each and stay together: one split may have much of a kind that the other has not.",
+            message=f"{near.too_large_groups:,} groups of nearly equal questions hold more than {LARGEST_SHARE:.0%} of "
+            "the pairs each and stay together: one split may have much of a kind that the other has not.",
         )
 
 
