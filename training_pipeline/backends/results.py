@@ -30,10 +30,12 @@ class TrainingResult(BaseModel):
     val_accuracy: float | None = None
     custom_metrics: dict[str, float] = {}
     truncated_examples: int = 0
-    #: What the training program read: its two files by SHA-256, and the commit of a base model from the Hub.
+    #: What the training program read: its two files by SHA-256, the commit of a base model from the Hub, and each file
+    #: of a base model by SHA-256.
     train_sha256: str | None = None
     validation_sha256: str | None = None
     base_model_revision: str | None = None
+    base_model_files: dict[str, str] | None = None
     #: Null where a training program of an earlier version does not say it.
     recipe: TrainingRecipe | None = None
 

@@ -49,10 +49,10 @@ class BaseModelRecord(BaseModel):
     """What exactly a base model was. Null is what it does not have, or what could not be found out.
 
     `revision` is the commit of a model from the Hugging Face Hub and `resolved_at` when its name was found to mean it,
-    `files` the SHA-256 of each file of one in a folder. `listing` is all that is known of one in a volume that only the
-    backend reads: SHA-256 over the names, sizes and times of its files. `ancestors` are the models of ours that it
-    comes from, the nearest first: itself, what that was trained from, and so on. They are empty where it is none of
-    ours.
+    `files` the SHA-256 of each file: of one in a folder, else as the training program read them. `listing` is all that
+    is known before of one in a volume that only the backend reads: SHA-256 over the names, sizes and times of its
+    files. `ancestors` are the models of ours that it comes from, the nearest first: itself, what that was trained from,
+    and so on. They are empty where it is none of ours.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -76,8 +76,8 @@ class BaseModelRecord(BaseModel):
 
     @property
     def folder_digest(self) -> str | None:
-        """What tells its folder from what it was before, as far as anybody can; null for one of the Hub."""
-        return self.digest or self.listing
+        """What tells its folder from what it was before a training read it; null for one of the Hub."""
+        return None if self.revision is not None else self.listing or self.digest
 
 
 class TrainingRecipe(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .errors import TrainingFailed
@@ -42,9 +42,25 @@ def refuse_other_base_model(folder: Path, expected: Mapping[str, str] | None) ->
     found = folder_sha256(folder)
     changed = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
     if changed:
-        shown = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
         raise TrainingFailed(
             "base_model_changed",
             f"base_model {folder} is not the model that was recorded for this training (changed, added or gone: "
-            f"{shown}): restore these files, or create a new job.",
+            f"{_shown(changed)}): restore these files, or create a new job.",
         )
+
+
+def refuse_base_model_of_another_start(
+    base_model: str, before: Mapping[str, str] | None, found: Mapping[str, str] | None
+) -> None:
+    """Raise `TrainingFailed` if files of a base model are not what they were `before`, by SHA-256. Pure."""
+    changed = sorted(name for name, digest in (before or {}).items() if (found or {}).get(name) != digest)
+    if changed:
+        raise TrainingFailed(
+            "base_model_changed",
+            f"base_model {base_model} is not what this training began with (changed or gone: {_shown(changed)}): "
+            "restore these files, or create a new job.",
+        )
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -216,7 +216,9 @@ def _facts(found: Compared) -> dict[str, Any]:
         "gate_policy_version": record.gate_policy_version,
     }
     if record.base_model is not None:
-        base = {"revision": record.base_model.revision, "digest": record.base_model.digest}
+        # A commit says it all; jobs of before do not know the files that it has.
+        revision = record.base_model.revision
+        base = {"revision": revision, "digest": None if revision else record.base_model.digest}
         facts["base_model_record"] = {name: value for name, value in base.items() if value is not None}
     if record.recipe is not None:
         facts["trained_with"] = record.recipe.model_dump(include=_OF_THE_RECIPE)

@@ -11,6 +11,7 @@ from ..config import BUILTIN_TINY, Config
 from ..distributed.ranks import OtherFailed, Ranks
 from ..encoding.pair_ids import pair_ids
 from ..errors import TrainingFailed
+from ..integrity import folder_sha256, sha256
 from ..run_dir import RunDir
 from . import tiny
 from .generation import try_generation
@@ -18,6 +19,8 @@ from .positions import refuse_too_long
 
 #: Files of which a tokenizer has at least one.
 _VOCABULARIES: Final = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+#: Endings of the files that a model of the Hub is loaded from: weights, configuration, tokenizer, chat template.
+_LOADED: Final = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt"})
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 #: Below this many weights a step is too short for bf16's conversions to pay on a CPU.
 _BF16_CPU_PARAMETERS: Final = 1_000_000
@@ -168,6 +171,23 @@ def with_weights(config: Config, found: Found, ranks: Ranks | None = None) -> Ba
     parameters = sum(weight.numel() for weight in model.parameters())
     stored_dtype = getattr(found.model_config, "dtype", None) or torch.float32
     return Base(model, found.tokenizer, found.precision, stored_dtype, parameters, found.revision)
+
+
+def loaded_files(config: Config, found: Found) -> dict[str, str] | None:
+    """The SHA-256 of the files of a base model that was loaded, by name; null for the built-in one. Reads only.
+
+    Of one in a folder they are all of its files, as in its record; in the copy of the Hub others may lie that nothing
+    was loaded from, and come later.
+    """
+    if config.base_model == BUILTIN_TINY:
+        return None
+    if is_folder(config.base_model):
+        return config.base_model_files or folder_sha256(Path(found.source))
+    from transformers.utils.hub import cached_file
+
+    path = cached_file(found.source, "config.json", revision=found.revision, local_files_only=True)
+    files = sorted(Path(path).parent.iterdir()) if path else []
+    return {file.name: sha256(file) for file in files if file.suffix in _LOADED and file.is_file()}
 
 
 def _create_tiny(config: Config, run: RunDir) -> None:

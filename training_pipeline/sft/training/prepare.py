@@ -28,7 +28,7 @@ from ..encoding.data import ChatFormat
 from ..encoding.pair_ids import pair_ids
 from ..encoding.token_file import Counts, write_tokens
 from ..errors import TrainingFailed
-from ..integrity import refuse_other_base_model, refuse_other_file, sha256
+from ..integrity import refuse_base_model_of_another_start, refuse_other_base_model, refuse_other_file, sha256
 from ..model import base_model
 from ..model.base_model import Base
 from ..model.generation import generation_of
@@ -75,6 +75,8 @@ class Prepared:
     ends: list[int]
     #: What it takes to repeat the training, as in `result.json`.
     recipe: dict[str, Any]
+    #: The SHA-256 of each file of the base model.
+    base_model_files: dict[str, str] | None
 
 
 def prepare(config: Config, run: RunDir, told: Callable[[str], None], ranks: Ranks | None = None) -> Prepared:
@@ -110,6 +112,10 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None], ranks: Ran
     refuse_other_file("validation_file", config.validation_file, config.validation_sha256, validation_counts.sha256)
     told("loading the base model")
     base = base_model.with_weights(config, found, ranks)
+    files = ranks.from_first(lambda: base_model.loaded_files(config, found))
+    refuse_base_model_of_another_start(config.base_model, claimed["base_model_files"], files)
+    if ranks.first:
+        write_json(run.identity, {**claimed, "base_model_revision": found.revision, "base_model_files": files})
     ends = generation_of(base.model.generation_config, config.base_model, chat.ends | train_counts.ends)
     steps_per_epoch = math.ceil(train_counts.examples / config.batch_size)
     planned = steps_per_epoch * config.epochs
@@ -131,7 +137,9 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None], ranks: Ran
         batch=batch,
     )
     trainer.remove_callback(PrinterCallback)
-    return Prepared(base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned, ends, made_with)
+    return Prepared(
+        base, chat, train_counts, validation_counts, trainer, steps_per_epoch, planned, ends, made_with, files
+    )
 
 
 def _claim(config: Config, run: RunDir) -> dict[str, Any]:
@@ -163,6 +171,7 @@ def _claim(config: Config, run: RunDir) -> dict[str, Any]:
     identity["first_day"] = claimed.get("first_day") or date.today().isoformat()
     identity["libraries"] = libraries(claimed.get("libraries") or {})
     identity["base_model_revision"] = config.base_model_revision or claimed.get("base_model_revision")
+    identity["base_model_files"] = claimed.get("base_model_files")
     identity["by_length"] = claimed.get("by_length", not claimed)
     write_json(run.identity, identity)
     return identity

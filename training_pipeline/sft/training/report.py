@@ -83,6 +83,7 @@ def result(
         "recipe": prepared.recipe,
         "base_model": config.base_model,
         "base_model_revision": prepared.base.revision,
+        "base_model_files": prepared.base_model_files,
         "train_sha256": train.sha256,
         "validation_sha256": validation.sha256,
         "custom_metrics": {key: value for key, value in custom.items() if value is not None},

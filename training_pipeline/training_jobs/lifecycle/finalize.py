@@ -206,17 +206,21 @@ class Finalizer:
                     self._store.within(connection).record(job.id, EventType.ERROR, said)
 
     def _as_trained(self, record: LineageRecord, result: TrainingResult) -> LineageRecord:
-        """The record with what only the training program knows: its recipe, and the commit of the base model that it
-        loaded where none was known before.
+        """The record with what only the training program knows: its recipe, and the commit and the files of the base
+        model that it loaded where they were not known before.
         """
         added: dict[str, Any] = {}
         if result.recipe is not None and record.recipe is None:
             added["recipe"] = result.recipe
             lineage.set_recipe(self._store, record.job_id, result.recipe)
         base = record.base_model
+        loaded: dict[str, Any] = {}
         if base is not None and base.revision is None and result.base_model_revision is not None:
-            found = {"revision": result.base_model_revision, "resolved_at": "training"}
-            added["base_model"] = base.model_copy(update=found)
+            loaded = {"revision": result.base_model_revision, "resolved_at": "training"}
+        if base is not None and base.files is None and result.base_model_files is not None:
+            loaded["files"] = result.base_model_files
+        if base is not None and loaded:
+            added["base_model"] = base.model_copy(update=loaded)
             lineage.set_base_model(self._store, record.job_id, added["base_model"])
         return record.model_copy(update=added)
 

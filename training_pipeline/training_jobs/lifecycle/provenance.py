@@ -168,11 +168,14 @@ def _read(
     record: LineageRecord, dataset: DatasetRef, result: TrainingResult
 ) -> Iterator[tuple[str, str | None, str | None]]:
     """What is compared with the training program's result, where that says it."""
-    revision = record.base_model.revision if record.base_model else None
+    base = record.base_model
+    files = result.base_model_files
+    read = base.model_copy(update={"files": files}) if base is not None and files is not None else None
     facts = {
         "train_split": (dataset.train_sha256, result.train_sha256),
         "validation_split": (dataset.validation_sha256, result.validation_sha256),
-        "base_model": (revision, result.base_model_revision if record.base_model else None),
+        "base_model": (base.revision if base else None, result.base_model_revision if base else None),
+        "base_model_files": (base.digest if base else None, read.digest if read else None),
     }
     yield from ((what, ours, theirs) for what, (ours, theirs) in facts.items() if theirs is not None)
 

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from training_pipeline.sft.config import parse
 from training_pipeline.sft.errors import TrainingFailed
+from training_pipeline.sft.integrity import folder_sha256
 from training_pipeline.sft.model import base_model
 from training_pipeline.sft.run_dir import RunDir
 from training_pipeline.testing.soak import drawn
@@ -84,6 +85,24 @@ def test_a_model_of_the_hub_is_loaded_at_the_commit_of_the_record_and_says_so(
         timeout=120,
     )
     assert tuple(done.stdout.split()) == loaded, done.stderr
+
+
+def test_the_files_that_were_loaded_are_told_by_their_digests(
+    run: Run, tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_the_hub(tmp_path, tiny_folder, [NEW])
+    copy = tmp_path / "models--owner--model" / "snapshots" / NEW
+    (copy / "README.md").write_text("of nothing that is loaded")
+    monkeypatch.setattr("transformers.utils.hub.cached_file", lambda *_, **__: str(copy / "config.json"))
+
+    def told(base: str, source: Path) -> dict[str, str] | None:
+        config = parse(run.config | {"base_model": base})
+        return base_model.loaded_files(config, base_model.Found(str(source), {}, None, None, "fp32", NEW))
+
+    every = folder_sha256(copy)
+    assert told(str(copy), copy) == every
+    assert told("owner/model", Path("owner/model")) == {name: every[name] for name in every if name != "README.md"}
+    assert told("builtin:tiny", copy) is None
 
 
 def test_a_folder_that_is_no_model(run: Run, tmp_path: Path) -> None:

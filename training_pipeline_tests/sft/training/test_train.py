@@ -59,6 +59,7 @@ def test_lora_trains_adapters_and_saves_them_beside_the_merged_model(run: Run, t
     )
     assert result["steps"] == 10
     assert result["val_loss"] < result["custom_metrics"]["val_loss_before"]
+    assert result["base_model_files"] == folder_sha256(tiny_folder)
     model = run.run_dir / "model"
     assert {"adapter/adapter_model.safetensors", "model.safetensors"} <= set(result["model_files"])
     base: Any = AutoModelForCausalLM.from_pretrained(tiny_folder)

@@ -126,6 +126,10 @@ def test_another_base_model_is_found(dataset: DatasetRef) -> None:
         assert len(found({**same, "tags": given["tags"]})) == 1
         loaded = given["result"].model_copy(update={"base_model_revision": "decaf"})
         assert len(found({**same, "result": loaded})) == 1
+        read = given["result"].model_copy(update={"base_model_files": base.files or {"config.json": "0" * 64}})
+        assert len(found({**same, "result": read})) == (base.files is None)
+        read = given["result"].model_copy(update={"base_model_files": {"model.safetensors": "1" * 64}})
+        assert len(found({**same, "result": read})) == 1
 
 
 def test_another_recipe_is_found(dataset: DatasetRef) -> None:
