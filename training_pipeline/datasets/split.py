@@ -12,14 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from training_pipeline.datasets.asked_texts import hashes_in, held_out_texts
 from training_pipeline.datasets.comparable_hashes import Space, under
-from training_pipeline.datasets.predecessor import COLUMNS, Hashed, Predecessor, kept_sides, sides_before
+from training_pipeline.datasets.predecessor import COLUMNS, Hashed, Known, Predecessor, kept_sides, sides_before
 from training_pipeline.datasets.prepare import required_key
 from training_pipeline.datasets.questions import Questions, read_questions, text_report
 from training_pipeline.datasets.snapshot import included_rows
+from training_pipeline.datasets.trained_questions import trained_texts
 from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.errors import GateRefused, SheetChanged
-from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
+from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.comparison import LATER
 from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
@@ -68,6 +70,8 @@ def split_snapshot(
     hashed = _hashes(opened, taken, rows, keys)
     items = taken.policy.instruction_prompt_items
     known = None if predecessor is None else sides_before(rows, predecessor, keys, hashed, key, instruction_items=items)
+    if known is not None and predecessor is not None:
+        known = _beside_nearly(known, asked, predecessor, rows, key, similarity=taken.policy.near_question_similarity)
     plan = plan_split(
         component,
         # By the item, so that another pair on it changes nothing.
@@ -108,6 +112,32 @@ def _hashes(opened: OpenSheet, taken: SnapshotRef, rows: pa.Table, keys: HashKey
         return plain() if space.key_id is None else under(plain(), space.key)
 
     return hashed
+
+
+def _beside_nearly(
+    known: Known,
+    asked: Questions,
+    predecessor: Predecessor,
+    rows: pa.Table,
+    key: HashKey | None,
+    *,
+    similarity: float,
+) -> Known:
+    """The same, with new rows that nearly ask what was trained on as trained, as far as the text of that is kept."""
+    if not similarity or known.known.all() or not len(asked.asked.rows):
+        return known
+    texts = pa.chunked_array(
+        [chunk for dataset in predecessor.datasets for chunk in trained_texts(dataset).chunks], pa.string()
+    )
+    if not len(texts):
+        return known
+    said, outright = held_out_texts(texts, hashes_in(rows["prompt_hash"].filter(rows["instruction"])), key)
+    if not len(said):
+        return known
+    near = asked.asked.rows_near(said, outright, similarity=similarity)
+    beside = ~known.known & (asked.codes >= 0) & np.isin(asked.codes, asked.codes[near])
+    trained = known.before.trained | beside
+    return replace(known, before=replace(known.before, trained=trained))
 
 
 def _tied_nearly(

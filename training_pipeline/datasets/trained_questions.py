@@ -6,6 +6,8 @@ form. Where the hashes of a manifest do not lead there, the text of the dataset 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -43,7 +45,14 @@ def trained_questions(dataset: DatasetRef, key: HashKey | None) -> pa.Array | No
     return pa.array([key.of_questions(one) for one in found.to_pylist()], pa.string())
 
 
-def _of_text(dataset: DatasetRef) -> pa.ChunkedArray:
+def trained_texts(dataset: DatasetRef) -> pa.ChunkedArray:
+    """The questions themselves, marked as in `Comparison.turn_texts`; none where the text is gone. Reads only."""
+    if not (has_text(dataset) and sha256(dataset.train_file) == dataset.train_sha256):
+        return pa.chunked_array([], pa.string())
+    return _of_text(dataset, _asks)
+
+
+def _of_text(dataset: DatasetRef, read: Callable[[ir.Table], pa.ChunkedArray] | None = None) -> pa.ChunkedArray:
     engine = ibis.duckdb.connect()
     try:
         lines = engine.read_json(
@@ -52,7 +61,7 @@ def _of_text(dataset: DatasetRef) -> pa.ChunkedArray:
             format="newline_delimited",
             maximum_object_size=2**30,
         )
-        return _asked(lines)
+        return (read or _asked)(lines)
     finally:
         engine.disconnect()
 
@@ -61,3 +70,8 @@ def _asked(lines: ir.Table) -> pa.ChunkedArray:
     # Apart, for what is cached must be gone before the engine is.
     comparison = Comparison(DUCKDB, rendered, normal_form_table(lines).cache())
     return comparison.questions(lines).select("asked").distinct().to_pyarrow()["asked"]
+
+
+def _asks(lines: ir.Table) -> pa.ChunkedArray:
+    asks = Comparison(DUCKDB, rendered, normal_form_table(lines).cache()).turn_texts(lines).asks
+    return asks.unnest().name("asks").as_table().distinct().to_pyarrow()["asks"]

@@ -363,6 +363,20 @@ def test_a_trained_question_is_known_in_a_later_turn(tmp_path: Path, was_later: 
     assert "validation" in sides(second, "pair_id").values()
 
 
+def test_a_trained_question_that_is_nearly_asked_anew_is_trained_on(tmp_path: Path) -> None:
+    """All rows are new: their ids, their items, and a letter of what they ask."""
+    rng = random.Random(6)
+    own = [sentence(rng, 80) for _ in range(60)]
+    first = made([asked(number, text) for number, text in enumerate(own)], tmp_path)
+    old = sides(first, "pair_id")
+    rows = [asked(100 + number, one_letter(rng, text)) for number, text in enumerate(own)]
+    rows += [asked(200 + number, sentence(rng, 80)) for number in range(60)]
+    new = sides(made(rows, tmp_path, after=(first,)), "pair_id")
+    trained = [number for number in range(60) if old[f"p-{number:06d}"] == "train"]
+    assert {new[f"p-{100 + number:06d}"] for number in trained} == {"train"}
+    assert "validation" in new.values()
+
+
 def test_an_instruction_in_a_later_turn_is_no_trained_question(tmp_path: Path) -> None:
     rng = random.Random(14)
     policy = GatePolicy(instruction_prompt_items=3)
