@@ -24,8 +24,9 @@ from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import Changes
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
+from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.constraints import strictness
-from training_pipeline.domain.rules.policy import NOT_PERMITTED, GatePolicy, Reason
+from training_pipeline.domain.rules.policy import NOT_PERMITTED, OF_OTHER_QUESTIONS, GatePolicy, Reason
 from training_pipeline.sheets.base import OpenSheet
 
 #: What may have happened to a pair beside a gate that shut.
@@ -135,10 +136,15 @@ def recheck(
         validating = table.filter(table.reason.isnull() & table.may_validate)
         may_validate = now.may_validate | (copied & now.kept_id.isin(validating.pair_id)).fill_null(False)
         edited = ibis.literal(False) if space is None else ~(now.row_hash == now.trained_hash).fill_null(False)
+        stated = edited & now.trained_hash.isin(table.filter(table.prohibited & table.row_hash.notnull()).row_hash)
+        asked = edited & now.trained_id.isin(_asking(trained, table).asking_id)
         stricter = (strictness(now.classification) > strictness(now.trained_classification)).fill_null(False)
         finding = ibis.cases(
             (now.pair_id.isnull(), _MISSING),
             (shut.notnull(), shut),
+            # It was trained on as it was, whatever stands under its id now.
+            (stated.fill_null(False), str(Reason.IDENTICAL_TO_PROHIBITED)),
+            (asked.fill_null(False), str(Reason.HELD_OUT_PROMPT)),
             *([] if begun else [(edited, TEXT_CHANGED)]),
             (now.validates & ~may_validate, VALIDATION_NOT_PERMITTED),
             (_tied_across(now), TIED_ACROSS),
@@ -163,6 +169,16 @@ def recheck(
         edited=reworded,
         text_known=space is not None,
     )
+
+
+def _asking(trained: ir.Table, table: ir.Table) -> ir.Table:
+    """`asking_id`: the pairs that asked, when they were trained on, what a held-out pair asks now."""
+    held_out = table.filter(table.held_out & ~table.instruction & table.prompt_hash.notnull())
+    each = held_out.select(question=held_out.prompt_hash.split(" ").unnest())
+    reserved = each.filter(is_outright(each.question))
+    asked = trained.select(asking_id=trained.trained_id, hash=trained.trained_questions.split(" ").unnest())
+    asked = asked.mutate(question=ibis.cases((is_outright(asked.hash), asked.hash), else_=asked.hash.substr(1)))
+    return asked.semi_join(reserved, "question").select("asking_id").distinct()
 
 
 def _tied_across(now: ir.Table) -> ir.BooleanValue:
@@ -237,14 +253,17 @@ def _hashed_in(judged: ir.Table, space: Space | None) -> ir.Table:
 
 
 def _included(dataset: DatasetRef, space: Space | None, keys: HashKeys) -> pa.Table:
-    """The pairs that were trained or validated on: id, hash of the text in this space (null where there is none),
-    classification, and whether it was validation. Reads.
+    """The pairs that were trained or validated on: id, hash of the text in this space (null where there is none), those
+    of its questions (null where they are of another form), classification, and whether it was validation. Reads.
     """
-    pairs = rows_in(dataset, space, keys, ["pair_id", "split", "classification"])
+    columns = ["pair_id", "split", "classification"]
+    known = space is not None and space.key_id == dataset.hash_key and dataset.policy.version not in OF_OTHER_QUESTIONS
+    pairs = rows_in(dataset, space, keys, [*columns, "prompt_hash"] if known else columns)
     return pa.table(
         {
             "trained_id": pairs["pair_id"],
             "trained_hash": pairs["comparable_hash"],
+            "trained_questions": pairs["prompt_hash"] if known else pa.nulls(len(pairs), pa.string()),
             "trained_classification": pairs["classification"],
             "validates": pc.equal(pairs["split"], "validation"),
         }

@@ -247,6 +247,24 @@ def test_once_training_has_begun_another_text_is_no_reason_to_stop(dataset: Data
     assert (found.findings, found.edited.count) == ({"training_prohibited": 1}, 0)
 
 
+@pytest.mark.parametrize(
+    ("edits", "finding"),
+    [
+        ({"prohibited_uses": ["training"]}, "identical_to_prohibited"),
+        ({"allowed_uses": ["testing"]}, "held_out_prompt"),
+        ({"allowed_uses": ["testing"], "messages": chat("QUESTION 5", "Held out.")}, "held_out_prompt"),
+    ],
+)
+def test_what_was_trained_on_is_found_under_another_id(dataset: DatasetRef, edits: Row, finding: str) -> None:
+    """The row has another number, and its old one another text: what was learned is prohibited all the same."""
+    moved = pair(5, pair_id="p-000099", item_ref="item-99", **edits)
+    sheet = open_sheet([*rows(messages=chat("Another thing?", "Yes.")), moved], digest="e" * 64)
+    found = recheck(sheet, dataset, POLICY, begun=True)
+    assert (found.findings, found.pair_ids) == ({finding: 1}, ("p-000005",))
+    others = open_sheet([*rows(messages=chat("Another thing?", "Yes.")), pair(5, pair_id="p-000099")], digest="e" * 64)
+    assert recheck(others, dataset, POLICY, begun=True).findings == {}
+
+
 def test_a_copy_of_a_validating_pair_takes_nothing_back_unless_it_may_not_validate(dataset: DatasetRef) -> None:
     sides = read_manifest(dataset).set_index("pair_id")["split"]
     validated = int(sides.index[sides == "validation"][0][2:])
