@@ -26,8 +26,9 @@ IGNORABLE = (
 )
 #: Code points with the property White_Space, and the blank among the Braille patterns.
 WHITE_SPACE = "9-D 20 85 A0 1680 2000-200A 2028-2029 202F 205F 3000 2800"
-#: Marks around an annotated text: invisible, though no default ignorables.
-ANNOTATIONS = "FFF9-FFFB"
+#: Marks around an annotated text and the place of an object, joiners of hieroglyphs, and a note without a head:
+#: invisible, though no default ignorables.
+ANNOTATIONS = "FFF9-FFFC 13430-1343F 1D159"
 #: Control characters are invisible as well.
 CONTROLS = "0-1F 7F-9F"
 #: ASCII symbols that people take for punctuation; Unicode does not.

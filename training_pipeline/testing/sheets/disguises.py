@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 Chat = list[dict[str, Any]]
 
-_INVISIBLE: Final = "\u200b\u200c\u200d\ufeff\u00ad\u2060\u180e\ufe0f\u034f\u061c\U000e0020\x00\x07\x7f"
+_INVISIBLE: Final = (
+    "\ufffc\U0001d159\U00013430" + "\u200b\u200c\u200d\ufeff\u00ad\u2060\u180e\ufe0f\u034f\u061c\U000e0020\x00\x07\x7f"
+)
 _BLANK: Final = " \t\n\r\u00a0\u2003\u2028\u3000\u1680"
 _PUNCTUATION: Final = (*"?!.…？。¿«»“”'()—*~|؟", " - ", "?!")
 _FORMS: Final[tuple[Literal["NFC", "NFD", "NFKC", "NFKD"], ...]] = ("NFC", "NFD", "NFKC", "NFKD")
