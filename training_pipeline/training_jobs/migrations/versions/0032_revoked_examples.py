@@ -1,6 +1,6 @@
 """The examples that people revoked, by their hashes; sheets and questions may be revoked.
 
-Revision ID: 0033
+Revision ID: 0032
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0033"
-down_revision = "0030"
+revision = "0032"
+down_revision = "0031"
 
 
 def upgrade() -> None:
