@@ -67,10 +67,11 @@ def test_what_can_be_revoked_is_one_thing_with_a_reason() -> None:
         kind="pair", value="p-1", training_sheet_id="s"
     )
     assert revoked({"label": "l-1"}, reason="wrong").training_sheet_id is None
+    assert revoked({"sheet": "s"}, reason="wrong").kind == "sheet"
     with pytest.raises(InvalidRequest) as caught:
         revoked({"pair": "p-1"}, reason=" ")
     assert [problem.pointer for problem in caught.value.problems] == ["/sheet", "/reason"]
-    for keys in ({"sheet": "s"}, {"template": "t"}, {}, {"item": "i", "label": "l"}, {"row_hash": "x"}):
+    for keys in ({"template": "t"}, {}, {"item": "i", "label": "l"}, {"row_hash": "x"}):
         with pytest.raises(InvalidRequest):
             revoked(keys, reason="r")  # type: ignore[arg-type]
 
