@@ -11,6 +11,7 @@ from training_pipeline.app.container import Services, assemble
 from training_pipeline.backends.run_state import RunState
 from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable, PipelineError, Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import prepared
@@ -80,6 +81,19 @@ def test_a_grant_that_is_refused_is_told_once_and_the_version_stands(
             f"Warning: triage could not be granted to others: {refused.message}",
             "Registered triage version 3.",
         ]
+
+
+@pytest.mark.parametrize("recorded", [None, {"config.json": "a" * 64}])
+def test_files_of_a_base_model_that_only_the_training_read_are_put_on_record(
+    services: Services, tmp_path: Path, recorded: dict[str, str] | None
+) -> None:
+    job = trained(services, mlflow_run_id="run-1")
+    base = BaseModelRecord(reference="owner/model", revision="c0ffee", files=recorded)
+    lineage.set_base_model(services.store, job.id, base)
+    read = {"config.json": "b" * 64}
+    finalizer_of(services, Registry()).register(job, a_result(tmp_path, base_model_files=read))
+    found = lineage.read(services.store, job.id).base_model
+    assert found == base.model_copy(update={"files": recorded or read}), "what is on record stays, and is compared"
 
 
 def test_a_grant_that_nobody_answers_is_tried_again_and_the_version_is_on_record(
