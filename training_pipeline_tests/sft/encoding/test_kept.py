@@ -104,7 +104,7 @@ def test_a_call_that_is_no_function_must_stand_in_the_text_too(call: Any) -> Non
         ]
         return str([message["content"] for message in messages]) + str(named)
 
-    asked = {"role": "user", "content": "Weather?"}
+    asked: Message = {"role": "user", "content": "Weather?"}
     said, named = ([asked, {"role": "assistant", "content": "", "tool_calls": [each]}] for each in (call, CALL))
     told = "a tool call that is no function" if call and call != {"id": "1"} else "an empty tool call"
     assert (lost(write, said), lost(write, named)) == (told, None)
