@@ -88,7 +88,7 @@ class MetPair(Answer):
     training_sheet_id: str = Field(description="The training sheet of the pair.", examples=["sheet-123"])
     pair_id: str = Field(description="Id of the pair.", examples=["p-0001"])
     finding: str = Field(
-        description="What was found: same_example, same_question, nearly_equal_question or same_item.",
+        description="same_example, same_question, nearly_equal_question, same_instruction or same_item.",
         examples=["same_question"],
     )
     job_id: str = Field(description="The job in whose dataset it was found.", examples=[JOB])
@@ -115,4 +115,4 @@ class SuiteCheck(Answer):
         description="Pairs that it may be scored on although something is found, by finding.",
         examples=[{"same_item": 3}],
     )
-    pairs: list[MetPair] = Field(description="The pairs with findings, 1000 at most.")
+    pairs: list[MetPair] = Field(description="The pairs with findings, 1000 at most, those that are refused first.")

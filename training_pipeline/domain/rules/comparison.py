@@ -103,34 +103,22 @@ class Comparison:
         spoken = let(self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False)), self._asked)
         return table.select(*pairs.columns, asked=ibis.cases((has_messages(table.messages), spoken)))
 
-    def question_texts(self, pairs: ir.Table) -> ir.Table:
-        """A table with `messages`, and in their place what is asked before the last answer, as `question`: the loose
-        form of the contents, without roles and system messages; null where there are no messages.
-        """
-        table = pairs.cross_join(self.forms)
-        form = NormalForm(self.words, table)
-        answered = table.messages[table.messages.length() - 1]["role"] == "assistant"
-        end = table.messages.length() - ibis.cases((answered.fill_null(False), 1), else_=0)
-        said = table.messages.map(
-            lambda one: ibis.cases((one["role"] == "system", ""), else_=form.loose(one["content"].fill_null("")))
-        )
-        text = self._whole(self.words.between(said, ibis.literal(0), end))
-        others = (name for name in pairs.columns if name != "messages")
-        return table.select(*others, question=ibis.cases((has_messages(table.messages), text)))
-
     def turn_texts(self, pairs: ir.Table) -> ir.Table:
-        """A table with `messages`, and in their place `asks`: a text for each question that is asked outright or in one
+        """What `with_turn_texts` adds, in place of `messages`."""
+        return self.with_turn_texts(pairs).drop("messages")
+
+    def with_turn_texts(self, pairs: ir.Table) -> ir.Table:
+        """A table with `messages`, and `asks`: a text for each question that is asked outright or in one
         turn alone. It begins with a mark (`ONLY`, `OUTRIGHT` or `ALONE`) and the question's hash, as in `asked`; then
-        come the contents as in `question_texts`. Null where nothing is asked.
+        come the contents in their loose form, without roles and system messages. Null where there are no messages.
 
         Of what turns before the last one ask together with all before them, only up to `LONGEST` characters are looked
         at: a long conversation would be read again for each of its turns.
         """
         table = pairs.cross_join(self.forms)
         spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False))
-        others = (name for name in pairs.columns if name != "messages")
         asks = let(spoken, lambda parts: let(_answers(parts), lambda at: self._turn_texts(parts, at)))
-        return table.select(*others, asks=ibis.cases((has_messages(table.messages), asks)))
+        return table.select(*pairs.columns, asks=ibis.cases((has_messages(table.messages), asks)))
 
     def _turn_texts(self, parts: ir.ArrayValue, answers: ir.ArrayValue) -> ir.ArrayValue:
         def marked(mark: str, start: ir.IntegerValue, end: ir.IntegerValue) -> ir.StringValue:
@@ -157,13 +145,9 @@ class Comparison:
 
     def examples(self, pairs: ir.Table) -> ir.Table:
         """`pair_id` of a table with `messages`, and as `example` the hash of the whole example."""
-        return self.with_examples(pairs).select("pair_id", "example")
-
-    def with_examples(self, pairs: ir.Table) -> ir.Table:
-        """A table with `messages`, and as `example` the hash of the whole example."""
         table = pairs.cross_join(self.forms)
         spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(True))
-        return table.select(*pairs.columns, example=self._hash(self._whole(spoken)))
+        return table.select("pair_id", example=self._hash(self._whole(spoken)))
 
     def shown(self, pairs: ir.Table) -> ir.Table:
         """A table with `messages`, and in their place as `shown` the hash of the whole example, then of those it shows,

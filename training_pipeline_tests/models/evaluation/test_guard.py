@@ -116,7 +116,8 @@ def test_hashes_under_a_key_change_no_finding(tmp_path: Path) -> None:
         return Ancestry(tuple(Learned(f"job-{place}", "source", one) for place, one in enumerate(made)), is_known=True)
 
     plain = checked(rows, learned("plain", None, None), tmp_path / "s", policy)
-    assert {finding for _, finding, _ in met(plain)} == {"same_example", "same_question", "same_item"}
+    findings = {"same_example", "same_question", "same_instruction", "same_item"}
+    assert {finding for _, finding, _ in met(plain)} == findings
     for name, keys in (("both", (key, other)), ("one", (key, None)), ("the other", (None, key))):
         keyed = learned(name, *keys)
         readable = KeysInMemory([key, other])
@@ -158,6 +159,17 @@ def test_planted_rows_are_found_one_by_one(
             words[chosen.randrange(10)] += "s"
             rows.append(held_out(number, " ".join(words), answer="Else."))
             expected[pair_id] = ("nearly_equal_question", job)
+    for place, job in enumerate(("own", "parent", "grandparent")):  # inside a longer chat on both sides
+        text, answer, finding = chosen.choice(
+            [
+                (question(150 + place), "So it is.", "same_example"),
+                (disguised(question(150 + place), chosen), "Else.", "same_question"),
+                (question(150 + place).replace("?", "s?"), "So it is.", "nearly_equal_question"),
+            ]
+        )
+        before = chat(question(chosen.randrange(2000, 3000)), "How can I help?") * chosen.randrange(1, 10)
+        rows.append(held_out(150 + place) | {"messages": [*before, *chat(text, answer)]})
+        expected[f"p-{10_150 + place:06d}"] = (finding, job)
     rows += [held_out(number) for number in range(1000, 1091)]
     chosen.shuffle(rows)
     found = checked(rows, ancestry, tmp_path_factory.mktemp("planted"))
@@ -170,7 +182,26 @@ def test_an_instruction_that_is_put_to_many_items_is_no_question(tmp_path: Path)
     rows = [pair(number, messages=chat("Summarise it.", f"Answer {number}.")) for number in range(30)]
     ancestry = Ancestry((Learned("own", "source", prepare(open_sheet(rows), tmp_path / "data")),), is_known=True)
     found = checked([held_out(number, "Summarise it.") for number in range(40, 43)], ancestry, tmp_path / "suites")
-    assert (found.evaluated, found.refused) == (3, {})
+    assert (found.evaluated, found.refused, found.reported) == (3, {}, {"same_instruction": 3})
+
+
+def test_what_many_conversations_say_at_last_is_no_question(tmp_path: Path) -> None:
+    """And "Tell me." of a few is one: what it asks about is not looked at."""
+
+    def conversation(number: int, last: str) -> list[dict[str, Any]]:
+        return [*chat(question(number), "I see."), *chat(last, "It is good.")]
+
+    rows = [pair(number, messages=conversation(number, "Is it good?")) for number in range(24)]
+    rows += [pair(number, messages=conversation(number, "Tell me.")) for number in range(24, 27)]
+    ancestry = Ancestry((Learned("own", "source", prepare(open_sheet(rows), tmp_path / "data")),), is_known=True)
+    suite = [held_out(40) | {"messages": conversation(40, "Is it good?")}]
+    suite += [held_out(number) | {"messages": conversation(number, "Tell me.")} for number in range(41, 43)]
+    suite.append(held_out(43) | {"messages": conversation(43, "What else?")})
+    suite.append(held_out(44, "Is it good?", answer="It is bad."))
+    found = checked(suite, ancestry, tmp_path / "suites")
+    assert (found.evaluated, found.refused) == (2, {"same_example": 2, "same_question": 1})
+    assert found.reported == {"same_instruction": 1}
+    assert [each.finding for each in found.pairs] == ["same_example"] * 2 + ["same_question", "same_instruction"]
 
 
 def test_what_has_aged_is_not_looked_at_and_still_counted(ancestry: Ancestry, tmp_path: Path) -> None:
@@ -219,4 +250,5 @@ def test_a_disguised_copy_is_found_where_no_question_tells(tmp_path: Path) -> No
     ]
     found = checked(suite, ancestry, tmp_path / "suites")
     assert (found.evaluated, found.refused) == (2, {"same_example": 3})
-    assert {pair_id for pair_id, _, _ in met(found)} == {"p-010007", "p-010051", "p-010052"}
+    assert [each.pair_id for each in found.pairs] == ["p-010007", "p-010051", "p-010052", "p-010050"]
+    assert found.reported == {"same_instruction": 1}
