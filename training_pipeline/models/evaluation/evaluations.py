@@ -88,7 +88,8 @@ class Evaluations:
         judge: str | None = None,
         actor: str,
     ) -> Evaluation:
-        """Evaluate a version on a suite, beside its base model and the champion; the one that is active already.
+        """Evaluate a version on a suite, beside its base model and the champion; the one that is active already, where
+        that compares the same.
 
         `champion` is another version of the model; where none is given, the one that has the alias, if any. `judge` is
         the name of who reads the answers besides. Raises `NotFound`, `Tainted`, `Conflict`, `InvalidRequest`, and
@@ -111,33 +112,25 @@ class Evaluations:
         counts = Counts.model_validate(found)
         require_some(suite, counts)
         now = records.now()
-        evaluation = records.add(
-            self._store,
-            Evaluation(
-                id=records.new_id(now),
-                model_name=name,
-                model_version=version,
-                job_id=subject.job.id,
-                model_digest=records.digest_of(subject.record.model_files),
-                suite_name=suite,
-                suite_digest=named.suite.digest,
-                champion_version=rivals,
-                status=EvaluationStatus.QUEUED,
-                created_by=actor,
-                created_at=now,
-                asked_models=tuple(asked),
-                counts=counts,
-                judge=judging,
-                base_model=subject.job.request.base_model,
-            ),
+        wanted = Evaluation(
+            id=records.new_id(now),
+            model_name=name,
+            model_version=version,
+            job_id=subject.job.id,
+            model_digest=records.digest_of(subject.record.model_files),
+            suite_name=suite,
+            suite_digest=named.suite.digest,
+            champion_version=rivals,
+            status=EvaluationStatus.QUEUED,
+            created_by=actor,
+            created_at=now,
+            asked_models=tuple(asked),
+            counts=counts,
+            judge=judging,
+            base_model=subject.job.request.base_model,
         )
-        named_judge = None if evaluation.judge is None else evaluation.judge.order.name
-        if named_judge != judge:
-            raise Conflict(
-                f"{name} version {version} is being evaluated on the suite {suite!r} "
-                f"{'without a judge' if named_judge is None else f'with the judge {named_judge}'}: {evaluation.id}.",
-                hint="Wait for its end, or cancel it (`training-pipeline models cancel-evaluation`), then ask again.",
-            )
+        evaluation = records.add(self._store, wanted)
+        require_same(wanted, evaluation)
         if isinstance(backend, AsksForQuestions):
             backend.evaluate(evaluation.order)
         return evaluation  # of a backend that takes questions, whoever looks next begins it
@@ -286,3 +279,24 @@ class Evaluations:
         require_usable(subject)
         beside = None if rival is None else self._versions.subject(name, rival)
         return ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)
+
+
+def require_same(wanted: Evaluation, active: Evaluation) -> None:
+    """Raise `Conflict` where the evaluation that is active already will not answer what is wanted. Pure."""
+    if other := [theirs for ours, theirs in zip(_beside(wanted), _beside(active), strict=True) if ours != theirs]:
+        raise Conflict(
+            f"{active.model_name} version {active.model_version} is being evaluated on the suite "
+            f"{active.suite_name!r} {', '.join(other)}: {active.id}.",
+            hint="Wait for its end, or cancel it (`training-pipeline models cancel-evaluation`), then ask again.",
+        )
+
+
+def _beside(evaluation: Evaluation) -> tuple[str, str, str]:
+    """Whom an evaluation compares the version with, and who reads the answers, in words."""
+    judge, champion = evaluation.judge, evaluation.champion_version
+    has_base = any(model.role == "base" for model in evaluation.asked_models)
+    return (
+        "beside no other version" if champion is None else f"beside version {champion}",
+        "beside its base model" if has_base else "without its base model",
+        "without a judge" if judge is None else f"with the judge {judge.order.name}",
+    )

@@ -20,7 +20,7 @@ from training_pipeline.domain.refs import required
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records
-from training_pipeline.models.evaluation.evaluations import Evaluations
+from training_pipeline.models.evaluation.evaluations import Evaluations, require_same
 from training_pipeline.models.evaluation.judges import Judges
 from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
@@ -35,7 +35,7 @@ from training_pipeline.sft.config import TinySize
 from training_pipeline.sft.integrity import folder_sha256
 from training_pipeline.sft.model import tiny
 from training_pipeline.testing.jobs.job_life import succeeded
-from training_pipeline.testing.models.evaluated import SUITE, make_suite, over, unseen
+from training_pipeline.testing.models.evaluated import SUITE, judging, make_suite, over, unseen
 from training_pipeline.testing.servers.judge_server import MODEL, judge_server
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.installation import stand_in_services, with_parts
@@ -77,6 +77,10 @@ def test_a_version_is_evaluated_beside_its_base_model(services: Services, evalua
     made = start(evaluations)
     assert start(evaluations).id == made.id  # while it is being done
     assert [model.role for model in made.asked_models] == ["base", "tuned"]
+    with pytest.raises(Conflict, match=f"on the suite '{SUITE}' beside its base model: {made.id}"):
+        start(evaluations, base=False)
+    with pytest.raises(Conflict, match=f"beside no other version, with the judge house: {made.id}"):
+        require_same(made.model_copy(update={"champion_version": "1"}), made.model_copy(update={"judge": judging()}))
     found = over(services, made)
     assert (found.status, found.error) == (EvaluationStatus.SUCCEEDED, None)
     assert (found.counts.asked, found.counts.evaluated, found.counts.refused) == (60, 60, {})
