@@ -64,10 +64,9 @@ class Playground:
         """The answers to a question, or to that of a validation pair of the version, once it is this person's turn.
 
         Raises `InvalidRequest`, `NotFound`, `Conflict`, and `Tainted` for a version that is withdrawn, or tainted
-        without the recorded decision to accept the risk. Writes nothing.
+        without the recorded decision to accept the risk, also where it became so while it answered. Writes nothing.
         """
-        subject = self._versions.subject(name, version)
-        require_usable(subject, self._decisions.risk_accepted)
+        subject = self._usable(name, version)
         if not isinstance(self._backend, Asking):
             raise InvalidRequest(
                 f"The backend {self._backend.name} keeps its models where they cannot be asked from here.",
@@ -80,8 +79,19 @@ class Playground:
         if beside is not None:
             models.append(asked_version(self._backend, "champion", beside))
         answers = self._backend.ask(models, messages, max_tokens=max_tokens, limits=self.limits, asked_by=asked_by)
+        # Its turn and the answers take their time: nothing is shown that was withdrawn meanwhile.
+        messages, expected = self._question(self._usable(name, version), question, pair_id)
+        if beside is not None and (note := self._withdrawn(name, beside.version.version)):
+            models = [each for each in models if each.role != "champion"]
+            answers = [each for each in answers if each.role != "champion"]
+            beside = None
         held = None if beside is None else beside.version.version
         return Answered(tuple(messages), expected, tuple(models), tuple(answers), held, note)
+
+    def _usable(self, name: str, version: str) -> Subject:
+        subject = self._versions.subject(name, version)
+        require_usable(subject, self._decisions.risk_accepted)
+        return subject
 
     def _question(
         self, subject: Subject, question: str | None, pair_id: str | None
@@ -115,12 +125,23 @@ class Playground:
             held = self._aliases.holder(version.name, CHAMPION)
             if held is None or held == version.version:
                 return None, None
-            beside = self._versions.subject(version.name, held)
-            require_usable(beside, self._decisions.risk_accepted)
+            beside = self._usable(version.name, held)
             asked_version(self._backend, "champion", beside)
         except PipelineError as error:
-            return None, f"The champion is not asked: {error.message}"
+            return None, _not_asked(error)
         return beside, None
+
+    def _withdrawn(self, name: str, version: str) -> str | None:
+        """Why the answer of a champion that was asked is not shown; null where it is."""
+        try:
+            self._usable(name, version)
+        except PipelineError as error:
+            return _not_asked(error)
+        return None
+
+
+def _not_asked(error: PipelineError) -> str:
+    return f"The champion is not asked: {error.message}"
 
 
 def _require_made(base: AskedModel) -> AskedModel:

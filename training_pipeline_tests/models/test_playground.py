@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,14 @@ from training_pipeline.datasets.erased import Erased, erase_text
 from training_pipeline.datasets.validation_text import validation_ids
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound, Tainted
 from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.refs import DatasetRef, required
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
 from training_pipeline.models.playground import Playground
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.files import Place
+from training_pipeline.models.versions.verify import Subject
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import succeeded
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
@@ -37,6 +40,7 @@ class Asked:
         self.models: list[AskedModel] = []
         self.turns: list[ChatTurn] = []
         self.asked_by = ""
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def ask(
         self,
@@ -51,6 +55,7 @@ class Asked:
         del backend, max_tokens, limits
         self.asked_by = asked_by
         self.models, self.turns = [*models], [*messages]
+        self.meanwhile()
         return [
             ModelAnswer(role=model.role, answer=CANARY[::-1], stopped=True, tokens=1, seconds=1) for model in models
         ]
@@ -165,3 +170,30 @@ def test_the_champion_is_asked_where_it_may_be(
     found = playground.ask("triage", "2", asked_by="ada", question="?")
     assert "The champion is not asked" in str(found.note)
     assert [model.role for model in asked.models] == ["base", "tuned"]
+
+
+def test_nothing_is_shown_that_was_withdrawn_while_it_answered(
+    playground: Playground, dataset: DatasetRef, services: Services, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *_ = validation_ids(dataset, 1)
+    withdraw = Erased.model_validate({"revocation_id": "rv-1", "actor": "a", "erased_at": "2026-01-01"})
+    asked.meanwhile = lambda: erase_text(dataset.path, withdraw)
+    with pytest.raises(Conflict, match="its text is erased"):
+        playground.ask("triage", "2", asked_by="ada", pair_id=first, base=False)
+    found = services.versions.subject("triage", "2")
+    states = {"2": VersionState.REGISTERED, "1": VersionState.REGISTERED}
+
+    def subject(name: str, version: str) -> Subject:
+        return replace(found, version=replace(found.version, name=name, version=version, state=states[version]))
+
+    monkeypatch.setattr(services.versions, "subject", subject)
+    monkeypatch.setattr(services.playground._aliases, "holder", lambda name, alias: "1")
+    asked.meanwhile = lambda: states.update({"1": VersionState.WITHDRAWN})
+    answered = playground.ask("triage", "2", asked_by="ada", question="?", base=False)
+    assert [model.role for model in asked.models] == ["tuned", "champion"]
+    assert [each.role for each in answered.models] == [each.role for each in answered.answers] == ["tuned"]
+    assert answered.champion is None
+    assert "The champion is not asked: triage version 1 is withdrawn" in str(answered.note)
+    asked.meanwhile = lambda: states.update({"2": VersionState.TAINTED})
+    with pytest.raises(Tainted, match="is tainted"):
+        playground.ask("triage", "2", asked_by="ada", question="?", base=False)

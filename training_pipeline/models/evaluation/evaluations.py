@@ -278,6 +278,8 @@ class Evaluations:
         subject = self._versions.subject(name, evaluation.model_version)
         require_usable(subject)
         beside = None if rival is None else self._versions.subject(name, rival)
+        if beside is not None:
+            require_usable(beside)
         return ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,13 @@ def test_what_changed_until_it_has_its_slot_is_left_out(
     monkeypatch.setattr(services.versions, "_standings", lambda ids: dict.fromkeys(ids, withdrawn))
     with pytest.raises(Tainted, match="is withdrawn"):
         start(evaluations)
+    # Nor is one beside a champion that is.
+    monkeypatch.setattr(services.versions, "_standings", lambda _: {})
+    usable = services.versions.subject("triage", "2")
+    champion = replace(usable, version=replace(usable.version, version="1", state=VersionState.WITHDRAWN))
+    monkeypatch.setattr(services.versions, "subject", lambda _, version: champion if version == "1" else usable)
+    with pytest.raises(Tainted, match="triage version 1 is withdrawn"):
+        evaluations._learned(made.model_copy(update={"champion_version": "1"}))
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone", "added"])
