@@ -24,6 +24,7 @@ from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra.files import unlike
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
+from training_pipeline.training_jobs.lifecycle.mlflow_run import with_run
 from training_pipeline.training_jobs.lifecycle.permission_watch import Notice
 from training_pipeline.training_jobs.lifecycle.provenance import (
     base_model_tags,
@@ -82,7 +83,8 @@ class Finalizer:
     def store_metrics(self, job: TrainingJob) -> TrainingResult:
         """Store every point that is left and the final figures, here and in MLflow. Idempotent."""
         result = self._backend.result(job.id, job.attempt)
-        job = self._collect(self._registration.with_mlflow_run(job))
+        # Its launch may have been given up while MLflow did not answer.
+        job = self._collect(with_run(self._store, self._tracking, self._registration.with_mlflow_run(job)))
         final: dict[str, Any] = {
             name: getattr(result, name)
             for name in ("train_loss", "val_loss", "train_accuracy", "val_accuracy")

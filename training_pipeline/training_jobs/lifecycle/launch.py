@@ -35,6 +35,7 @@ from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.ancestors import with_ancestors
 from training_pipeline.training_jobs.lifecycle.launch_lineage import launch_lineage
+from training_pipeline.training_jobs.lifecycle.mlflow_run import with_run
 from training_pipeline.training_jobs.lifecycle.predecessor import followed
 from training_pipeline.training_jobs.lifecycle.submit import accepted, submission
 from training_pipeline.training_jobs.store import lineage
@@ -223,8 +224,8 @@ class Launcher:
     def submit(self, job: TrainingJob, dataset: DatasetRef) -> TrainingJob:
         """Hand the dataset to the backend, or take up the run that an earlier attempt submitted. Idempotent.
 
-        The intention is stored first, so that a crash in between leads to reattaching. Raises `Conflict` if the job
-        was cancelled meanwhile.
+        The intention is stored first, so that a crash in between leads to reattaching. MLflow comes last: the training
+        does not wait for it. Raises `Conflict` if the job was cancelled meanwhile.
         """
         intended = self._store.update(
             job.id,
@@ -233,23 +234,11 @@ class Launcher:
         )
         if intended is None and not self._submitted(job):
             self._cancelled_or_superseded(job)
-        experiment_id, run_id = self._tracking.start_run(
-            job.id,
-            params={"base_model": job.request.base_model, **job.request.training_config},
-            tags={
-                "training_pipeline.training_sheet_id": job.request.training_sheet_id,
-                "training_pipeline.dataset_digest": dataset.digest,
-                "training_pipeline.sheet_digest": dataset.sheet_digest,
-                **({"training_pipeline.tags": ", ".join(job.tags)} if job.tags else {}),
-            },
-        )
-        if run_id is not None:
-            self._note(job, {"mlflow_experiment_id": experiment_id, "mlflow_run_id": run_id})
         if self._submitted(job):
             self._store.record(job.id, EventType.INFO, "Reattached to the run submitted by an earlier attempt.")
         base_model = lineage.read(self._store, job.id).base_model
         handle = self._backend.submit(submission(job, dataset, base_model))
-        return accepted(self._store, self._store.get(job.id), handle)
+        return with_run(self._store, self._tracking, accepted(self._store, self._store.get(job.id), handle))
 
     def _cancelled_or_superseded(self, job: TrainingJob) -> NoReturn:
         """Confirm a cancel that was asked for after an earlier attempt had meant to submit; raises `Conflict`."""

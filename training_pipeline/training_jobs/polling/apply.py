@@ -35,7 +35,15 @@ from training_pipeline.training_jobs.store.tables import training_jobs
 #: A job that its backend does not know any more is failed after this long.
 LOST_SECONDS: Final = 300.0
 #: What must be as it was seen, or an observation is dropped: everything that it decides by.
-_SEEN: Final = ("status", "backend_status", "metrics_offset", "mlflow_offset", "poll_errors", "lost_since")
+_SEEN: Final = (
+    "status",
+    "backend_status",
+    "metrics_offset",
+    "mlflow_offset",
+    "mlflow_run_id",
+    "poll_errors",
+    "lost_since",
+)
 
 
 class Answer(NamedTuple):
