@@ -93,7 +93,7 @@ def test_an_example_that_is_asked_for_in_another_way_than_it_is_written_is_refus
     tiny_tokenizer.chat_template = CHATML.replace(asks, asks + off)
     assert off in tiny_tokenizer.chat_template
     system = {"role": "system", "content": "/no_think"}
-    quiet = {"messages": [system, *pair("a?", "b")["messages"]]}
+    quiet: dict[str, Any] = {"messages": [system, *pair("a?", "b")["messages"]]}
     chat, target = chat_format(tiny_tokenizer, "x"), tmp_path / "t" / "train.arrow"
     rows: list[dict[str, Any]] = [pair("a?", "b")] * 9
     source = write_jsonl(tmp_path / "t.jsonl", [*rows, quiet])
