@@ -23,6 +23,7 @@ RETRY_SECONDS: Final = 0.05
 
 _TRY = text("SELECT pg_try_advisory_lock(:number)")
 _TAKE = text("SELECT pg_advisory_xact_lock(:number)")
+_SHARE = text("SELECT pg_advisory_xact_lock_shared(:number)")
 _RELEASE = text("SELECT pg_advisory_unlock(:number)")
 # A holder on another machine that lost its power must not hold its locks for the two hours that Linux waits by default.
 _NOTICE_LOST_HOLDER = text(
@@ -65,9 +66,9 @@ def hold(database: Database, key: str, *, wait: float = 0.0) -> Iterator[None]:
                 connection.invalidate()
 
 
-def take(connection: Connection, key: str) -> None:
-    """Wait for the lock `key` and hold it until the caller's transaction ends."""
-    connection.execute(_TAKE, {"number": number(key)})
+def take(connection: Connection, key: str, *, shared: bool = False) -> None:
+    """Wait for the lock `key` and hold it until the caller's transaction ends, `shared` with others who do so."""
+    connection.execute(_SHARE if shared else _TAKE, {"number": number(key)})
 
 
 def is_held(database: Database, key: str) -> bool:

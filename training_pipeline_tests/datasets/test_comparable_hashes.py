@@ -107,7 +107,7 @@ def answers(root: Path, versions: list[list[Row]], keys: list[HashKey | None]) -
     now = open_sheet(versions[-1], digest="9" * 64)
     last = datasets[0]
     comparing = diff(datasets[-1], last, keys=KEYS)
-    found = changed(now, datasets, POLICY, KEYS).to_pylist()
+    found = changed(now, datasets, POLICY, KEYS).rows.to_pylist()
     with engine_of() as engine:
         overlap = validation_overlap(engine, datasets, KEYS)
     return {
@@ -202,7 +202,7 @@ def test_with_the_key_and_the_text_gone_what_texts_say_is_not_known(making: Maki
         recheck(open_sheet(sheet(), digest="9" * 64), erased, POLICY, keys=KEYS).require_unchanged("sheet-1")
     counts = changes(now, erased, POLICY, keys=KEYS)
     assert (counts.edited, counts.removed, counts.added) == (0, 1, 0)
-    rows = changed(now, [erased], POLICY, KEYS).to_pylist()
+    rows = changed(now, [erased], POLICY, KEYS).rows.to_pylist()
     assert {(row["pair_id"], row["source"]) for row in rows} == {
         (second["pair_id"], "lost_permission"),
         (sheet()[2]["pair_id"], "vanished"),

@@ -31,7 +31,7 @@ def _store() -> Iterator[JobStore]:
 def rebuild(
     missing: Annotated[bool, typer.Option("--missing", help="Only add datasets that the index does not know.")] = False,
 ) -> None:
-    """Rebuild the index from the manifests of all datasets. Until it is done, `uses` gives no answer."""
+    """Rebuild the index from the manifests of all datasets. Where one is lost, its training sheet stays as indexed."""
     added = failed = 0
     with _store() as store:
         for found in UseIndex(store).rebuild(missing=missing):

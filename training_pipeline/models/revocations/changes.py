@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import duckdb
 import ibis
@@ -19,6 +19,7 @@ from training_pipeline.datasets.comparable_hashes import Space, rows_in, with_sh
 from training_pipeline.datasets.keyed import keyed_table
 from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Learned
@@ -47,11 +48,19 @@ _COUNTED: Final = """
 """
 
 
-def changed(
-    opened: OpenSheet, datasets: Sequence[DatasetRef], policy: GatePolicy, keys: HashKeys = NO_KEYS
-) -> pa.Table:
+class Changes(NamedTuple):
+    """What became of the rows of datasets."""
+
+    rows: pa.Table
+    #: The datasets that could be read.
+    read: tuple[DatasetRef, ...]
+    #: Those that could not, by their digests, and why: of their rows nothing is known.
+    lost: Mapping[str, Unavailable]
+
+
+def changed(opened: OpenSheet, datasets: Sequence[DatasetRef], policy: GatePolicy, keys: HashKeys = NO_KEYS) -> Changes:
     """The rows that may not be used any more as they were, each under the first of: vanished, lost_permission,
-    relabelled. Raises `Unavailable` where a manifest cannot be read.
+    relabelled. A dataset that cannot be read keeps nobody from seeing what became of the others.
 
     Of a dataset that was made of the sheet as it is nobody took anything back, whatever became of the gate policy.
     A sheet that was rejected permits none of them. One that is generated or reviewed anew is judged pair by pair. A
@@ -62,24 +71,51 @@ def changed(
     The sheet is hashed as each dataset is; where that cannot be told, no text counts as another one: that would taint
     every model of a sheet for a key that was destroyed on purpose.
     """
-    judged = [one for one in datasets if opened.digest != one.sheet_digest]
-    if opened.sheet.status is SheetStatus.REJECTED:
-        tables = [_used(one, None, keys) for one in datasets]
-        rows = pa.concat_tables(tables).group_by(["used_id", "stored_hash", "hash_key"]).aggregate([])
-        everything = pa.array(["lost_permission"] * rows.num_rows, pa.string())
-        never = pa.array([False] * rows.num_rows)
-        return pa.table([rows["used_id"], rows["stored_hash"], never, everything, rows["hash_key"]], schema=SCHEMA)
-    if not judged:
-        return SCHEMA.empty_table()
+    rejected = opened.sheet.status is SheetStatus.REJECTED
+    read: list[DatasetRef] = []
+    tables: list[pa.Table] = []
     by_space: dict[Space | None, list[pa.Table]] = defaultdict(list)
-    for one in judged:
-        space = with_sheet(one, keys)
-        by_space[space].append(_used(one, space, keys))
+    lost: dict[str, Unavailable] = {}
+    for one in datasets:
+        is_judged = not rejected and one.sheet_digest != opened.digest
+        try:
+            space = with_sheet(one, keys) if is_judged else None
+            tables.append(_used(one, space, keys))
+        except Unavailable as error:
+            lost[one.digest] = error
+            continue
+        read.append(one)
+        if is_judged:
+            by_space[space].append(tables[-1])
+    rows = SCHEMA.empty_table()
+    if rejected and tables:
+        rows = _all_of(tables)
+    elif by_space:
+        judged = [one for one in read if one.sheet_digest != opened.digest]
+        rows = _of_judged(opened, policy, by_space, judged)
+    return Changes(rows, tuple(read), lost)
+
+
+def _all_of(tables: Sequence[pa.Table]) -> pa.Table:
+    """Every row: a sheet that was rejected permits none."""
+    rows = pa.concat_tables(tables).group_by(["used_id", "stored_hash", "hash_key"]).aggregate([])
+    everything = pa.array(["lost_permission"] * rows.num_rows, pa.string())
+    never = pa.array([False] * rows.num_rows)
+    return pa.table([rows["used_id"], rows["stored_hash"], never, everything, rows["hash_key"]], schema=SCHEMA)
+
+
+def _of_judged(
+    opened: OpenSheet,
+    policy: GatePolicy,
+    by_space: Mapping[Space | None, Sequence[pa.Table]],
+    datasets: Sequence[DatasetRef],
+) -> pa.Table:
+    """The rows that the sheet does not have as they were, or does not permit."""
     with verdicts(opened, policy) as table:
         found = [_found(table, pa.concat_tables(tables), space) for space, tables in by_space.items()]
         rows = pa.concat_tables(found)
         if pc.any(pc.is_in(rows["source"], pa.array(TEXTS))).as_py():
-            rows = unless_copied(rows, table, opened, judged)
+            rows = unless_copied(rows, table, opened, datasets)
     return rows.group_by(SCHEMA.names).aggregate([]).select(SCHEMA.names).cast(SCHEMA)
 
 

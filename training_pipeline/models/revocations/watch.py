@@ -2,7 +2,8 @@
 
 A sheet is judged again only where its content, the gate policy or the datasets in question are others than at the last
 look. What is found, whom it taints and that the sheet was looked at are one transaction: after a crash before it the
-sheet is looked at again, after it there is nothing left to do.
+sheet is looked at again, after it there is nothing left to do. Of a dataset that cannot be read nothing is known, which
+somebody is told; the others of its sheet are looked at, and it is too once it is there again.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-import pyarrow as pa
 from sqlalchemy import Connection, text
 
+from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import PipelineError, SheetChanged
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
@@ -27,7 +28,7 @@ from training_pipeline.domain.revocations import Learned
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.uses import DatasetUse
 from training_pipeline.models.revocations.affected import ON_RECORD
-from training_pipeline.models.revocations.changes import changed, counted
+from training_pipeline.models.revocations.changes import Changes, changed, counted
 from training_pipeline.models.revocations.known_rows import by_record
 from training_pipeline.models.revocations.records import lock
 from training_pipeline.models.revocations.revoke import Revocations
@@ -82,7 +83,7 @@ class Looked:
     sheets: int = 0
     #: The ids of the revocations that were recorded.
     recorded: tuple[str, ...] = ()
-    #: Sheets that nobody can look at, and why.
+    #: Sheets that nobody can look at, or not with all of their datasets, and why.
     blind: tuple[tuple[str, str], ...] = ()
 
 
@@ -125,8 +126,14 @@ class SheetWatch:
                 break
             began = time.monotonic()
             try:
-                recorded += self._look(sheet, began)
+                made, lost = self._look(sheet, began)
+                recorded += made
                 looked += 1
+                if lost:
+                    more = f" ({len(lost) - 1:,} more cannot be read.)" if len(lost) > 1 else ""
+                    why = f"{lost[0].message}{more}"
+                    blind.append((sheet.sheet_id, why))
+                    self._blind(sheet.sheet_id, why)
             except SheetChanged:  # somebody writes it just now
                 continue
             except Exception as error:  # noqa: BLE001 - a fault in one sheet keeps no other from being looked at
@@ -137,27 +144,35 @@ class SheetWatch:
                 self._note(sheet, began)
         return Looked(looked, tuple(recorded), tuple(blind))
 
-    def _look(self, sheet: Watched, began: float) -> list[str]:
+    def _look(self, sheet: Watched, began: float) -> tuple[list[str], list[PipelineError]]:
+        """The revocations that were recorded, and why some of the datasets could not be read."""
         datasets = [required(one, "dataset") for one in sheet.datasets.values()]
         with self._source.open(sheet.sheet_id) as opened:
             named = {one.hash_key for one in datasets if one.hash_key is not None}
             unread = sorted(one for one in named if self._keys.read(one) is None)
-            version = _version(opened.digest, self._policy, datasets, unread)
+            gone = {
+                one.digest: lost_manifest(one.manifest_file, "it is gone")
+                for one in datasets
+                if not one.manifest_file.is_file()
+            }
+            version = _version(opened.digest, self._policy, datasets, unread, gone)
             found = None if version == sheet.version else changed(opened, datasets, self._policy, self._keys)
+            if found is not None:
+                # Where one is damaged, this is no version that the next look begins with: the sheet is judged again.
+                version = _version(opened.digest, self._policy, datasets, unread, found.lost)
         if found is None:
             self._note(sheet, began)
-            return []
+            return [], [*gone.values()]
         with self._store.begin() as connection:
             lock(connection)
-            return self._record(connection, sheet, datasets, version, found, began)
+            return self._record(connection, sheet, version, found, began), [*found.lost.values()]
 
     def _record(
         self,
         connection: Connection,
         sheet: Watched,
-        datasets: Sequence[DatasetRef],
         version: str,
-        found: pa.Table,
+        found: Changes,
         began: float,
     ) -> list[str]:
         now = _due(connection, sheet.sheet_id, seconds=0)
@@ -167,8 +182,8 @@ class SheetWatch:
             return []
         if not _noted(connection, sheet, version, began):
             return []  # somebody else looked meanwhile
-        rows = by_record(connection, sheet.sheet_id, found, self._keys.within(connection))
-        counts = counted(datasets, rows.table()) if found.num_rows else {}
+        rows = by_record(connection, sheet.sheet_id, found.rows, self._keys.within(connection))
+        counts = counted(found.read, rows.table()) if found.rows.num_rows else {}
         recorded = []
         for source, of_source in rows.new.items():
             uses = _uses(connection, sheet.sheet_id, source, counts)
@@ -202,11 +217,14 @@ def _due(connection: Connection, sheet_id: str | None, *, seconds: float) -> lis
     return due
 
 
-def _version(digest: str, policy: GatePolicy, datasets: Sequence[DatasetRef], unread: Sequence[str]) -> str:
-    """What was compared: the sheet, the policy and the datasets. Pure."""
+def _version(
+    digest: str, policy: GatePolicy, datasets: Sequence[DatasetRef], unread: Sequence[str], lost: Collection[str]
+) -> str:
+    """What was compared: the sheet, the policy and the datasets, less those of the `lost` digests. Pure."""
     said = [_FORM, digest, policy.model_dump(mode="json"), sorted(one.digest for one in datasets)]
     # A look without a key does not see everything: once it can be read, the sheet is looked at again.
     said += [list(unread)] if unread else []
+    said += [{"lost": sorted(lost)}] if lost else []
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

@@ -30,7 +30,7 @@ from training_pipeline.domain.uses import (
 )
 from training_pipeline.models.uses import lookup
 from training_pipeline.models.uses.copies import copies_of, without_key
-from training_pipeline.models.uses.index import TABLES, require_complete
+from training_pipeline.models.uses.index import one_index, require_complete
 from training_pipeline.models.uses.learners import Dataset, jobs_of, models_of
 from training_pipeline.models.uses.manifest_rows import nearest
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -81,13 +81,12 @@ def uses(store: JobStore, asked: Question, keys: HashKeys = NO_KEYS) -> Uses:
     A hash is looked for as it is and under each of the `keys` that can be read; the answer, and an error that says that
     nothing was found, name the sheets that could not be searched.
 
-    Raises `NotFound` with the nearest names where no dataset knows it, and `Unavailable` where the index is behind, or
-    a manifest that has to confirm the answer is lost or damaged.
+    Raises `NotFound` with the nearest names where no dataset knows it, and `Unavailable` where the index does not know
+    a dataset that may have it, or a manifest that has to confirm the answer is lost or damaged.
     """
     with store.begin() as connection:
-        # Who makes the index anew waits for this transaction, so that it sees one index from here to its end.
-        connection.execute(text(f"LOCK TABLE {TABLES} IN ACCESS SHARE MODE"))
-        require_complete(connection)
+        one_index(connection)
+        require_complete(connection, asked.kind, asked.value, asked.training_sheet_id)
         if asked.kind == "sheet" or asked.kind == "template":
             return _of_whole(connection, asked.kind, asked.value)
         return _of_rows(connection, asked.kind, asked.value, asked.training_sheet_id, keys.within(connection))

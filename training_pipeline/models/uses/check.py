@@ -19,7 +19,7 @@ from training_pipeline.datasets.store import manifest_sha256
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import MANIFEST
 from training_pipeline.models.uses.cells import CHUNK, SLOTS, unpacked, verdicts_of
-from training_pipeline.models.uses.index import TABLES, UseIndex
+from training_pipeline.models.uses.index import UseIndex, one_index
 from training_pipeline.models.uses.keys import ManifestKeys, manifest_keys
 from training_pipeline.models.uses.numbering import known_numbers, stored_blocks, stored_rows
 from training_pipeline.models.uses.tables import KEYS
@@ -54,7 +54,7 @@ def check(store: JobStore) -> Iterator[Checked]:
         yield Checked(training_sheet_id=training_sheet_id, digest=digest, problems=(problem,))
     for training_sheet_id, sheet_no, rows, slot, digest, path, sha256 in datasets:
         with store.begin() as connection:
-            connection.execute(text(f"LOCK TABLE {TABLES} IN ACCESS SHARE MODE"))
+            one_index(connection)
             problems = tuple(_problems(connection, sheet_no, rows, slot, Path(path) / MANIFEST, sha256))
         yield Checked(training_sheet_id=training_sheet_id, digest=digest, problems=problems)
 

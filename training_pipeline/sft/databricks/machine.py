@@ -20,7 +20,7 @@ def require_gpus(told: dict[str, Any], base_model: str | None) -> int:
         raise TrainingFailed(
             "gpus_missing",
             f"The worker has {found} GPUs, and {wanted} were requested: it would be slower than what is paid for, or "
-            "not work at all. Ask for it again; if it recurs, the image lacks CUDA or the accelerator is another one."
+            "not work at all. Ask for it again; if it recurs, the image lacks CUDA or the accelerator is another one.",
         )
     return found
 

@@ -28,7 +28,7 @@ def require_volume(result_dir: Path) -> None:
         raise TrainingFailed(
             "volume_not_writable",
             f"The worker cannot write to {result_dir} ({error.strerror or type(error).__name__}): grant WRITE VOLUME "
-            "on its volume to whom the pipeline runs as."
+            "on its volume to whom the pipeline runs as.",
         ) from error
 
 

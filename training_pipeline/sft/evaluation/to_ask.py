@@ -29,7 +29,7 @@ def to_ask(config: Config, chat: ChatFormat, positions: int | None) -> tuple[lis
             "nothing_to_ask",
             "No example leaves room for its question to be asked and answered, so it would not be seen whether the "
             f"trained model stops: raise max_length (it is {config.max_length}), choose a base_model that takes longer "
-            "texts, shorten the pairs, or set allow_never_stops to train without that."
+            "texts, shorten the pairs, or set allow_never_stops to train without that.",
         )
     return first, found
 

@@ -24,6 +24,8 @@ from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 NO_DIGEST: Final = "0" * 64
+#: The tables of the index of uses.
+TABLES: Final = "use_sheets, use_datasets, use_rows, use_questions, use_verdicts"
 
 
 def hashed(text: str, digits: int = 64) -> str:

@@ -306,12 +306,12 @@ def test_a_crash_anywhere_between_the_source_and_the_taint_loses_nothing_and_tai
 
     hashes = read_manifest(dataset).set_index("pair_id").row_hash
 
-    def judged(*_: object) -> pa.Table:
+    def judged(*_: object) -> changes.Changes:
         """As `changed` does, without the work."""
         gone = [
             {"pair_id": one, "row_hash": hashes[one], "validation_only": False, "source": "vanished"} for one in lost
         ]
-        return pa.Table.from_pylist(gone, changes.SCHEMA)
+        return changes.Changes(pa.Table.from_pylist(gone, changes.SCHEMA), (dataset,), {})
 
     monkeypatch.setattr(watch, "changed", judged)
     lost: list[str] = []
@@ -350,8 +350,8 @@ def test_two_that_look_at_the_same_moment_record_once(
     source.now(without("p-000001"))
     with store.begin() as connection:
         (due,) = watch._due(connection, SHEET, seconds=0)
-    assert len(sheet_watch._look(due, time.monotonic())) == 1
-    assert sheet_watch._look(due, time.monotonic()) == []
+    assert len(sheet_watch._look(due, time.monotonic())[0]) == 1
+    assert sheet_watch._look(due, time.monotonic()) == ([], [])
     assert len(on_record(store)) == 1
 
 
@@ -370,7 +370,7 @@ def test_a_model_that_is_registered_during_a_look_is_tainted_by_the_next_one(
     other = prepare(open_sheet([pair(number) for number in range(40)]), tmp_path)
     meanwhile: list[str] = []
 
-    def judged(*arguments: Any) -> pa.Table:
+    def judged(*arguments: Any) -> changes.Changes:
         found = changes.changed(*arguments)
         if not meanwhile:
             job = job_with(store, index, SHEET, other)
@@ -445,12 +445,30 @@ def test_a_model_that_was_registered_while_its_row_was_revoked_is_tainted_once_w
 def test_a_lost_manifest_is_no_silent_no(
     sheet_watch: SheetWatch, source: Source, store: JobStore, index: UseIndex, tmp_path: Path
 ) -> None:
-    dataset = prepare(open_sheet(rows()), tmp_path)
-    job_with(store, index, SHEET, dataset, version="1", status=JobStatus.SUCCEEDED)
+    lost, other = (prepare(open_sheet(made), tmp_path / str(at)) for at, made in enumerate((rows(), rows()[:28])))
+    jobs = [
+        job_with(store, index, SHEET, dataset, version=str(number), status=JobStatus.SUCCEEDED).id
+        for number, dataset in enumerate((lost, other), 1)
+    ]
     source.now(without("p-000001"))
-    dataset.manifest_file.unlink()
-    ((_, why),) = sheet_watch.look_due().blind
-    assert str(dataset.manifest_file) in why
+    whole = lost.manifest_file.read_bytes()
+    # The last of a file is what is read first, so that this one breaks only where its rows are read.
+    for damage in (None, whole[:8] + bytes(len(whole) // 2) + whole[8 + len(whole) // 2 :]):
+        lost.manifest_file.unlink(missing_ok=True)
+        if damage is not None:
+            lost.manifest_file.write_bytes(damage)
+        for _ in range(2):
+            looked = sheet_watch.look_due()
+            ((_, why),) = looked.blind
+            assert str(lost.manifest_file) in why
+            assert looked.sheets == 1
+        ((source_of, _, taints),) = on_record(store)
+        assert (source_of, [job_id for job_id, *_ in taints]) == ("vanished", jobs[1:]), "what can be read is looked at"
+    lost.manifest_file.write_bytes(whole)
+    looked = sheet_watch.look_due()
+    assert (looked.blind, looked.recorded) == ((), ())
+    ((_, _, taints),) = on_record(store)
+    assert sorted(job_id for job_id, *_ in taints) == jobs, "and the other one is once it is there again"
     assert changes.SCHEMA.names == ["pair_id", "row_hash", "validation_only", "source", "hash_key"]
 
 
@@ -478,7 +496,7 @@ def test_a_copy_of_what_was_trained_on_takes_nothing_back(tmp_path: Path, rename
         edited = {**first[7], "messages": messages, **({"pair_id": "p-new"} if renamed else {})}
         now = open_sheet([*first[:7], edited, *first[8:]], digest="e" * 64)
         found = [
-            (row["pair_id"], row["source"]) for row in changes.changed(now, [trained_on], GatePolicy()).to_pylist()
+            (row["pair_id"], row["source"]) for row in changes.changed(now, [trained_on], GatePolicy()).rows.to_pylist()
         ]
         taken_back = [("p-000007", "vanished" if renamed else "relabelled")]
         assert found == ([] if becomes in COSMETIC else taken_back), becomes
@@ -494,7 +512,7 @@ def test_a_copy_under_another_id_has_to_be_permitted(tmp_path: Path) -> None:
 
         def changed_to(number: int = number, **edits: Any) -> list[tuple[str, str, bool]]:
             now = [*first[:number], {**first[number], "pair_id": "p-new", **edits}, *first[number + 1 :]]
-            found = changes.changed(open_sheet(now, digest="e" * 64), [trained_on], GatePolicy()).to_pylist()
+            found = changes.changed(open_sheet(now, digest="e" * 64), [trained_on], GatePolicy()).rows.to_pylist()
             return [(row["pair_id"], row["source"], row["validation_only"]) for row in found]
 
         assert changed_to() == []

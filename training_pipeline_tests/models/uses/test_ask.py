@@ -21,8 +21,8 @@ from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.uses import Kind, ModelUse, Uses, question
 from training_pipeline.models.uses import ask, keys
 from training_pipeline.models.uses.check import check
-from training_pipeline.models.uses.index import TABLES, UseIndex
-from training_pipeline.testing.models.used_rows import dataset_of, hashed, job_with, row
+from training_pipeline.models.uses.index import UseIndex
+from training_pipeline.testing.models.used_rows import TABLES, dataset_of, hashed, job_with, row
 from training_pipeline.testing.sheets.manifests import read_manifest
 from training_pipeline.testing.soak import SEED, drawn, examples
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -160,7 +160,7 @@ def test_the_answers_are_those_of_reading_all_manifests(
         patch.setattr(keys, "DIGITS", digits)
         datasets = [(sheet_id, dataset_of(tmp_path, sheet_id, rows)) for sheet_id, rows in drawn]
         for sheet_id, dataset in datasets:
-            job_with(store, index, sheet_id, dataset)
+            job_with(store, index, sheet_id, dataset, source_sheet="the source")
         expected = everything(datasets)
         for (kind, value), by_dataset in expected.items():
             answer = uses(store, kind, value)
@@ -340,5 +340,13 @@ def test_datasets_of_before_are_no_silent_no_either(
     job_with(store, None, "letters", gone)
     (error,) = index.rebuild(missing=True)
     assert str(gone.manifest_file) in str(error)
-    with pytest.raises(Unavailable, match="index rebuild"):
-        uses(store, "pair", "p-0001")
+    for kind, value, sheet in (
+        ("pair", "p-0001", None),
+        ("pair", "p-0001", "letters"),
+        ("sheet", "letters", None),
+        ("template", "triage", None),
+    ):
+        with pytest.raises(Unavailable, match="index rebuild"):
+            uses(store, kind, value, sheet=sheet)  # type: ignore[arg-type]
+    # What the sheet that is not known does not concern is answered.
+    assert told(uses(store, "pair", "p-0001", sheet="invoices")) == {("invoices", small.digest): Counter({"train": 1})}

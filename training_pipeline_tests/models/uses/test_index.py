@@ -17,15 +17,16 @@ from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import required
 from training_pipeline.domain.uses import question
 from training_pipeline.infra.database import Database
+from training_pipeline.models.uses import index as uses_index
 from training_pipeline.models.uses import numbering
 from training_pipeline.models.uses.ask import uses
 from training_pipeline.models.uses.cells import SLOTS
 from training_pipeline.models.uses.check import check
-from training_pipeline.models.uses.index import TABLES, UseIndex
+from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import prepared
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
-from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
+from training_pipeline.testing.models.used_rows import TABLES, dataset_of, job_with, row
 from training_pipeline.testing.soak import SEED, SOAKING
 from training_pipeline.testing.system.installation import scripted_services
 from training_pipeline.training_jobs.lifecycle import launch as module
@@ -152,6 +153,48 @@ def test_an_index_that_is_made_anew_meanwhile_is_noticed(store: JobStore, index:
     assert list(index.rebuild()) == []
     with pytest.raises(Unavailable, match="rebuilt"), store.begin() as connection:
         record(connection)
+
+
+def test_what_is_rebuilt_keeps_what_only_the_index_knows(store: JobStore, index: UseIndex, tmp_path: Path) -> None:
+    lost, other, clean = (
+        dataset_of(tmp_path, sheet, [row(pair, "train"), row("both", "train")])
+        for sheet, pair in (("invoices", "gone"), ("invoices", "there"), ("letters", "elsewhere"))
+    )
+    for sheet, dataset in (("invoices", lost), ("invoices", other), ("letters", clean)):
+        job_with(store, index, sheet, dataset)
+    whole = lost.manifest_file.read_bytes()
+    lost.manifest_file.unlink()
+    error, added = index.rebuild()
+    assert added == clean
+    assert str(lost.manifest_file) in str(error)
+    assert "stays as it is" in str(error)
+    answer = uses(store, question({"pair": "both", "sheet": "invoices"}))
+    assert [one.train for one in answer.sheets[0].datasets] == [1, 1]
+    assert answer.lost_manifests == (str(lost.manifest_file),)
+    assert len(uses(store, question({"pair": "elsewhere"})).sheets) == 1
+    lost.manifest_file.write_bytes(whole)
+    assert {one.digest for one in index.rebuild()} == {lost.digest, other.digest, clean.digest}  # type: ignore[union-attr]
+    assert [one.problems for one in check(store)] == [(), (), ()]
+
+
+def test_questions_are_answered_while_the_index_is_rebuilt(store: JobStore, index: UseIndex, tmp_path: Path) -> None:
+    datasets = [dataset_of(tmp_path, "invoices", [row("p", "train"), row(f"only {n}", "train")]) for n in range(2)]
+    for dataset in datasets:
+        job_with(store, index, "invoices", dataset)
+    answers = []
+
+    def asking(*arguments: Any, **named: Any) -> Any:
+        answers.append(uses(store, question({"pair": "p"})))
+        return number_rows(*arguments, **named)
+
+    number_rows = numbering.number_rows
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(uses_index, "number_rows", asking)
+        assert len(list(index.rebuild())) == 2
+    answers.append(uses(store, question({"pair": "p"})))
+    assert [len(answer.sheets[0].datasets) for answer in answers] == [2, 2, 2]
+    with store.begin() as connection:
+        assert connection.execute(text("SELECT count(*) FROM use_rows")).scalar_one() == 3
 
 
 def test_jobs_of_one_sheet_at_the_same_moment_number_each_row_once(
