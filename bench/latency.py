@@ -1,8 +1,8 @@
 """From the click to a running training, and from its last step to the registered model, against the bare program.
 
-    python bench/latency.py [--jobs 20] [--at-once 5] [--bare 3] [--epochs 3] [--pause 5 15] [--early]
+    python bench/latency.py [--jobs 20] [--at-once 5] [--bare 3] [--epochs 3] [--pause 5 15] [--late]
 
-Starts `training-pipeline up` with its defaults (`--early`: but for an early start of the trainer), creates jobs over
+Starts `training-pipeline up` with its defaults (`--late`: but for the early start of the trainer), creates jobs over
 the REST API, one after the other with a random pause between two, then some at once on the one slot there is. Prints
 for each part its median and 95th percentile in seconds. `queued` and `running` are when the record says so; points are
 when the training program wrote them. Where jobs wait for the slot, `from click or free slot` counts from the later of
@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--sheet", default="sheet-123")
     parser.add_argument("--pause", type=float, nargs=2, default=(5, 15), metavar=("LEAST", "MOST"))
     parser.add_argument("--ports", type=int, nargs=2, default=(3978, 8978), metavar=("UI", "API"))
-    parser.add_argument("--early", action="store_true", help="import the trainer's libraries during the launch run")
+    parser.add_argument("--late", action="store_true", help="start the trainer once the dataset is made, not before")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     with tempfile.TemporaryDirectory(prefix="tp-bench-", dir="/tmp") as name:
@@ -179,7 +179,7 @@ def main() -> None:
         state, output = scratch / "state", scratch / "up.out"
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TRAINING_PIPELINE_")}
         named = {"STATE_DIR": state, "WEBSERVER_PORT": arguments.ports[0], "API_PORT": arguments.ports[1]}
-        named["LOCAL_EARLY_START"] = arguments.early
+        named["LOCAL_EARLY_START"] = not arguments.late
         environment = inherited | {f"TRAINING_PIPELINE_{name}": str(value) for name, value in named.items()}
         with output.open("wb") as log:
             up = subprocess.Popen([*COMMAND, "up"], env=environment, stdout=log, stderr=log, start_new_session=True)

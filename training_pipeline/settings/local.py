@@ -26,9 +26,10 @@ class LocalSettings(BaseModel):
         "one GPU does not hold it, always or never.",
     )
     local_early_start: bool = Field(
-        False,
+        True,
         description="Whether the training program imports its libraries while the dataset is still made, where a slot "
-        "is free. The job trains sooner, and takes its memory sooner.",
+        "is free and no other job waits for it. The job trains seconds sooner, and takes the memory of the libraries "
+        "sooner.",
     )
     local_trainer: str | None = Field(
         None,

@@ -1,11 +1,12 @@
 """A trainer that is started while its dataset is still being made: it imports its libraries, takes seconds for it, and
 then waits for the word to go.
 
-A launch run has the run's supervisor started early. That takes a slot, if one is free, starts the trainer, and waits
-for the orders that a submission writes. The launch run holds `launching.lock` meanwhile: where it is free and there are
-no orders, the launch has failed or died, and supervisor and trainer end. A trainer that waits has read nothing and
-written nothing, and ends with its supervisor. It is named in trainer.json before it gets the word, as any trainer is
-before it trains.
+Whoever launches has the run's supervisor started early. That takes a slot, if one is free, starts the trainer, and
+waits for the orders that a submission writes. The launching process holds `launching.lock` meanwhile: where it is free
+and there are no orders, the launch has failed or died, and supervisor and trainer end. They also end where a run that
+is submitted waits for a slot, so that no slot stands idle while a large dataset is made. A trainer that waits has read
+nothing and written nothing, and ends with its supervisor. It is named in trainer.json before it gets the word, as any
+trainer is before it trains.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Final
 
 from training_pipeline.backends.local.run_directory import EarlyOrders, Orders, RunDirectory
 from training_pipeline.backends.local.run_log import append_privately
-from training_pipeline.backends.local.slots import Turn
+from training_pipeline.backends.local.slots import Turn, is_wanted
 from training_pipeline.backends.local.trainer_process import Child
 from training_pipeline.infra.file_lock import hold, is_held, try_lock
 from training_pipeline.infra.json_file import write_json
@@ -99,12 +100,13 @@ def start(run: RunDirectory, orders: EarlyOrders) -> EarlyTrainer | None:
 def await_orders(run: RunDirectory, supervisor_lock: int) -> tuple[Orders | None, EarlyTrainer | None]:
     """Start a trainer early and wait: the orders and the trainer.
 
-    Without orders the launch is over; the lock of the supervisor is given back then, and the caller has to end.
+    Without orders the launch is over, or the slot was wanted by another run; the lock of the supervisor is given back
+    then, and the caller has to end.
     """
     asked = run.early_orders()
     early = None if asked is None else start(run, asked)
     while (orders := run.orders()) is None:
-        if early is None or early.has_ended() or not is_held(run.launching_lock):
+        if early is None or early.has_ended() or not is_held(run.launching_lock) or is_wanted(run.slots):
             break
         time.sleep(LOOK_SECONDS)
     if orders is None:

@@ -15,8 +15,12 @@ from training_pipeline.infra.file_lock import is_held, try_lock
 
 def has_room(directory: Path, slots: int) -> bool:
     """Whether a run that came now would have a slot at once, as far as can be seen. Reads only."""
-    waiting = any(is_held(ticket) for ticket in directory.glob("*.ticket"))
-    return not waiting and not all(is_held(_slot(directory, number)) for number in range(1, slots + 1))
+    return not is_wanted(directory) and not all(is_held(_slot(directory, number)) for number in range(1, slots + 1))
+
+
+def is_wanted(directory: Path) -> bool:
+    """Whether a run waits for a slot. Reads only."""
+    return any(is_held(ticket) for ticket in directory.glob("*.ticket"))
 
 
 def _slot(directory: Path, number: int) -> Path:

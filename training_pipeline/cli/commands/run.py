@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.text import Text
 
 from training_pipeline.app.container import Services
@@ -70,8 +70,7 @@ def run(
     )
     console = terminal(stderr=json)
     with _installation() as (services, instance):
-        job = services.jobs.create(request, created_by=user())
-        console.print(_created(job))
+        job = _create(services, request, console)
         job = _drive(services, instance, job, console, wait=wait)
         if json:
             typer.echo(as_json(job, services.settings))
@@ -118,8 +117,8 @@ def _demo(settings: Settings, *, more: bool = True) -> None:
             "base_model": BUILTIN_TINY,
             "training_config": {"exact_match_questions": DEMO_QUESTIONS},
         }
-        job = services.jobs.create(request, created_by=user())
-        console.print(_created(job), "")
+        job = _create(services, request, console)
+        console.print()
         job = _drive(services, instance, job, console, wait=True)
         _require(job, wait=True)
         console.print(_summary(services, job, answers=3))
@@ -136,9 +135,13 @@ def _demo(settings: Settings, *, more: bool = True) -> None:
         console.print(Text.assemble("  ", (f"{_program()} {arguments}", "bold"), "  ", (why, "dim")), highlight=False)
 
 
-def _created(job: TrainingJob) -> RenderableType:
+def _create(services: Services, request: dict[str, Any], console: Console) -> TrainingJob:
+    """Create the job; its trainer imports its libraries while this process imports what launches the job."""
+    job = services.jobs.create(request, created_by=user())
+    services.launcher.start_early(job)
     on = f" on {job.request.training_sheet_name}, from {job.request.base_model}."
-    return Text.assemble("Training job ", (job.id, "bold"), on)
+    console.print(Text.assemble("Training job ", (job.id, "bold"), on))
+    return job
 
 
 def _program() -> str:

@@ -99,12 +99,16 @@ class Launcher:
         """The training sheet as it is now, noted in the job. Idempotent until the job is submitted."""
         if job.data.sheet is not None and self._submitted(job):
             return required(job.data.sheet, "training sheet")
-        if isinstance(self._backend, StartsEarly):
-            self._backend.start_early(job.id, job.attempt, base_model=job.request.base_model)
+        self.start_early(job)
         with self._source.open(job.request.training_sheet_id) as opened:
             found = SheetRef(sheet=opened.sheet, digest=opened.digest, labels=labels_of(opened))
         self._note(job, {"sheet": found.model_dump(mode="json")})
         return found
+
+    def start_early(self, job: TrainingJob) -> None:
+        """Start what need not know the data, where the backend can, for `submit` to take up. Never raises."""
+        if isinstance(self._backend, StartsEarly):
+            self._backend.start_early(job.id, job.attempt, base_model=job.request.base_model)
 
     def judge(self, job: TrainingJob, sheet: SheetRef) -> SnapshotRef:
         """Apply the gates to every pair, leave out what was revoked, store the verdicts, and note the counts.

@@ -207,6 +207,22 @@ def test_nothing_is_started_where_no_slot_is_free(run: RunDirectory, launching: 
     assert list(run.slots.glob("*.ticket")) == []
 
 
+def test_it_gives_its_slot_to_a_run_that_is_submitted_and_starts_anew_after_that(
+    runs: Path, run: RunDirectory, program: tuple[str, ...], waiting: int
+) -> None:
+    other = RunDirectory(runs / "tj-2-1")
+    other.path.mkdir()
+    submitted(other, program)
+    supervised(other)
+    assert outcome(other).status == "succeeded"
+    until(lambda: all_free(run), "the end of the one that waited")
+    assert run.supervision() is None
+    submitted(run, program)
+    supervised(run)
+    assert outcome(run).status == "succeeded"
+    assert [what for what, pid in notes(run) if pid != waiting] == ["trains"]
+
+
 def test_the_backend_starts_it_once_and_submits_to_it(
     runs: Path, program: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from training_pipeline.backends.local.slots import Turn
+from training_pipeline.backends.local.slots import Turn, has_room, is_wanted
 
 
 def turn(directory: Path, submitted_at: float, slots: int = 1) -> Turn:
@@ -28,6 +28,20 @@ def test_the_oldest_is_next_whoever_asks_first(tmp_path: Path) -> None:
     assert young.take() is None
     assert old.take() is not None
     assert not list(tmp_path.glob("*2*.ticket"))
+
+
+def test_a_slot_is_wanted_as_long_as_somebody_waits(tmp_path: Path) -> None:
+    holder = turn(tmp_path, 1.0).take()
+    assert holder is not None
+    assert not is_wanted(tmp_path)
+    waiting = turn(tmp_path, 2.0)
+    assert waiting.take() is None
+    assert is_wanted(tmp_path)
+    os.close(holder)
+    assert not has_room(tmp_path, 1), "the slot is free, but for the one who waits"
+    waiting.leave()
+    assert not is_wanted(tmp_path)
+    assert has_room(tmp_path, 1)
 
 
 def test_who_leaves_or_dies_is_not_waited_for(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import resource
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from training_pipeline.backends.local.backend import LocalBackend
 from training_pipeline.settings import Settings
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.command_line import Command
@@ -21,10 +23,19 @@ def jobs(command: Command) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_job_is_driven_to_its_end(installed: Settings, command: Command) -> None:
+def test_a_job_is_driven_to_its_end(installed: Settings, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    early: list[tuple[str, int, bool]] = []
+
+    def start_early(_: LocalBackend, job_id: str, attempt: int, **__: str) -> None:
+        early.append((job_id, attempt, "training_pipeline.cli.system.driver" in sys.modules))
+
+    monkeypatch.setattr(LocalBackend, "start_early", start_early)
+    monkeypatch.delitem(sys.modules, "training_pipeline.cli.system.driver", raising=False)
     write_sheet(installed.sheets, "small", rows(40))
     code, out, _ = command("run", "small", "--epochs", "2", "--config", "seed=7", "--json")
     job = json.loads(out)
+    # Once right after the job is created, before anything is imported to launch it.
+    assert early == [(job["id"], 1, False), (job["id"], 1, True)]
     assert (code, job["status"], job["model_name"]) == (0, "succeeded", "small")
     assert (job["training_config"]["epochs"], job["training_config"]["seed"]) == (2, 7)
     code, out, _ = command("jobs", "show", job["id"])
