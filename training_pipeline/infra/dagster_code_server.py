@@ -2,7 +2,8 @@
 
 Dagster's own starts a fresh Python for each run, which imports everything anew: 3.0 s of processor time for a run that
 does nothing. This one forks a process that has imported it all: 0.4 s. A run still has a process of its own, which may
-be killed without harm to anything else. `bench/run_start.py` compares the two.
+be killed without harm to anything else; so may the process that runs are forked off, which is started again for the
+next run. `bench/run_start.py` compares the two.
 
 Where the definitions are imported already, in a process that was forked itself, so is the one that runs are forked off.
 """
@@ -26,6 +27,8 @@ from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from dagster._core.utils import FuturesAwareThreadPoolExecutor
 from dagster._grpc.server import DagsterApiServer, DagsterGrpcServer
 from dagster._utils.interrupts import setup_interrupt_handlers
+
+from training_pipeline.infra.run_processes import RunContext
 
 #: What a run needs beside the definitions, imported once, before the first run.
 PRELOADED: Final = (
@@ -56,7 +59,7 @@ class CodeServer(DagsterApiServer):
             location_name=location,
         )
         self.stop = stop
-        self._mp_ctx = multiprocessing.get_context("forkserver")  # type: ignore[assignment]  # Dagster says "spawn"
+        self._mp_ctx = RunContext()  # type: ignore[assignment]  # Dagster says "spawn"
 
     def cleanup(self) -> None:
         """Close what is open. Dagster's would first wait for the runs; who ends us ends those, by their group."""

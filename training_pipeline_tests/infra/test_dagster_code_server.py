@@ -21,7 +21,7 @@ from training_pipeline.testing.system.code_server_runs import launched
 
 pytestmark = pytest.mark.slow
 DEFINITIONS = """
-import os, threading
+import os, signal, threading
 import dagster as dg
 
 IMPORTED_IN = os.getpid()
@@ -32,8 +32,10 @@ def tell(context):
 
 @dg.op
 def wait(context):
+    told = threading.Event()
+    signal.signal(signal.SIGUSR1, lambda *_: told.set())
     context.log.info(f"imported in {IMPORTED_IN}, run in {os.getpid()}")
-    threading.Event().wait()
+    told.wait()
 
 @dg.job
 def telling():
@@ -118,6 +120,24 @@ def test_a_run_that_is_killed_fails_and_one_that_is_cancelled_ends(workspace: Wo
     until(lambda: instance.get_run_by_id(cancelled).is_finished, seconds=120)  # type: ignore[union-attr]
     assert instance.get_run_by_id(killed).status == dg.DagsterRunStatus.FAILURE  # type: ignore[union-attr]
     assert instance.get_run_by_id(cancelled).status == dg.DagsterRunStatus.CANCELED  # type: ignore[union-attr]
+
+
+def test_runs_live_on_when_the_process_that_they_were_forked_off_is_killed(workspace: WorkspaceRequestContext) -> None:
+    instance = workspace.instance
+    runs = [launched(workspace, "here", "waiting") for _ in range(2)]
+    until(lambda: all(processes(instance, one) for one in runs), seconds=120)
+    first, second = [(processes(instance, one) or (0, 0))[1] for one in runs]
+    os.kill(psutil.Process(first).ppid(), signal.SIGKILL)
+    next_run = launched(workspace, "here", "telling")  # while it is at work the others are looked at
+    until(lambda: instance.get_run_by_id(next_run).is_finished, seconds=120)  # type: ignore[union-attr]
+    assert instance.get_run_by_id(next_run).status == dg.DagsterRunStatus.SUCCESS  # type: ignore[union-attr]
+    os.kill(first, signal.SIGUSR1)
+    os.kill(second, signal.SIGKILL)
+    until(lambda: all(instance.get_run_by_id(one).is_finished for one in runs), seconds=120)  # type: ignore[union-attr]
+    assert [instance.get_run_by_id(one).status for one in runs] == [  # type: ignore[union-attr]
+        dg.DagsterRunStatus.SUCCESS,
+        dg.DagsterRunStatus.FAILURE,
+    ]
 
 
 def test_it_ends_when_asked_though_a_run_is_at_work(workspace: WorkspaceRequestContext, server: psutil.Popen) -> None:
