@@ -59,10 +59,11 @@ NOWHERE: Final = InUse()
 
 
 class ModelUse(_Part):
-    """A registered model version that learned from it, by its own training or by that of a model it comes from."""
+    """A model that learned from it, by its own training or by that of a model it comes from."""
 
     model_name: str
-    model_version: str
+    #: Null where it is kept as an artifact and not registered.
+    model_version: str | None
     job_id: str
     #: The jobs that trained on it and this model comes from, in order; empty where it was trained on it itself.
     through: tuple[str, ...] = ()
@@ -130,7 +131,7 @@ class NotSearched(_Part):
 
 
 class Uses(_Part):
-    """Every dataset, job and model version that used what was asked for; a part for each sheet that has it."""
+    """Every dataset, job and model that used what was asked for; a part for each sheet that has it."""
 
     kind: Kind
     value: str
@@ -159,6 +160,10 @@ def question(keys: Mapping[Kind, str | None]) -> Question:
     Raises `InvalidRequest` where none or several are given, or one cannot be what it should.
     """
     stated: dict[Kind, str] = {kind: value for kind, value in keys.items() if value is not None}
+    if unknown := sorted(stated.keys() - WORDS.keys()):
+        raise _invalid(
+            [FieldProblem(f"/{kind}", "unknown_key", f"must be one of {', '.join(WORDS)}") for kind in unknown]
+        )
     sheet = None
     if len(stated) > 1 and "template" not in stated:
         sheet = stated.pop("sheet", None)

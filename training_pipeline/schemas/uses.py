@@ -35,10 +35,10 @@ class InUse(Answer):
 
 
 class ModelUse(Answer):
-    """A registered model version that learned from it."""
+    """A model that learned from it."""
 
     model_name: str = Field(description="The model.", examples=["triage-model"])
-    model_version: str = Field(description="Its version.", examples=["2"])
+    model_version: str | None = Field(description="Its version; null where it is kept as an artifact.", examples=["2"])
     job_id: str = Field(description="The job that trained it.", examples=[JOB])
     through: list[str] = Field(
         description="The jobs it comes from, from the one that trained on it to its base model; empty where it was "
@@ -110,7 +110,8 @@ class Uses(Answer):
     value: str = Field(description="Its name or hash.", examples=["p-0001"])
     sheets: list[SheetUses] = Field(description="A part for each training sheet that has it.")
     model_versions: list[ModelUse] = Field(
-        description="The registered model versions that learned from it, by their own training or through a base model."
+        description="The models that learned from it, registered or kept as an artifact, by their own training or "
+        "through a base model."
     )
     lost_manifests: list[str] = Field(
         description="Manifests of these datasets that are gone: only the index still says what they held.",

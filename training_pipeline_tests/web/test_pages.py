@@ -480,7 +480,7 @@ def test_where_a_pair_an_item_and_a_sheet_were_used(visitor: Visitor, system: Ru
     pair_id = pair.inner_text()
     pair.click()
     expect(page).to_have_url(f"{base}/train/uses?pair={pair_id}")
-    expect(page.get_by_role("heading", name="Model versions that learned from it")).to_be_visible()
+    expect(page.get_by_role("heading", name="Models that learned from it")).to_be_visible()
     datasets = page.get_by_role("region", name="Datasets of sheet-123 table")
     expect(datasets.get_by_role("link", name=job.id)).to_be_visible()
     assert serious(page) == []

@@ -41,13 +41,15 @@ def places(found: InUse) -> str:
 def _models(found: Uses, asked: str) -> RenderableType:
     if not found.model_versions:
         searched = ", as far as could be searched" if found.not_searched else ""
-        return Text(f"No registered model version learned from the {asked}{searched}.")
+        return Text(f"No model learned from the {asked}{searched}.")
     table = Table(box=None, pad_edge=False, header_style="dim", title=f"Learned from the {asked}", title_justify="left")
     for column in ("model", "version", "training job", "through", "in use"):
         table.add_column(column, overflow="fold")
     for model in found.model_versions:
         through = " → ".join(model.through) or "its own training"
-        table.add_row(Text(model.model_name), model.model_version, model.job_id, through, Text(places(model.in_use)))
+        table.add_row(
+            Text(model.model_name), model.model_version or "artifact", model.job_id, through, Text(places(model.in_use))
+        )
     return table
 
 

@@ -15,17 +15,11 @@ from training_pipeline.domain.revocations import Learned, Revoked, Tainted, tain
 from training_pipeline.domain.uses import DatasetUse, Question
 from training_pipeline.models.uses import ask
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.tables import DESCENDS
+from training_pipeline.training_jobs.store.tables import ANCESTORS, DESCENDS, ON_RECORD
 
-#: Models on record: registered, or kept as an artifact of a job that did not fail.
-ON_RECORD: Final = (
-    "(l.model_version IS NOT NULL OR"
-    " (jsonb_typeof(l.model_files) = 'object' AND j.status NOT IN ('failed', 'cancelled', 'timeout')))"
-)
 _MODELS: Final = text(
     "SELECT j.id, coalesce(j.uc_model_name, j.model_name), l.model_version,"  # noqa: S608 - our own text
-    " ARRAY(SELECT one ->> 'job_id' FROM jsonb_array_elements(l.base_model -> 'ancestors')"
-    " WITH ORDINALITY AS ancestors (one, place) ORDER BY place)"
+    f" {ANCESTORS}"
     " FROM training_job_lineage AS l JOIN training_jobs AS j ON j.id = l.job_id"
     f" WHERE (j.id = ANY(:ids) OR (:chains AND l.{DESCENDS})) AND {ON_RECORD}"
 )

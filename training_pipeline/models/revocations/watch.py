@@ -27,7 +27,6 @@ from training_pipeline.domain.refs import DatasetRef, UnreadableRef, parsed, req
 from training_pipeline.domain.revocations import Learned
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.uses import DatasetUse
-from training_pipeline.models.revocations.affected import ON_RECORD
 from training_pipeline.models.revocations.changes import Changes, changed, counted
 from training_pipeline.models.revocations.known_rows import by_record
 from training_pipeline.models.revocations.records import lock
@@ -35,6 +34,7 @@ from training_pipeline.models.revocations.revoke import Revocations
 from training_pipeline.models.uses.learners import jobs_of
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.tables import ON_RECORD
 
 #: Told of a sheet that nobody can look at: its id, and why.
 Blind = Callable[[str, str], None]

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from training_pipeline.domain.uses import NOWHERE, DatasetUse, JobUse, ModelUse
 from training_pipeline.models.uses.in_use import in_use
-from training_pipeline.training_jobs.store.tables import DESCENDS
+from training_pipeline.training_jobs.store.tables import ANCESTORS, DESCENDS, ON_RECORD
 
 _JOBS: Final = text(
     "SELECT j.training_sheet_id, j.dataset_digest, j.id, j.status,"
@@ -19,12 +19,12 @@ _JOBS: Final = text(
     " FROM training_jobs AS j LEFT JOIN training_job_lineage AS l ON l.job_id = j.id"
     " WHERE j.dataset_digest = ANY(:digests) ORDER BY j.created_at, j.id"
 )
-_DESCENDANTS: Final = text(
+#: Models on record of these jobs, and all that come from models of ours.
+_MODELS: Final = text(
     "SELECT l.job_id, l.model_version, coalesce(j.uc_model_name, j.model_name),"  # noqa: S608 - our own text
-    " ARRAY(SELECT one ->> 'job_id' FROM jsonb_array_elements(l.base_model -> 'ancestors')"
-    " WITH ORDINALITY AS ancestors (one, place) ORDER BY place)"
+    f" {ANCESTORS}"
     " FROM training_job_lineage AS l JOIN training_jobs AS j ON j.id = l.job_id"
-    f" WHERE l.model_version IS NOT NULL AND l.{DESCENDS} ORDER BY j.created_at, j.id"
+    f" WHERE (l.job_id = ANY(:ids) OR l.{DESCENDS}) AND {ON_RECORD} ORDER BY j.created_at, j.id"
 )
 
 #: A training sheet and the digest of a dataset.
@@ -55,20 +55,17 @@ def jobs_of(connection: Connection, datasets: Collection[Dataset]) -> Mapping[Da
 
 
 def models_of(connection: Connection, datasets: Collection[DatasetUse]) -> tuple[ModelUse, ...]:
-    """The registered model versions that learned from one of the datasets, themselves or through a base model.
-
-    Reads only.
+    """The models on record that learned from one of the datasets, themselves or through a base model: those that a
+    revocation taints. Reads only.
     """
     learned = {job.job_id: job for dataset in datasets if dataset.is_learned for job in dataset.jobs if job.submitted}
-    direct = [
-        ModelUse(model_name=job.model_name, model_version=job.model_version, job_id=job.job_id)
-        for job in learned.values()
-        if job.model_version is not None
-    ]
-    descendants = []
-    for job_id, version, name, ancestors in connection.execute(_DESCENDANTS).tuples() if learned else ():
+    direct, descendants = [], []
+    asked = {"ids": list(learned)}
+    for job_id, version, name, ancestors in connection.execute(_MODELS, asked).tuples() if learned else ():
         known = [place for place, ancestor in enumerate(ancestors) if ancestor in learned]
-        if known and job_id not in learned:
+        if job_id in learned:
+            direct.append(ModelUse(model_name=name, model_version=version, job_id=job_id))
+        elif known:
             through = tuple(reversed(ancestors[: known[0] + 1]))
             descendants.append(ModelUse(model_name=name, model_version=version, job_id=job_id, through=through))
     models = (*direct, *descendants)

@@ -41,6 +41,17 @@ metadata = MetaData(
 
 #: Which lineage records are of a job whose base model is a model of ours.
 DESCENDS = "base_model @? 'strict $.\"ancestors\"[0]'"
+#: The jobs of the models that a lineage record `l` comes from, the nearest first; none where they are not known.
+ANCESTORS = (
+    "ARRAY(SELECT one #>> '{}' FROM jsonb_path_query(l.base_model, 'lax $.ancestors[*].job_id')"
+    " WITH ORDINALITY AS ancestors (one, place) ORDER BY place)"
+)
+#: Which lineage records `l`, of jobs `j`, are of models on record: registered, or kept as an artifact of a job that did
+#: not fail.
+ON_RECORD = (
+    "(l.model_version IS NOT NULL OR"
+    " (jsonb_typeof(l.model_files) = 'object' AND j.status NOT IN ('failed', 'cancelled', 'timeout')))"
+)
 
 
 #: Which jobs are of a training sheet that names an evaluation suite.

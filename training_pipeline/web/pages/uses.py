@@ -85,10 +85,10 @@ def _head(found: Uses, dialog: RevokeDialog | None) -> None:
 
 def _models(found: Uses) -> None:
     models = found.model_versions
-    with panel("Model versions that learned from it", name="models"):
+    with panel("Models that learned from it", name="models"):
         if not models:
             searched = ", as far as could be searched" if found.not_searched else ""
-            empty("model", f"No registered model version learned from it{searched}.")
+            empty("model", f"No model learned from it{searched}.")
             return
         with small_table("Model versions", ["Model", "Training job", "Through", "In use"]):
             for model in models:

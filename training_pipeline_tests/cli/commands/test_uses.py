@@ -36,7 +36,7 @@ def test_the_answer_is_that_of_the_rest_api_and_a_person_reads_it(
     seen = both(command, url, *asked)
     assert all(word in seen for word in ("Learned from the pair p-0003", "triage", done.id, "item-0003", " in "))
     refused = both(command, url, "--pair", "x")
-    assert "No registered model version learned from the pair x" in refused
+    assert "No model learned from the pair x" in refused
     assert "1 refused: rejected" in refused
     unknown = both(command, url, "--pair", "p-00030", code=1)
     assert "Nearest: " in unknown
@@ -70,6 +70,15 @@ def test_a_text_is_hashed_here_and_never_sent(
         assert answer["sheets"][0]["datasets"][0]["train"] == 1
     assert len(sent) == 3  # the question also as earlier policies hashed it
     assert not any(word in one for one in sent for word in ("invoice", "queue"))
+    example.write_text(f'{line}\n\n{{"messages": [{{"role": "user", "content": "Nobody asked this"}}]}}\n{line}\n')
+    code, out, err = command("uses", "--text-file", str(example), "--json")
+    said = json.loads(out)
+    assert (code, err) == (1, "2 of 3 texts were found.\n")
+    assert [(one["line"], one["answers"]) for one in said["texts"]] == [(1, 2), (3, 0), (4, 2)]
+    assert "No dataset has this text" in said["texts"][1]["message"]
+    assert len(said["answers"]) == 4
+    code, out, _ = command("uses", "--text-file", str(example))
+    assert (code, out.count("Line 3: No dataset has this text"), "Line 4:" in out) == (1, 1, True)
     question.write_text("Something that nobody asked")
     assert "No dataset has this text" in both(command, url, "--text-file", str(question), code=1)
 
@@ -77,14 +86,15 @@ def test_a_text_is_hashed_here_and_never_sent(
 def test_many_keys_are_answered_line_by_line(command: Command, url: str, done: TrainingJob, tmp_path: Path) -> None:
     asked, answered = tmp_path / "keys.jsonl", tmp_path / "uses.jsonl"
     keys: list[Any] = [{"pair": f"p-{number:04d}", "sheet": "small"} for number in range(5)]
-    lines_asked = [*map(json.dumps, keys), "", '{"pair": 1}', '{"pair": "\xff"}', '{"item": "none"}']
+    wrong = ['{"pair": 1}', '{"pair": "\xff"}', '{"pari": "p-1"}', "[" * 200_000, '{"item": "none"}']
+    lines_asked = [*map(json.dumps, keys), "", *wrong]
     asked.write_bytes("\n".join(lines_asked).encode("latin-1"))
     code, out, err = command("uses", "--keys-file", str(asked), "--output", str(answered))
-    assert (code, out, err.strip()) == (1, "", "5 of 8 keys were found.")
+    assert (code, out, err.strip()) == (1, "", "5 of 10 keys were found.")
     lines = [json.loads(line) for line in answered.read_text().splitlines()]
-    assert [line["line"] for line in lines] == [1, 2, 3, 4, 5, 7, 8, 9]
+    assert [line["line"] for line in lines] == [*range(1, 6), *range(7, 12)]
     assert [line["keys"] for line in lines[:5]] == keys
     assert [line["uses"]["value"] for line in lines[:5]] == [key["pair"] for key in keys]
-    assert [line["error"] for line in lines[5:]] == ["invalid_request", "invalid_request", "not_found"]
+    assert [line["error"] for line in lines[5:]] == [*["invalid_request"] * 4, "not_found"]
     code, out, _ = command("uses", "--keys-file", str(asked), "--url", url)
     assert re.sub(r"\\nRequest id: [\w-]+", "", out) == answered.read_text()

@@ -17,14 +17,17 @@ from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import BaseModelRecord, ModelOrigin
 from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.revocations import Revoked
 from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.uses import Kind, ModelUse, Uses, question
+from training_pipeline.models.revocations import affected
 from training_pipeline.models.uses import ask, keys
 from training_pipeline.models.uses.check import check
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.models.used_rows import TABLES, dataset_of, hashed, job_with, row
 from training_pipeline.testing.sheets.manifests import read_manifest
 from training_pipeline.testing.soak import SEED, drawn, examples
+from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: What a key is compared with in a manifest.
@@ -263,8 +266,19 @@ def test_descendants_are_told_with_the_way_that_leads_to_them(
     unrelated = job_with(store, index, "letters", other, version="5", base_model=from_("tj-else"))
     job_with(store, index, "letters", other, version="6", base_model=BaseModelRecord(reference="b", ancestors=()))
     job_with(store, index, "letters", other, version="7", base_model=BaseModelRecord(reference="b"))
-    found = {model.job_id: model.through for model in uses(store, "pair", "p-0001").model_versions}
-    assert found == {
+    kept = job_with(store, index, "letters", other, base_model=from_(first.id))
+    own = job_with(store, index, "invoices", small)
+    with store.begin() as connection:
+        for one in (kept, own):
+            lineage.set_model(store.within(connection), one.id, version=None, files={"model.safetensors": "0" * 64})
+    answer = uses(store, "pair", "p-0001")
+    asked = Revoked(kind="pair", value="p-0001", training_sheet_id="invoices")
+    with store.begin() as connection:
+        tainted = affected.found(connection, affected.datasets_of(store.within(connection), asked)).tainted
+    assert {model.job_id for model in answer.model_versions} == tainted.keys(), "those that a revocation taints"
+    assert {model.job_id: model.through for model in answer.model_versions} == {
+        own.id: (),  # kept as an artifact
+        kept.id: (first.id,),
         first.id: (),
         again.id: (),  # it was trained on the pair itself
         child.id: (first.id,),
