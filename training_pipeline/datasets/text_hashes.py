@@ -61,7 +61,12 @@ def text_hashes(text: str) -> TextHashes:
 
 
 def texts_of(content: bytes) -> Iterator[str]:
-    """The texts of a file: each line of JSONL, or the whole of any other.
+    """The texts of a file: see `numbered_texts`."""
+    return (text for _, text in numbered_texts(content))
+
+
+def numbered_texts(content: bytes) -> Iterator[tuple[int, str]]:
+    """The texts of a file, each with the line that it begins at: each line of JSONL, or the whole of any other.
 
     What is JSON as a whole is one text, and so is a question that begins with a brace. JSONL is a file whose lines are
     all JSON, or whose first line is an example. Lines end with a line feed alone. Raises `InvalidRequest` where the
@@ -73,11 +78,11 @@ def texts_of(content: bytes) -> Iterator[str]:
         raise InvalidRequest("The file is not UTF-8.", hint="Save it as UTF-8.") from None
     lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not lines or not lines[0][1].lstrip().startswith("{") or parsed(text) is not NO_JSON:
-        yield text
+        yield 1, text
         return
     broken = [(number, line) for number, line in lines if parsed(line.strip()) is NO_JSON]
     if not broken:
-        yield from (line for _, line in lines)
+        yield from lines
     elif _is_example(lines[0][1]):
         number, line = broken[0]
         what = "is no JSON" if read(line) is NO_JSON else "has a key twice in an object"
@@ -86,7 +91,7 @@ def texts_of(content: bytes) -> Iterator[str]:
             hint="Give examples in JSONL, one object a line, or a question alone.",
         )
     else:
-        yield text
+        yield 1, text
 
 
 def _is_example(line: str) -> bool:

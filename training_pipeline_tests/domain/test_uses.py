@@ -23,6 +23,7 @@ def test_one_key_is_asked_for_and_a_sheet_may_say_where() -> None:
         ({"template": "t", "sheet": "s"}, ["/sheet", "/template"]),
         ({"row_hash": "P-1"}, ["/row_hash"]),
         ({"question_hash": "0f" * 32}, ["/question_hash"]),
+        ({"pari": "p", "sheet": "s"}, ["/pari"]),
         ({"pair": ""}, ["/pair"]),
         ({"pair": "p\0"}, ["/pair"]),
         ({"pair": "\ud800", "sheet": "\udfff"}, ["/pair", "/sheet"]),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -71,17 +72,52 @@ def uses(
             _answer_all(client, keys_file, output)
             return
         if text_file is not None:
-            unsearched: dict[str, None] = {}
-            found = list(_of_texts(client, text_file, sheet, unsearched))
-            if not found:
-                raise NotFound(_NOBODY, hint=" ".join(unsearched))
+            texts = list(_of_texts(client, text_file, sheet))
         else:
-            found = [client.uses(**keys)]
-    if json and text_file is not None:
-        typer.echo(jsonlib.dumps({"answers": [one.model_dump(mode="json") for one in found]}, indent=2))
-        return
-    for answer in found:
+            answer = client.uses(**keys)
+    if text_file is not None:
+        _say_texts(texts, json=json)
+    else:
         print_json(answer) if json else say(_rendered(answer))
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text of a file: the line that it begins at, and the answers about it, none where no dataset has it."""
+
+    line: int
+    answers: list[Uses]
+    #: What could not be searched.
+    unsearched: tuple[str, ...]
+
+    @property
+    def missing(self) -> NotFound:
+        """Why there is no answer."""
+        return NotFound(_NOBODY, hint=" ".join(self.unsearched))
+
+
+def _say_texts(texts: Sequence[_Text], *, json: bool) -> None:
+    """Say of each text what was found. Exit code 1 where one was not."""
+    missing = [one for one in texts if not one.answers]
+    if missing and len(texts) == 1:
+        raise missing[0].missing
+    if json:
+        entries = [
+            {"line": one.line, "answers": len(one.answers), **({} if one.answers else {"message": str(one.missing)})}
+            for one in texts
+        ]
+        answers = [answer.model_dump(mode="json") for one in texts for answer in one.answers]
+        typer.echo(jsonlib.dumps({"texts": entries, "answers": answers}, indent=2))
+    else:
+        for one in texts:
+            if len(texts) > 1:
+                typer.echo(f"Line {one.line:,}:" if one.answers else f"Line {one.line:,}: {one.missing}")
+            for answer in one.answers:
+                say(_rendered(answer))
+    if len(texts) > 1:
+        typer.echo(f"{len(texts) - len(missing):,} of {len(texts):,} texts were found.", err=True)
+    if missing:
+        raise typer.Exit(1)
 
 
 def _rendered(answer: Uses) -> Any:
@@ -90,28 +126,31 @@ def _rendered(answer: Uses) -> Any:
     return uses_of(answer)
 
 
-def _of_texts(client: Governance, file: Path, sheet: str | None, unsearched: dict[str, None]) -> Iterator[Uses]:
-    """The answers about the texts of a file. Only their hashes are asked for. Adds what could not be searched."""
-    from training_pipeline.datasets.text_hashes import text_hashes, texts_of
+def _of_texts(client: Governance, file: Path, sheet: str | None) -> Iterator[_Text]:
+    """The texts of a file with the answers. Only their hashes are asked for."""
+    from training_pipeline.datasets.text_hashes import numbered_texts, text_hashes
 
     try:
         content = file.read_bytes()
     except OSError as error:
         raise InvalidRequest(f"{file} cannot be read: {error.strerror}.") from None
-    for text in texts_of(content):
+    for line, text in numbered_texts(content):
         hashes = text_hashes(text)
+        answers: list[Uses] = []
+        unsearched: dict[str, None] = {}
         for keys in (
             *({"row_hash": one} for one in hashes.row_hashes),
             *({"question_hash": one} for one in hashes.question_hashes),
         ):
             try:
-                yield client.uses(**keys, sheet=sheet)
+                answers.append(client.uses(**keys, sheet=sheet))
             except PipelineError as error:
                 if error.code != NotFound.code:  # a service's answer is of no class of ours
                     raise
                 # A service adds the id of its request, on a line of its own.
                 hints = [line for line in error.hint.splitlines() if not line.startswith("Request id: ")]
                 unsearched.update(dict.fromkeys(hints))
+        yield _Text(line, answers, tuple(unsearched))
 
 
 def _answer_all(client: Governance, file: Path, output: Path | None) -> None:
@@ -138,7 +177,7 @@ def _answer_all(client: Governance, file: Path, output: Path | None) -> None:
 def _answer(client: Governance, line: bytes) -> Mapping[str, Any]:
     try:
         keys = jsonlib.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         keys = None
     if not isinstance(keys, dict) or not all(isinstance(value, str) for value in keys.values()):
         return {"error": "invalid_request", "message": 'A line must be JSON such as {"pair": "p-1", "sheet": "s"}.'}
