@@ -14,8 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.validation import MOST_TOLD, told
 from training_pipeline.infra.staging import disk_errors
-from training_pipeline.models.evaluation.metrics import METRICS
-from training_pipeline.models.evaluation.scores import SLICES
+from training_pipeline.models.evaluation.scores import EXPECTED_TOKENS, NUMBERS, SLICES
 from training_pipeline.sft.evaluation import scorers
 
 _Name = Annotated[str, Field(min_length=1)]
@@ -67,7 +66,7 @@ def scored(answers: Iterable[Answer]) -> pa.Table:
         logprobs += each.logprobs or ()
         tokens.append(len(each.logprobs or ()))
     columns: dict[str, pa.Array] = {
-        name: pa.array([row.get(name) for row in rows], pa.string() if name not in METRICS else pa.float64())
+        name: pa.array([row.get(name) for row in rows], pa.float64() if name in NUMBERS else pa.string())
         for name in _COLUMNS
     }
     columns["token_loss"] = pa.array(scorers.token_losses(np.array(logprobs), tokens), from_pandas=True)
@@ -75,7 +74,7 @@ def scored(answers: Iterable[Answer]) -> pa.Table:
     return pa.table(kept)
 
 
-_COLUMNS: Final = ("pair_id", *SLICES, *METRICS)
+_COLUMNS: Final = ("pair_id", *SLICES, *NUMBERS)
 
 
 def write_scores(scores: pa.Table, file: Path) -> None:
@@ -97,6 +96,7 @@ def _facts(each: Answer) -> dict[str, Any]:
         "stopped": None if each.stopped is None else float(each.stopped),
         "choice_accuracy": choice,
         "bits_per_byte": _bits(each),
+        EXPECTED_TOKENS: len(each.logprobs) if each.logprobs else None,
     }
 
 

@@ -1,4 +1,6 @@
-"""The figures of one model: each metric's mean over the pairs that have it, with an interval, over all and by slice."""
+"""The figures of one model, over all pairs and by slice: the mean of each metric over the pairs that have it, and the
+perplexity, with an interval.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, mean_interval, wilson
 from training_pipeline.models.evaluation.metrics import Metric
+from training_pipeline.models.evaluation.perplexity import PERPLEXITY, perplexity
 from training_pipeline.models.evaluation.scores import SLICES, metrics_in, values_of
 from training_pipeline.models.evaluation.subsets import Slice
 
@@ -32,11 +35,17 @@ def figures(scores: pa.Table, *, level: float = LEVEL, seed: int = SEED) -> list
     """All figures of these scores, then those of each slice with `LEAST` pairs and more. Pure."""
     found = []
     for of, rows in [(None, scores), *slices(scores)]:
+        made: list[tuple[str, Interval | None]] = []
         for name, metric in metrics_in(rows).items():
             values = metric.counted(values_of(rows, name))
             values = values[~np.isnan(values)]
-            if len(values) and (of is None or len(values) >= LEAST):
-                found.append(Figure(metric=name, of=of, value=_interval(metric, values, level, seed)))
+            made.append((name, _interval(metric, values, level, seed) if len(values) else None))
+        made.append((PERPLEXITY, perplexity(rows, level=level, seed=seed)))
+        found += [
+            Figure(metric=name, of=of, value=value)
+            for name, value in made
+            if value is not None and (of is None or value.n >= LEAST)
+        ]
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from training_pipeline.models.evaluation.metrics import METRICS, Metric
 PAIR_ID: Final = "pair_id"
 SHEET: Final = "training_sheet_id"
 _NAMED: Final = 5
+#: Tokens of the expert's answer, as the model writes it.
+EXPECTED_TOKENS: Final = "expected_tokens"
 #: What the figures are also given for, apart: each value that enough pairs have.
 SLICES: Final = ("classification", "canonical_label_id", SHEET, "length")
 #: Why a judge gave no verdict on an answer, and the word for one that it may not read.
@@ -26,8 +29,9 @@ _NOT_SENT: Final = "classification"
 
 
 def read_scores(path: Path) -> pa.Table:
-    """The scores in a Parquet file: `pair_id`, metrics as numbers (null where a metric does not apply to a pair), and
-    what there is of `SLICES` and `NOT_JUDGED` as text. Reads only; columns of other names are left out.
+    """The scores in a Parquet file: `pair_id`, metrics as numbers (null where a metric does not apply to a pair),
+    `EXPECTED_TOKENS`, and what there is of `SLICES` and `NOT_JUDGED` as text. Reads only; columns of other names are
+    left out.
 
     Raises `InvalidRequest` with everything that is wrong with the file.
     """
@@ -41,11 +45,15 @@ def read_scores(path: Path) -> pa.Table:
     problems = [*_wrong_ids(table), *_wrong_metrics(table)]
     if problems:
         raise InvalidRequest(f"The scores in {path} are invalid.", problems=problems)
-    kind = {name: pa.float64() if name in METRICS else pa.string() for name in table.column_names}
+    kind = {name: pa.float64() if name in NUMBERS else pa.string() for name in table.column_names}
     return pa.table({name: table[name].cast(kind[name]) for name in table.column_names})
 
 
-_KNOWN: Final = {PAIR_ID, *SLICES, NOT_JUDGED, *METRICS}
+#: The columns of numbers.
+NUMBERS: Final = (*METRICS, EXPECTED_TOKENS)
+#: What `EXPECTED_TOKENS` is: a number of tokens, and no metric.
+_TOKENS: Final = Metric(EXPECTED_TOKENS, None, (0.0, math.inf))
+_KNOWN: Final = {PAIR_ID, *SLICES, NOT_JUDGED, *NUMBERS}
 
 
 def keys_of(scores: pa.Table) -> list[str]:
@@ -112,8 +120,8 @@ def _wrong_metrics(table: pa.Table) -> list[FieldProblem]:
     if not found:
         return [FieldProblem("", "no_metric", f"there must be a column named as a metric: {', '.join(METRICS)}")]
     problems = []
-    for name, metric in found.items():
-        kind = table[name].type
+    for name in (name for name in NUMBERS if name in table.column_names):
+        metric, kind = METRICS.get(name, _TOKENS), table[name].type
         if not (pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
             problems.append(FieldProblem(f"/{name}", "wrong_type", f"is {kind}; expected numbers"))
             continue

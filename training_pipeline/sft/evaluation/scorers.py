@@ -170,15 +170,6 @@ def bits_per_byte(token_loss: float, tokens: int, text: str) -> float | None:
     return token_loss * tokens / (math.log(2) * size) if size else None
 
 
-def perplexity(losses: Floats, lengths: Sequence[int]) -> float:
-    """The perplexity of texts with these mean token losses: every token counts the same. NaN for no tokens. Pure."""
-    counts = np.asarray(lengths, dtype=np.float64)
-    if not counts.sum():
-        return float("nan")
-    has = counts > 0
-    return float(np.exp(np.average(np.asarray(losses)[has], weights=counts[has])))
-
-
 def choices(losses: Floats) -> Floats:
     """1 where the expert's answer, the first of each row, has the smallest loss by itself, else 0. Pure.
 

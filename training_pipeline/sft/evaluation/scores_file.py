@@ -24,6 +24,7 @@ NUMBERS: Final = (
     "rouge_l",
     "token_loss",
     "bits_per_byte",
+    "expected_tokens",
     "answer_tokens",
     "stopped",
     "judged_right",

@@ -162,6 +162,7 @@ def _row(asked: Asked, given: Answer | None, loss: float | None, chosen: float |
         "choice_accuracy": chosen,
         "token_loss": loss,
         "bits_per_byte": None if loss is None else scorers.bits_per_byte(loss, tokens, asked.expected),
+        "expected_tokens": float(tokens) if tokens else None,
         "answer_tokens": float(given.tokens) if given else None,
         "stopped": float(given.stopped) if given else None,
     }

@@ -18,7 +18,6 @@ from training_pipeline.sft.evaluation.scorers import (
     field_f1,
     length,
     normalised,
-    perplexity,
     rouge_l,
     score,
     token_losses,
@@ -174,8 +173,6 @@ def test_losses_are_means_over_tokens() -> None:
     logprobs = np.log([0.5, 0.25, 0.125])
     losses = token_losses(logprobs, [1, 0, 2])
     assert losses == pytest.approx([math.log(2), math.nan, math.log(32) / 2], nan_ok=True)
-    assert perplexity(losses, [1, 0, 2]) == pytest.approx(64 ** (1 / 3))
-    assert math.isnan(perplexity(losses[1:2], [0]))
     with pytest.raises(ValueError, match="add up to 2"):
         token_losses(logprobs, [1, 1])
 
@@ -186,8 +183,6 @@ def test_losses_are_those_of_each_text_by_itself(lengths: list[int], seed: int) 
     texts = np.split(logprobs, np.cumsum(lengths)[:-1])
     expected = [-text.mean() if len(text) else math.nan for text in texts]
     assert token_losses(logprobs, lengths) == pytest.approx(expected, nan_ok=True)
-    if sum(lengths):
-        assert perplexity(token_losses(logprobs, lengths), lengths) == pytest.approx(math.exp(-logprobs.mean()))
 
 
 def test_a_choice_is_right_where_the_experts_answer_is_likeliest_by_itself() -> None:

@@ -67,6 +67,7 @@ def test_scores_do_not_depend_on_batches_and_hold_no_text(
     found = {value for name in whole.column_names for value in whole[name].to_pylist() if isinstance(value, str)}
     assert not found & words
     unasked = next(row for row in whole.to_pylist() if row["pair_id"] == "unasked")
+    assert unasked["expected_tokens"] is None
     assert (unasked["token_loss"], unasked["answer_tokens"], unasked["stopped"]) == (None, None, None)
 
 
