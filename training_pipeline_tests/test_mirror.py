@@ -295,6 +295,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "models/evaluation/results.py",
         "models/evaluation/subjects.py",
     ),
+    "models/evaluation/test_guard.py": ("models/evaluation/guard_tables.py",),
     "models/evaluation/test_judges.py": ("backends/judging.py",),
     "models/promotion/test_promote.py": (
         "models/promotion/evidence.py",
@@ -446,7 +447,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "web/jobs/metrics.py",
         "web/jobs/overview.py",
         "web/jobs/pair_table.py",
-        "web/jobs/result.py",
         "web/jobs/table.py",
         "web/layout.py",
         "web/models/details.py",

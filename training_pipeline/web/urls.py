@@ -40,6 +40,11 @@ def sheet(sheet_id: str) -> str:
     return f"{HOME}/sheets/{quote(sheet_id, safe='')}"
 
 
+def sheet_pair(sheet_id: str, pair_id: str) -> str:
+    """A training sheet's page, where this pair is looked for: other sheets may have one of the same id."""
+    return f"{sheet(sheet_id)}?{urlencode({'pair': pair_id})}#pairs-title"
+
+
 def new_job(sheet_id: str) -> str:
     """The form for a job on a training sheet."""
     return f"{HOME}/new?{urlencode({'sheet': sheet_id})}"

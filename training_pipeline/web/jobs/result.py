@@ -11,7 +11,6 @@ from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag, link, panel, small_table, text_fact
-from training_pipeline.web.pair_cells import used
 
 #: Why a text is not shown.
 _WITHHELD: Final = {
@@ -56,7 +55,7 @@ def _result(job: TrainingJob, found: TrainingJobResult) -> None:
             text_fact("Ended with an end token", f"{found.stopped_answers} of {found.asked_questions}")
     with panel("Before and after", name="answered"):
         if found.answered:
-            _answered(found.answered)
+            _answered(found.answered, job.training_sheet_id)
         else:
             with Tag("p", classes="muted"):
                 Tag("span", "The model answered no questions before and after training. Set ")
@@ -74,14 +73,14 @@ def _result(job: TrainingJob, found: TrainingJobResult) -> None:
         )
         version = job.uc_model_version
         address = urls.model_version(job.uc_model_name or job.model_name, version) if version else None
-        _losses(found.losses, address)
+        _losses(found.losses, job.training_sheet_id, address)
 
 
-def _answered(pairs: Sequence[AnsweredPair]) -> None:
+def _answered(pairs: Sequence[AnsweredPair], sheet_id: str) -> None:
     with small_table("Before and after", ["Pair", "Question", "Expert", "Before", "After"], classes="texts"):
         for one in pairs:
             with Tag("tr"):
-                used("pair", one.pair_id, classes="mono strong")
+                _pair(sheet_id, one.pair_id)
                 if one.withheld:
                     Tag("td", _WITHHELD[one.withheld], colspan=2, classes="muted")
                     Tag("td", _mark(one.right_before))
@@ -93,12 +92,21 @@ def _answered(pairs: Sequence[AnsweredPair]) -> None:
                 _text(one.after, mark=_mark(one.right_after))
 
 
-def _losses(pairs: Sequence[PairLoss], version: str | None) -> None:
+def _pair(sheet_id: str, pair_id: str | None) -> None:
+    """A cell with a pair that leads to it in the training sheet, where its label is put right."""
+    with Tag("td", classes="mono strong"):
+        if pair_id is None:
+            Tag("span", formats.NONE)
+            return
+        link(pair_id, urls.sheet_pair(sheet_id, pair_id), title="See it in its training sheet")
+
+
+def _losses(pairs: Sequence[PairLoss], sheet_id: str, version: str | None) -> None:
     titles = ["Pair", "Loss", "Tokens", "Question", "Expert", *(["Ask it"] if version else [])]
     with small_table("Highest loss", titles, numbers=["Loss", "Tokens"], classes="texts"):
         for one in pairs:
             with Tag("tr"):
-                used("pair", one.pair_id, classes="mono strong")
+                _pair(sheet_id, one.pair_id)
                 Tag("td", formats.loss(one.loss), classes="number")
                 Tag("td", formats.count(one.tokens), classes="number")
                 if one.withheld:

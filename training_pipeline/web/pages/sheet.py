@@ -1,4 +1,7 @@
-"""/train/sheets/{id}: a training sheet, its counts, its pairs, its versions, and the jobs made from it."""
+"""/train/sheets/{id}: a training sheet, its counts, its pairs, its versions, and the jobs made from it.
+
+`?pair=` looks for a pair by its id.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +91,7 @@ def register(site: Site) -> None:
                 review = Review(client, found.id, lambda: renew()) if client.may_review and edits.is_editable else None
                 if client.may_review:
                     show_elsewhere(client, edits, lambda: now.digest)
-                rows = SheetRowTable(client, found.id, reads, review)
+                rows = SheetRowTable(client, found.id, reads, review, search=request.query_params.get("pair", ""))
             log = EditsPanel(client, edits, None if review is None else review.undo)
             AlikePanel(client, found.id, reads)
             kept = Tag("div")

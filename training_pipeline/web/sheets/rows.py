@@ -27,16 +27,23 @@ _IDS: Final = "Search pair, item or label id …"
 
 
 class SheetRowTable:
-    """Empty until `load` is called."""
+    """Empty until `load` is called. `search` is looked for at first."""
 
     def __init__(
-        self, client: PageClient, sheet_id: str, reads: ConversationDialog, review: Review | None = None
+        self,
+        client: PageClient,
+        sheet_id: str,
+        reads: ConversationDialog,
+        review: Review | None = None,
+        *,
+        search: str = "",
     ) -> None:
         self._client = client
         self._reads = reads
         self._review = review
         self._sheet_id = sheet_id
-        self._verdict = self._status = self._search = self._where = ""
+        self._verdict = self._status = self._where = ""
+        self._search = search.strip()
         self._before: list[str] = []
         self._cursor = ""
         self._next: str | None = None
@@ -45,7 +52,7 @@ class SheetRowTable:
                 Tag("span", "Search the pairs", classes="unseen")
                 icon("search")
                 self._field = Tag("input", type_="search", placeholder=_IDS, maxlength=200)
-                self._field.set(autocomplete="off", spellcheck="false")
+                self._field.set(autocomplete="off", spellcheck="false", value=self._search or None)
                 self._field.when("input", self._searched, VALUE, throttle=0.2, leading_events=False)
                 self._field.when("change", self._entered, VALUE)
             where = Choice("Search in", "in ids", self._looked)

@@ -21,9 +21,11 @@ class Pages:
 
     def __init__(self) -> None:
         self.asked: list[str | None] = []
+        self.searched = ""
 
-    async def sheet_pairs(self, sheet_id: str, *, cursor: str | None, **_: Any) -> TrainingSheetPairs:
+    async def sheet_pairs(self, sheet_id: str, *, cursor: str | None, search: str, **_: Any) -> TrainingSheetPairs:
         self.asked.append(cursor)
+        self.searched = search
         await asyncio.sleep(0)
         following = {None: "second", "second": "third"}.get(cursor)
         return TrainingSheetPairs(
@@ -41,3 +43,11 @@ async def test_a_double_click_on_next_turns_one_page() -> None:
         await happens(named(page, "Previous"))
         await happens(named(page, "Previous"))
     assert pages.asked == [None, "second", "third", "second", None]
+
+
+async def test_a_pair_is_looked_for_from_the_start() -> None:
+    pages = Pages()
+    client = cast("PageClient", pages)
+    async with a_page():
+        await SheetRowTable(client, "s", ConversationDialog(client, "s"), search=" p-1 ").load()
+    assert pages.searched == "p-1"
