@@ -174,7 +174,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "app/limits.py",
         "app/models.py",
         "cli/render/job.py",
-        "cli/system/driver.py",
         "cli/system/installation.py",
         "cli/system/stand_in_workspace.py",
     ),

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from training_pipeline.api.events.listener import Listener
 from training_pipeline.app.activity import is_active
-from training_pipeline.backends.local.run_directory import NEWS
+from training_pipeline.backends.local.news import News
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.infra import dagster_daemon
 from training_pipeline.infra.database import Database, open_database
@@ -124,18 +124,8 @@ async def notice(database: Database, runs: Path, hear: Callable[[Work], None]) -
 
 async def watch_runs(runs: Path, hear: Callable[[], None]) -> None:
     """Call `hear` each time a local run has something to tell, until cancelled. Never raises."""
-    news, seen = runs / NEWS, _touched(runs / NEWS)
+    news = News(runs)
     while True:
         await anyio.sleep(LOOK_SECONDS)
-        touched = _touched(news)
-        if touched not in {seen, None}:
-            seen = touched
+        if news.is_fresh():
             hear()
-
-
-def _touched(file: Path) -> int | None:
-    """When, in nanoseconds since 1970; None where it is not there or cannot be looked at."""
-    try:
-        return file.stat().st_mtime_ns
-    except OSError:
-        return None

@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 
 from training_pipeline.app.container import Services
+from training_pipeline.backends.local.news import News
 from training_pipeline.definitions import build
+from training_pipeline.defs import plots
 from training_pipeline.defs.partitions import RUNS, job_tags, run_tags, training_job_partitions
 from training_pipeline.defs.sensors import settle_runs
 from training_pipeline.domain.job import TERMINAL, JobStatus, TrainingJob
 from training_pipeline.training_jobs.lifecycle.claims import claim
 
 LOOK_SECONDS = 0.5
+#: Between two looks for what a local run has to tell, for which the job is looked at at once.
+NEWS_SECONDS = 0.02
 SETTLE_SECONDS = 10.0
 
 
@@ -48,7 +52,7 @@ def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Ite
     definitions = build(services.settings, lambda: services)
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     logging.getLogger("dagster").setLevel(logging.CRITICAL)
-    settled = time.monotonic()
+    settled, news, to_import = time.monotonic(), News(services.settings.runs), True
     while True:
         for phase, run in RUNS.items():
             for job in claim(services.store, phase, job_id=job_id):
@@ -73,4 +77,15 @@ def driven(services: Services, instance: dg.DagsterInstance, job_id: str) -> Ite
         if time.monotonic() - settled > SETTLE_SECONDS:
             settle_runs(instance, services)
             settled = time.monotonic()
-        time.sleep(LOOK_SECONDS)
+        if job.status is JobStatus.RUNNING and to_import:
+            plots.imported()  # the finish run draws, and while the job trains there is time
+            to_import = False
+        if job.polling.backend_status is None or job.finalize.attempt:  # else the job is to be finished
+            _wait(news)
+
+
+def _wait(news: News) -> None:
+    """Wait `LOOK_SECONDS`, or until a local run has something to tell."""
+    over = time.monotonic() + LOOK_SECONDS
+    while time.monotonic() < over and not news.is_fresh():
+        time.sleep(NEWS_SECONDS)
