@@ -1,7 +1,8 @@
-"""Connections that do not finish the headers of a request, or do not read the answer: closed after a while.
+"""Connections that do not finish the headers of a request, do not read the answer, or ask nothing more: closed in time.
 
 uvicorn waits for headers without end, and counts who makes it wait against the limit of connections for everybody. Here
-who waits longest is closed first, once one address has too many such connections, or all together do.
+who waits longest is closed first, once one address has too many such connections, or all together do. Those that were
+answered and are kept open give way once there are nearly as many connections as the server holds.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ READ_SECONDS: Final = 90.0
 PER_ADDRESS: Final = 100
 #: Half of the connections that the server holds.
 IN_ALL: Final = 1000
+#: The share of them beyond which connections that were answered are closed.
+CROWDED: Final = 0.75
 
 
 class Incomplete:
@@ -64,6 +67,8 @@ class HeaderDeadline(HeadLimit):
     """uvicorn's protocol, with a limit and a deadline for the headers of each request and for reading what was sent."""
 
     incomplete: ClassVar[Incomplete]
+    #: The connections on which everything is answered, in the order in which it was.
+    answered: ClassVar[dict[asyncio.Transport, None]]
     seconds: ClassVar[float] = HEADER_SECONDS
     read_seconds: ClassVar[float] = READ_SECONDS
 
@@ -71,18 +76,27 @@ class HeaderDeadline(HeadLimit):
     _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to wait for headers."""
+        """Begin to wait for headers, and make room for who comes next."""
         super().connection_made(cast("Any", transport))
         self._begin()
+        if self.limit_concurrency is not None and len(self.connections) > CROWDED * self.limit_concurrency:
+            self._close_an_answered_one()
 
     def data_received(self, data: bytes) -> None:
         """Stop to wait once a request has begun, and begin again with the first byte of the next one."""
+        self.answered.pop(self.transport, None)
         before = self.cycle
         super().data_received(data)
         if self.cycle is not before or self.transport.get_protocol() is not self:
             self._end()
         elif self.cycle is None or self.cycle.response_complete:
             self._begin()
+
+    def on_response_complete(self) -> None:
+        """Count it as answered, unless the next request has come already. It may still have to read the answer."""
+        super().on_response_complete()
+        if self.cycle.response_complete:
+            self.answered[self.transport] = None
 
     def pause_writing(self) -> None:
         """Begin to wait for the client to read."""
@@ -98,6 +112,7 @@ class HeaderDeadline(HeadLimit):
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop to wait."""
         self._end()
+        self.answered.pop(self.transport, None)
         self._stop_reading_deadline()
         super().connection_lost(exc)
 
@@ -105,6 +120,11 @@ class HeaderDeadline(HeadLimit):
         if self._deadline is None and not self.transport.is_closing():
             self._deadline = self.loop.call_later(self.seconds, self.transport.abort)
             self.incomplete.add(self.transport, self.client[0] if self.client else "")
+
+    def _close_an_answered_one(self) -> None:
+        if (oldest := next(iter(self.answered), None)) is not None:
+            del self.answered[oldest]
+            oldest.abort()
 
     def _stop_reading_deadline(self) -> None:
         if self._unread is not None:
@@ -123,7 +143,7 @@ def protocol(
 ) -> type[asyncio.Protocol]:
     """The protocol of one server. The proxies are stated as for uvicorn: addresses and networks, or `*`."""
     incomplete = Incomplete(exempt=is_one_of(trusted_proxies or ""))
-    values = {"incomplete": incomplete, "seconds": seconds, "read_seconds": read_seconds}
+    values = {"incomplete": incomplete, "answered": {}, "seconds": seconds, "read_seconds": read_seconds}
     return type("HeaderDeadlineOfOneServer", (HeaderDeadline,), values)
 
 

@@ -22,6 +22,7 @@ from training_pipeline.api.server import Server
 from training_pipeline.dagster_ui import server as dagster_ui
 from training_pipeline.settings import Settings
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.servers.in_memory import Transport
 
 BEGUN = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -96,39 +97,13 @@ def test_a_body_is_as_long_as_the_application_lets_it_be(port: int) -> None:
             assert str(count * 0x2000).encode() in answer
 
 
-class Transport(asyncio.Transport):
-    """A connection in memory."""
-
-    def __init__(self, protocol: asyncio.Protocol) -> None:
-        super().__init__()
-        self.written = b""
-        self.closed = False
-        self._protocol = protocol
-
-    def get_protocol(self) -> asyncio.Protocol:
-        return self._protocol
-
-    def write(self, data: Any) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def close(self) -> None:
-        self.closed = True
-
-    abort = close
-
-
 async def fed(*pieces: bytes) -> Transport:
     """The connection after these reads of it."""
     made: Any = protocol(None)(config=uvicorn.Config(app), server_state=ServerState(), app_state={})  # type: ignore[call-arg]
     transport = Transport(made)
-    made.connection_made(transport)
     for piece in pieces:
         made.data_received(piece)
     await asyncio.gather(*made.tasks)
-    made.connection_lost(OSError())
     return transport
 
 

@@ -6,11 +6,14 @@ import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
+from uvicorn.server import ServerState
 
 from training_pipeline.api import header_deadline
 from training_pipeline.api.app import create_app
@@ -19,6 +22,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.infra.processes import allow_descriptors
 from training_pipeline.settings import Settings
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.servers import in_memory
 from training_pipeline.testing.servers.served_api import Served, served
 
 BEGUN = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
@@ -98,6 +102,59 @@ def test_a_request_has_no_deadline_once_its_headers_are_there(
         for _ in range(2):
             answer = client.post(f"{server.url}/api/v1/training/jobs", content=slow(), headers=headers)
             assert answer.status_code == 422
+
+
+HELD = 8
+ASKS = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+WAITS = ASKS.replace(b"/", b"/wait", 1)
+
+
+class Clients:
+    """Clients of a server that holds 8. It answers `/` at once, and `/wait` never."""
+
+    def __init__(self) -> None:
+        self._protocol: Any = header_deadline.protocol(None)
+        self._config = uvicorn.Config(self._answer, interface="asgi3", limit_concurrency=HELD, log_config=None)
+        self._state = ServerState()
+
+    async def _answer(self, scope: Any, _: Any, send: Any) -> None:
+        if scope["path"] == "/wait":
+            await asyncio.Future()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def connect(self) -> in_memory.Transport:
+        return in_memory.Transport(self._protocol(config=self._config, server_state=self._state, app_state={}))
+
+    async def ask(self, client: in_memory.Transport, request: bytes = ASKS) -> bytes:
+        """Send it. What came back once the server has nothing more to do."""
+        client.written = b""
+        client.get_protocol().data_received(request)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return client.written[:15]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["comes", "asks again", "goes"]), st.integers(0, 9))))
+def test_connections_that_are_kept_keep_nobody_out(steps: list[tuple[str, int]]) -> None:
+    async def run() -> None:
+        clients = Clients()
+        waiting, begun = clients.connect(), clients.connect()
+        assert await clients.ask(waiting, WAITS) == await clients.ask(begun, BEGUN) == b""
+        kept: list[in_memory.Transport] = []
+        for step, which in steps:
+            asks = clients.connect() if step == "comes" else kept.pop(which % len(kept)) if kept else None
+            if asks and step == "goes":
+                asks.close()
+            elif asks:
+                kept.append(asks)
+                assert await clients.ask(asks) == b"HTTP/1.1 200 OK"
+            kept = kept[-4:]  # with the two others these are three quarters of what the server holds
+            assert not any(client.closed for client in (waiting, begun, *kept))
+        waiting.close()
+        begun.close()
+
+    asyncio.run(run())
 
 
 class Transport:
