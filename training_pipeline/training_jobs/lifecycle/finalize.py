@@ -227,13 +227,15 @@ class Finalizer:
         return record.model_copy(update=added)
 
     def model_problems(self, job: TrainingJob, result: TrainingResult) -> list[str]:
-        """What is wrong with the model and its registration, in words; nothing where all is well. Reads only."""
+        """What is wrong with the model and its registration, in words; nothing where all is well. Reads only.
+
+        Raises `Unavailable` where the registry does not show the version: what it is asked may lag behind what it has.
+        """
         problems = []
-        if job.result.uc_model_name and job.result.uc_model_version:
-            if not self._tracking.has_version(job.result.uc_model_name, job.result.uc_model_version):
-                problems.append(
-                    f"the registry has no version {job.result.uc_model_version} of {job.result.uc_model_name}"
-                )
+        name, version = job.result.uc_model_name, job.result.uc_model_version
+        if name and version:
+            if not self._tracking.has_version(name, version):
+                raise Unavailable(f"The registry does not show version {version} of {name}, which was registered.")
         elif job.request.register_to_uc:
             problems.append("no model version is registered")
         return problems + file_problems(result, here=job.backend == "local")

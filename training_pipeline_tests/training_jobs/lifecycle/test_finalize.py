@@ -32,6 +32,7 @@ class Registry:
     def __init__(self, refuses: Exception | None = None) -> None:
         self.refuses = refuses
         self.runs: list[str] = []
+        self.versions: set[str] = set()
 
     def start_run(self, job_id: str, **_: object) -> tuple[None, None]:
         return None, None
@@ -41,6 +42,9 @@ class Registry:
 
     def register(self, model_name: str, **_: object) -> str:
         return "3"
+
+    def has_version(self, model_name: str, version: str) -> bool:
+        return version in self.versions
 
     def end_run(self, run_id: str, status: str) -> None:
         self.runs.append(run_id)
@@ -125,6 +129,17 @@ def test_an_mlflow_run_that_was_not_known_when_the_training_ended_is_asked_for_a
     assert services.store.get(job.id).handles.mlflow_experiment_id == "e-1"
     assert finalizer.register(services.store.get(job.id), a_result(tmp_path)).result.uc_model_version == "3"
     assert set(registry.runs) == {"run-1"}
+
+
+def test_a_version_that_the_registry_does_not_show_yet_is_no_disagreement(services: Services, tmp_path: Path) -> None:
+    registry, result = Registry(), a_result(tmp_path / "a volume that is not mounted here")
+    finalizer = finalizer_of(services, registry)
+    job = finalizer.register(trained(services, mlflow_run_id="run-1", backend="databricks"), result)
+    with pytest.raises(Unavailable, match="The registry does not show version 3 of triage") as error:
+        finalizer.model_problems(job, result)
+    assert error.type is Unavailable  # by which no trained job ever fails
+    registry.versions.add("3")
+    assert finalizer.model_problems(job, result) == []
 
 
 @pytest.mark.parametrize("here", [True, False])
