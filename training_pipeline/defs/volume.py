@@ -50,4 +50,8 @@ def clean(services: Services, after: str = "") -> tuple[str, str]:
     removed = [verdict for verdict in done.verdicts if verdict.removed]
     size = sum(verdict.size or 0 for verdict in removed)
     said = f"Removed {len(removed)} folder(s) with {size:,} bytes; {len(done.verdicts) - len(removed)} are kept."
+    if hindered := [verdict for verdict in done.verdicts if verdict.hindered]:
+        said += (
+            f" {len(hindered)} of these for an error, such as {hindered[0].folder.path}: {hindered[0].why.rstrip('.')}."
+        )
     return (f"{said} The next tick goes on after {done.after}." if done.after else said), done.after

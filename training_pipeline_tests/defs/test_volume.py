@@ -6,11 +6,13 @@ import dagster as dg
 import pytest
 
 from training_pipeline.app.container import assemble
+from training_pipeline.databricks.volume_folders import Folder, Kind
 from training_pipeline.defs.volume import clean, make_sensors
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing.databricks.backend import VOLUME
 from training_pipeline.testing.databricks_workspace.app import serve
+from training_pipeline.training_jobs.lifecycle.retention import Retention, Round, Verdict
 
 
 def test_the_sensor_is_there_where_it_has_something_to_do(tmp_path: Path) -> None:
@@ -37,6 +39,14 @@ def test_a_tick_says_what_it_removed(tmp_path: Path, database: Database, monkeyp
         )
         services = assemble(settings, database)
         assert clean(services) == ("Removed 0 folder(s) with 0 bytes; 1 are kept.", "")
+        error = "it cannot be looked at: No READ VOLUME."
+        denied = Verdict(Folder(Kind.RUN, "tj-1", "/Volumes/tj-1"), removed=False, why=error, hindered=True)
+        with monkeypatch.context() as patch:
+            patch.setattr(Retention, "round", lambda *_, **__: Round((denied,), after=""))
+            assert clean(services)[0] == (
+                "Removed 0 folder(s) with 0 bytes; 1 are kept. 1 of these for an error, such as /Volumes/tj-1: "
+                "it cannot be looked at: No READ VOLUME."
+            )
         second = folder.with_name("unknown-2")
         second.mkdir()
         monkeypatch.setattr("training_pipeline.defs.volume.SECONDS", 0.0)

@@ -17,7 +17,7 @@ from math import inf
 from sqlalchemy import false, select
 
 from training_pipeline.databricks.volume_folders import Content, Folder, Kind, VolumeFolders
-from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.errors import BackendDenied, PipelineError
 from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.training_jobs.lifecycle.failures import UNFINISHED
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -39,12 +39,16 @@ class KnownJob:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of a folder, and why; `size` in bytes, null where nobody looked into it."""
+    """What becomes of a folder, and why; `size` in bytes, null where nobody looked into it.
+
+    One that is `hindered` is kept because it cannot be looked at or removed.
+    """
 
     folder: Folder
     removed: bool
     why: str
     size: int | None = None
+    hindered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +114,7 @@ class Retention:
             if verdict.removed:
                 self.volume.remove(verdict.folder)
         except PipelineError as error:
-            if error.is_outage:
-                raise
-            return replace(verdict, removed=False, why=f"it cannot be removed: {error.message}")
+            return replace(verdict, removed=False, why=_hindrance(error, "removed"), hindered=True)
         return verdict
 
     def _verdict(self, folder: Folder) -> Verdict:
@@ -124,7 +126,10 @@ class Retention:
             needed = needed_for(folder, self._jobs(folder), older_than=older_than)
         if needed is not None:
             return Verdict(folder, removed=False, why=needed)
-        content = self.volume.content(folder)
+        try:
+            content = self.volume.content(folder)
+        except PipelineError as error:
+            return Verdict(folder, removed=False, why=_hindrance(error, "looked at"), hindered=True)
         needed = kept_for(folder, content, older_than=older_than)
         why = needed or f"not needed for {self.days:g} days"
         return Verdict(folder, removed=needed is None, why=why, size=content.size)
@@ -148,6 +153,13 @@ class Retention:
             )
             for row in rows
         ]
+
+
+def _hindrance(error: PipelineError, done: str) -> str:
+    """What keeps us from this one folder, in words; an error that keeps us from every folder is raised."""
+    if error.is_outage and not isinstance(error, BackendDenied):
+        raise error
+    return f"it cannot be {done}: {error.message}"
 
 
 def needed_for(folder: Folder, jobs: Collection[KnownJob], *, older_than: datetime) -> str | None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from training_pipeline.databricks.volume_folders import Content, Folder, Kind, VolumeFolders
+from training_pipeline.domain.errors import BackendDenied, BackendFailed, BackendUnreachable
 from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.testing.databricks.backend import VOLUME, connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
@@ -151,6 +152,34 @@ def test_a_folder_that_cannot_be_removed_keeps_no_other_from_it(store: JobStore,
     (workspace.path(f"/Volumes/{VOLUME.replace('.', '/')}/training_pipeline/datasets/d-2") / ".hidden").unlink()
     stuck, gone = retention.verdicts(remove=True)
     assert (stuck.removed, "cannot be removed" in stuck.why, gone.removed) == (False, True, True)
+
+
+@pytest.mark.parametrize("denied", ["content", "remove"])
+def test_a_folder_that_we_may_not_touch_keeps_no_other_from_it(
+    store: JobStore, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, denied: str
+) -> None:
+    volume = VolumeFolders(connection_to(workspace), VOLUME)
+    retention, errors = Retention(store, volume, days=30), [BackendDenied("No READ VOLUME."), BackendFailed("Odd.")]
+    asked = getattr(volume, denied)
+
+    def ask(folder: Folder) -> Any:
+        if folder.name in {"d-1", "d-2"}:
+            raise errors[int(folder.name[-1]) - 1]
+        return asked(folder)
+
+    monkeypatch.setattr(volume, denied, ask)
+    for digest in ("d-1", "d-2", "d-3"):
+        job(store, status="failed", dataset_digest=digest)
+        put(workspace, f"datasets/{digest}/train.jsonl")
+    done = {"content": "looked at", "remove": "removed"}[denied]
+    assert [(one.removed, one.hindered, one.why) for one in retention.verdicts(remove=True)] == [
+        (False, True, f"it cannot be {done}: No READ VOLUME."),
+        (False, True, f"it cannot be {done}: Odd."),
+        (True, False, "not needed for 30 days"),
+    ]
+    errors[0] = BackendUnreachable("No answer.")
+    with pytest.raises(BackendUnreachable):
+        retention.verdicts(remove=True)
 
 
 def test_a_volume_without_anything_of_ours_is_empty(store: JobStore, workspace: Workspace) -> None:
