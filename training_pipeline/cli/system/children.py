@@ -24,6 +24,9 @@ STEADY_SECONDS: Final = 300.0
 #: How long a process that could not be put on record has to stop after SIGTERM.
 END_SECONDS: Final = 5.0
 FORK_SERVER: Final = "fork_server"
+#: How long those that died with the process that they were forked off wait for the next one: with it gone, all are dead
+#: at once, and a fresh Python for each would import everything several times over.
+FORK_SECONDS: Final = 60.0
 #: What the others import: each of them, for itself, would take two to four seconds of processor time for it.
 IMPORTED: Final = (
     "training_pipeline.definitions",
@@ -141,7 +144,7 @@ class Children:
         self._running[name] = _Running(process, command, before.restarts if before else Restarts(self._policy))
 
     def tend(self) -> list[str]:
-        """Start again those that have died, each after its pause; what happened, in words.
+        """Start again those that have died, each after its pause and once it can be forked; what happened, in words.
 
         The others need not be told: Dagster's processes find one another again, and its runs live on in processes of
         their own. Raises `PipelineError` with the end of its log where one has died too often in a row.
@@ -149,6 +152,8 @@ class Children:
         said, now = [], time.monotonic()
         for name, child in list(self._running.items()):
             if child.due is not None and now >= child.due:
+                if name != FORK_SERVER and not self.can_fork() and now < child.due + FORK_SECONDS:
+                    continue
                 try:
                     self.start(name, child.command)
                     said.append(f"{NAMES[name]} was started again.")

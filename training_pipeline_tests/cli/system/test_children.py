@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -159,6 +160,35 @@ def test_processes_are_forked_once_all_is_imported(children: Children, monkeypat
     until(lambda: len(tend(children, said)) == 2)
     assert said[0] == "The REST API ended (exit code -9) and is started again in 0 s."
     assert (pids(children)["fork_server"], pids(children)["api"] != before["api"]) == (before["fork_server"], True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only on Linux are processes forked")
+def test_what_died_with_the_process_that_it_was_forked_off_is_forked_off_the_next_one(
+    children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "_fork_server", ForkServer([]))
+    children.start_fork_server()
+    until(children.can_fork)
+    children.start("api", WAITS)
+    os.kill(pids(children)["fork_server"], signal.SIGKILL)
+    said: list[str] = []
+    until(lambda: "The REST API was started again." in tend(children, said))
+    assert psutil.Process(pids(children)["api"]).ppid() == pids(children)["fork_server"]
+
+
+def test_what_cannot_be_forked_for_too_long_is_started_afresh(
+    children: Children, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "can_fork", lambda: False)
+    children.start("api", WAITS)
+    os.kill(pids(children)["api"], signal.SIGKILL)
+    said: list[str] = []
+    until(lambda: len(tend(children, said)) == 1)
+    due = children._running["api"].due or 0.0
+    until(lambda: time.monotonic() > due)
+    assert tend(children, said) == said[:1]  # it is held
+    monkeypatch.setattr(module, "FORK_SECONDS", 0.0)
+    until(lambda: "The REST API was started again." in tend(children, said))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux are processes forked")
