@@ -105,7 +105,10 @@ class JobStore:
         offset: int = 0,
         after: tuple[datetime, str] | None = None,
     ) -> tuple[list[TrainingJob], int]:
-        """A page of jobs, newest first unless told otherwise, and how many there are in all; see `queries.jobs`."""
+        """A page of jobs, newest first unless told otherwise, and how many there are in all; see `queries.jobs`.
+
+        Their `data` lacks the references to sheet, snapshot and dataset, which `get` reads.
+        """
         query = queries.jobs(
             statuses=statuses,
             training_sheet_id=training_sheet_id,

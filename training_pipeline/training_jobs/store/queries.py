@@ -37,6 +37,10 @@ class JobSort(StrEnum):
 #: Where a search looks for its text.
 SEARCHED: Final = ("id", "model_name", "training_sheet_id", "training_sheet_name", "base_model", "created_by")
 
+#: The references that the assets exchange: most of a row's bytes, and no list shows them.
+REFERENCES: Final = ("sheet", "snapshot", "dataset")
+_LISTED: Final = [column for column in training_jobs.c if column.name not in REFERENCES]
+
 
 def matching(
     *,
@@ -81,8 +85,8 @@ def jobs(
 ) -> Select[Any]:
     """Jobs that pass every filter, by (created_at, id) downward; `after` is such a pair. Pure.
 
-    Ids are chosen within an index, which holds every filter's column; only the rows of the page are read. A search and
-    any other order read every job that passes the filters; jobs without a value come last.
+    Ids are chosen within an index, which holds every filter's column; only the rows of the page are read, without their
+    `REFERENCES`. A search and any other order read every job that passes the filters; jobs without a value come last.
     """
     table = training_jobs.c
     matches = matching(
@@ -103,7 +107,7 @@ def jobs(
     total = select(func.count().label(TOTAL)).select_from(training_jobs).where(*matches).subquery("total")
     page = select(table.id).where(*matches, *further).order_by(*order).limit(limit).offset(offset).subquery("page")
     return (
-        select(total.c[TOTAL], training_jobs)
+        select(total.c[TOTAL], *_LISTED)
         .select_from(total.outerjoin(page, true()).outerjoin(training_jobs, table.id == page.c.id))
         .order_by(*order)
     )

@@ -4,14 +4,18 @@ from typing import Any
 
 import pytest
 
+from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.domain.job import JobStatus, Phase
+from training_pipeline.domain.job import Phase
 from training_pipeline.domain.refs import LabelsRef, SheetRef, UnreadableRef, required
 from training_pipeline.domain.training_sheet import Reference, SheetStatus, TrainingSheet
+from training_pipeline.schemas import training_job as shown
+from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import COLUMNS, PHASES, columns_of, job_from_row, row_of
 from training_pipeline.training_jobs.store.tables import training_jobs
+from training_pipeline.urls import Urls
 
 
 def sheet_ref() -> SheetRef:
@@ -46,11 +50,21 @@ def test_the_columns_of_a_phase_are_those_of_the_table() -> None:
         assert columns <= set(training_jobs.columns.keys())
 
 
+def test_a_list_shows_the_same_of_a_job_without_its_references(store: JobStore) -> None:
+    job = store.create(new_job(sheet=sheet_ref(), snapshot={"x": 1}, dataset={"x": 1}), message="Created.")
+    (listed,) = store.list()[0]
+    assert (listed.data.sheet, listed.data.snapshot, listed.data.dataset) == (None, None, None)
+    whole, at = store.get(job.id), Urls.of(Settings())
+    assert whole.data.sheet == sheet_ref()
+    for caller in (Caller("ada", Role.ADMIN), Caller("eve", Role.VIEWER)):
+        assert shown.TrainingJob.of(listed, caller, at) == shown.TrainingJob.of(whole, caller, at)
+
+
 @pytest.mark.parametrize("stored", [{}, {"sheet": {"id": "x"}}, [1], "text"])
 def test_one_unreadable_reference_is_one_unreadable_reference(store: JobStore, stored: Any) -> None:
     sound, broken = (store.create(new_job(sheet=sheet_ref()), message="Created.") for _ in range(2))
     store.update(broken.id, {"sheet": stored})
-    jobs = {job.id: job for job in store.list(statuses=[JobStatus.PENDING])[0]}
+    jobs = {job_id: store.get(job_id) for job_id in (sound.id, broken.id)}
     assert jobs[sound.id].data.sheet == sheet_ref()
     assert isinstance(jobs[broken.id].data.sheet, UnreadableRef)
     assert row_of(jobs[broken.id])["sheet"] == stored
