@@ -53,6 +53,7 @@ def test_what_dagster_sees() -> None:
             "watch_evaluations",
             "advance_studies",
             "tell_people",
+            "archive_old_partitions",
         ),
         dg.DefaultSensorStatus.RUNNING,
     )

@@ -10,7 +10,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.defs.jobs import in_one_sentence
 from training_pipeline.defs.launchpad import REQUESTED_BY, caller_of, form, stated
 from training_pipeline.defs.partitions import training_job_partitions
-from training_pipeline.defs.trial_partitions import archived
+from training_pipeline.defs.trial_partitions import archived_trials
 from training_pipeline.domain.access import Role, require_role
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.search import SearchSpace
@@ -71,7 +71,7 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
         """Carry on every study that has not ended, and tidy up after the next one that has."""
         count = services.advance_studies.all()
         root = services.settings.state_dir / "archive"
-        gone, cursor = archived(services.store, context.instance, root, context.cursor)
+        gone, cursor = archived_trials(services.store, context.instance, root, context.cursor)
         said = f"Advanced {count} " + ("study." if count == 1 else "studies.")
         return dg.SensorResult(
             skip_reason=dg.SkipReason(said + (f" Archived pruned trials: {len(gone)}." if gone else "")),

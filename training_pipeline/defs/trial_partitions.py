@@ -6,26 +6,25 @@ events and metrics stay on record.
 
 from __future__ import annotations
 
-import logging
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import dagster as dg
 
-from training_pipeline.defs.archive import archive
+from training_pipeline.defs.old_partitions import archived
 from training_pipeline.defs.partitions import training_job_partitions
-from training_pipeline.domain.errors import Conflict, PipelineError
 from training_pipeline.domain.study import TrialStatus
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import records
 
 #: Reading Dagster's events of a job takes some time, and a tick has to be short.
 _A_TICK: Final = 10
-_log = logging.getLogger(__name__)
 
 
-def archived(store: JobStore, instance: dg.DagsterInstance, root: Path, cursor: str | None) -> tuple[list[str], str]:
+def archived_trials(
+    store: JobStore, instance: dg.DagsterInstance, root: Path, cursor: str | None
+) -> tuple[list[str], str]:
     """Archive pruned trials of the next study that ended after the cursor; whose partitions may go, and the cursor.
 
     The cursor goes on once no partition of a pruned trial of the study is left. Idempotent. A disk that is
@@ -37,16 +36,7 @@ def archived(store: JobStore, instance: dg.DagsterInstance, root: Path, cursor: 
     pruned = [each.job_id for each in records.trials_of(store, study.name) if each.status is TrialStatus.PRUNED]
     name = training_job_partitions.name or ""
     left = [job_id for job_id in pruned if job_id is not None and instance.has_dynamic_partition(name, job_id)]
-    done: list[str] = []
-    for job_id in left[:_A_TICK]:
-        try:
-            archive(store, instance, job_id, root=root)
-        except Conflict:
-            pass  # an archive with more in it is there
-        except (PipelineError, OSError) as error:
-            _log.warning("the pruned trial %s of the study %s is not archived: %s", job_id, study.name, error)
-            break
-        done.append(job_id)
+    done = archived(store, instance, left[:_A_TICK], root=root)
     return done, (cursor or "") if left else f"{study.ended_at} {study.name}"
 
 

@@ -1,4 +1,4 @@
-"""Where the Dagster UI is served."""
+"""Where the Dagster UI is served, and how many partitions it lists."""
 
 from __future__ import annotations
 
@@ -27,6 +27,12 @@ class DagsterUiSettings(BaseModel):
         pattern=r"^https?://[^\s/@]+(/\S*)?$",
         description="URL of the Dagster UI, for links and behind a proxy. Default: host and port of the webserver. "
         "Needs AUTH=token, unless it is an address of this machine.",
+    )
+    dagster_partitions_kept: int = Field(
+        10_000,
+        ge=100,
+        description="Maximum number of training jobs in Dagster's list of partitions. The oldest that have ended are "
+        "archived and leave it; they stay in every other list.",
     )
 
     _dagster_url_is_readable = field_validator("dagster_url")(readable)

@@ -52,7 +52,7 @@ def test_pruned_trials_of_an_ended_study_are_archived_and_their_partitions_go(
     assert records.ended_after(services.store, None) == services.studies.get("seen")
     # The next one that ends is tidied up, too; one that runs is not.
     seen_study(services, "later")
-    assert trial_partitions.archived(services.store, instance, archives, cursor)[0] == []
+    assert trial_partitions.archived_trials(services.store, instance, archives, cursor)[0] == []
 
 
 def test_a_disk_that_is_full_keeps_partition_and_cursor(
@@ -61,4 +61,4 @@ def test_a_disk_that_is_full_keeps_partition_and_cursor(
     seen_study(services, "seen")
     instance.add_dynamic_partitions(KEYS, [*jobs_of(services, "seen")])
     (tmp_path / "file").touch()
-    assert trial_partitions.archived(services.store, instance, tmp_path / "file" / "archive", None) == ([], "")
+    assert trial_partitions.archived_trials(services.store, instance, tmp_path / "file" / "archive", None) == ([], "")

@@ -7,10 +7,25 @@ superseded and stops. A claim that is given back may be claimed again, as the ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Interval, and_, bindparam, cast, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Interval,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.job import ACTIVE, TERMINAL, JobStatus, Phase, TrainingJob
@@ -64,6 +79,18 @@ def claim(store: JobStore, phase: Phase, *, job_id: str | None = None, limit: in
             .returning(training_jobs)
         ).mappings()
         return sorted((job_from_row(row) for row in rows), key=lambda job: job.created_at)
+
+
+def at_rest(store: JobStore, job_ids: Collection[str]) -> set[str]:
+    """Those of the jobs that have ended, with no work of any phase left. Reads only."""
+    table = training_jobs.c
+    query = select(table.id).where(
+        table.id == any_(literal([*job_ids], ARRAY(Text))),
+        table.status.in_(TERMINAL),
+        _unfinished(Phase.FINALIZE).is_not(true()),
+    )
+    with store.begin() as connection:
+        return set(connection.execute(query).scalars())
 
 
 def begin(store: JobStore, phase: Phase, job: TrainingJob, attempt: int, *, run_id: str) -> TrainingJob:
