@@ -59,7 +59,7 @@ def erase(
     if destroy_keys and (left is not None or not plan.texts or dry_run):
         destruction = KeyDestruction(store, keys, datasets=settings.datasets, snapshots=settings.snapshots)
         _destroy(destruction, revocation_id, dry_run=dry_run, yes=yes, json=json)
-    incomplete = left is not None and (left.files or left.unreadable or plan.in_part)
+    incomplete = left is not None and (left.files or left.unreadable or left.not_searched or plan.in_part)
     if incomplete or (plan.damaged and not dry_run):
         raise typer.Exit(3)
 
@@ -69,13 +69,15 @@ def _say_left(plan: Plan, left: Found, roots: Sequence[Path]) -> None:
         typer.echo(f"It still stands in {path}")
     for path in left.unreadable:
         typer.echo(f"It may still stand in {path}, which cannot be read.")
+    for path in left.not_searched:
+        typer.echo(f"It may still stand in {path}, a file of a kind that is not searched.")
     for path in plan.damaged:
         typer.echo(f"It may still stand in the dataset {path}, which is damaged.")
     where = ", ".join(map(str, roots))
     if plan.in_part:
         typer.echo(f"It was searched for under {where} in part: whether it stands elsewhere is not known.")
-    elif not (left.files or left.unreadable or plan.damaged):
-        typer.echo(f"It was searched for under {where}, and stands in no file.")
+    elif not (left.files or left.unreadable or left.not_searched or plan.damaged):
+        typer.echo(f"It was searched for under {where}, as it is and by its letters, and stands in no file.")
 
 
 def _destroy(destruction: KeyDestruction, revocation_id: str, *, dry_run: bool, yes: bool, json: bool) -> None:
@@ -121,6 +123,8 @@ def _say(plan: Plan, volume: str | None) -> None:
         typer.echo(f"keeps a hash     {hashed.place}  ({hashed.rows:,} {'row' if hashed.rows == 1 else 'rows'})")
     for path in plan.unreadable:
         typer.echo(f"cannot be read   {path}")
+    for path in plan.not_searched:
+        typer.echo(f"not searched     {path}")
     if volume is not None and plan.texts:
         typer.echo(f"stays            volume {volume}: see `training-pipeline databricks clean`")
     if plan.in_part:
@@ -146,6 +150,7 @@ def _dumped(plan: Plan, left: Found | None, volume: str | None) -> dict[str, Any
         "elsewhere": list(map(str, plan.elsewhere)),
         "hashed": [asdict(one) for one in plan.hashed],
         "unreadable": list(map(str, dict.fromkeys((*plan.unreadable, *(left.unreadable if left else ()))))),
+        "not_searched": list(map(str, dict.fromkeys((*plan.not_searched, *(left.not_searched if left else ()))))),
         "volume": volume,
         "search_in_part": plan.in_part,
         "erased": left is not None,

@@ -63,6 +63,8 @@ class Plan:
     #: What holds hashes of the rows, and keeps them.
     hashed: tuple[Hashed, ...]
     unreadable: tuple[Path, ...]
+    #: Files of a form that is not taken apart: whether they hold the text is not known.
+    not_searched: tuple[Path, ...]
     #: Datasets with text of which nobody can say whether they hold the rows: they are left as they are.
     damaged: tuple[Path, ...]
     #: Whether there was text that could not be searched for.
@@ -110,6 +112,7 @@ class Erasures:
             elsewhere,
             (*files.found, *tables),
             (*damaged, *texts.unreadable, *copies.unreadable, *files.unreadable),
+            copies.not_searched,
             tuple(damaged),
             texts.in_part,
             texts.forms,

@@ -1,4 +1,5 @@
-"""What a file says, a piece after the other: its bytes, and where it is compressed or a Parquet file, what these hold.
+"""What a file says, a piece after the other: its bytes, and what it holds where it is compressed, a zip archive such as
+a workbook, or a Parquet file. UTF-16 and UTF-32 are read by the mark that they begin with, and given as UTF-8.
 
 Reads only, in bounded memory. Which kind it is, its first bytes say, whatever its name is.
 """
@@ -6,13 +7,15 @@ Reads only, in bounded memory. Which kind it is, its first bytes say, whatever i
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import lzma
+import re
+import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +24,16 @@ _CHUNK: Final = 8 << 20
 #: Of a column of a Parquet file at once, fewer where they are wide.
 _ROWS: Final = 1024
 _BUFFER: Final = 1 << 20
+#: What is raised about damage, and about an archive that needs a password.
+_DAMAGED: Final = (
+    pa.ArrowException,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    RuntimeError,
+    ValueError,
+)
 _PARQUET: Final = b"PAR1"
 #: The types of texts and bytes, and the type of the same bytes.
 _BYTES: Final = {
@@ -31,31 +44,94 @@ _BYTES: Final = {
     pa.large_binary(): pa.large_binary(),
     pa.binary_view(): pa.binary_view(),
 }
+_ZIP: Final = b"PK\x03\x04"
+#: UTF-32 begins as UTF-16 does.
+_MARKS: Final = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_TAG: Final = re.compile(rb"<[^<>]*>")
 _OPENERS: Final = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
+
+
+#: What files begin with whose texts nobody sees in their bytes: Zstandard, LZ4, 7-Zip, RAR, documents of older Office
+#: programs, PDF, Avro, ORC, and Arrow, which may hold the numbers of tokens.
+_OPAQUE: Final = (
+    b"\x28\xb5\x2f\xfd",
+    b"\x04\x22\x4d\x18",
+    b"7z\xbc\xaf",
+    b"Rar!",
+    b"\xd0\xcf\x11\xe0",
+    b"%PDF",
+    b"Obj\x01",
+    b"ORC",
+    b"ARROW1",
+    b"\xff\xff\xff\xff",
+)
+
+
+class _Readable(Protocol):
+    def read(self, size: int = ..., /) -> bytes: ...
+
+
+class NotSearchable(Exception):
+    """A file, or a part of it, has a form that is not taken apart here."""
 
 
 def contents(path: Path, *, overlap: int) -> Iterator[bytes]:
     """The pieces; each begins with the last `overlap` bytes of the one before where these belong together.
 
-    Raises `OSError` where the file cannot be read, also in what it holds.
+    Raises `OSError` where the file cannot be read, also in what it holds; and at the end `NotSearchable`.
     """
     with path.open("rb") as file:
         magic = file.peek(8)[:8]
         yield from _windows(file, overlap)
+    if magic.startswith(_OPAQUE):
+        raise NotSearchable(path)
     try:
+        if magic.startswith(_ZIP):
+            yield from _members(path, overlap)
         if magic.startswith(_PARQUET):
             yield from _texts(path)
         for start, opened in _OPENERS:
             if magic.startswith(start):
                 with opened(path, "rb") as file:
                     yield from _windows(file, overlap)
-    except (pa.ArrowException, EOFError, zlib.error, lzma.LZMAError, ValueError) as error:
+    except _DAMAGED as error:
         raise OSError(f"{path} cannot be read: {type(error).__name__}") from error
 
 
-def _windows(file: BufferedIOBase, overlap: int) -> Iterator[bytes]:
+def _members(path: Path, overlap: int) -> Iterator[bytes]:
+    """What stands in a zip archive; of XML also the text without its tags."""
+    opaque = False
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                begin = file.peek(8)[:8]  # type: ignore[attr-defined]  # typeshed has it as any stream
+                nested = (_ZIP, _PARQUET, *(start for start, _ in _OPENERS))
+                opaque = opaque or begin.startswith((*_OPAQUE, *nested))
+                for window in _windows(file, overlap):
+                    yield window
+                    if member.filename.endswith((".xml", ".html")):
+                        yield _TAG.sub(b"", window)
+    if opaque:
+        raise NotSearchable(path)
+
+
+def _chunks(file: _Readable) -> Iterator[bytes]:
+    chunk = file.read(max(4, _CHUNK))
+    encoding = next((encoding for mark, encoding in _MARKS if chunk.startswith(mark)), None)
+    decoder = codecs.getincrementaldecoder(encoding)("replace") if encoding else None
+    while chunk:
+        yield chunk if decoder is None else decoder.decode(chunk).encode(errors="surrogatepass")
+        chunk = file.read(_CHUNK)
+
+
+def _windows(file: _Readable, overlap: int) -> Iterator[bytes]:
     kept = b""
-    while chunk := file.read(_CHUNK):
+    for chunk in _chunks(file):
         window = kept + chunk
         yield window
         kept = window[max(0, len(window) - overlap) :]

@@ -1,4 +1,7 @@
-"""Finds files that hold the text of rows, exactly as it is. What was found is in no message: it is the text itself."""
+"""Finds files that hold the text of rows, as it is or by its letters alone: see `letters`.
+
+What was found is in no message: it is the text itself.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from training_pipeline.models.revocations.file_contents import contents
+from training_pipeline.models.revocations.file_contents import NotSearchable, contents
+from training_pipeline.models.revocations.letters import BETWEEN, LEAST, LONGEST, letters
 
 #: A shorter text stands in many places that have nothing to do with the row.
 LEAST_BYTES: Final = 16
@@ -36,6 +40,8 @@ class Found:
 
     files: tuple[Path, ...]
     unreadable: tuple[Path, ...]
+    #: Those of a form that is not taken apart: whether they hold one is not known.
+    not_searched: tuple[Path, ...] = ()
 
 
 def texts_of(files: Iterable[Path], row_hashes: Collection[str]) -> Texts:
@@ -71,17 +77,21 @@ def search(roots: Iterable[Path], texts: Sequence[bytes]) -> Found:
     """Look for the texts in every file under these directories. Reads only; symbolic links are not followed."""
     found: dict[Path, None] = {}
     unreadable: dict[Path, None] = {}
+    not_searched: dict[Path, None] = {}
     if not texts:
         return Found((), ())
+    by_letters = tuple(dict.fromkeys(one for text in texts if len(one := letters(text)) >= LEAST))
     for path in _files(roots):
         try:
-            if _holds(path, texts):
+            if _holds(path, texts, by_letters):
                 found[path] = None
+        except NotSearchable:
+            not_searched[path] = None
         except FileNotFoundError:  # it is gone meanwhile
             continue
         except OSError:
             unreadable[path] = None
-    return Found(tuple(sorted(found)), tuple(sorted(unreadable)))
+    return Found(tuple(sorted(found)), tuple(sorted(unreadable)), tuple(sorted(not_searched)))
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -123,6 +133,12 @@ def _files(roots: Iterable[Path]) -> Iterator[Path]:
                     yield path
 
 
-def _holds(path: Path, texts: Sequence[bytes]) -> bool:
-    overlap = max(map(len, texts)) - 1
-    return any(text in piece for piece in contents(path, overlap=overlap) for text in texts)
+def _holds(path: Path, texts: Sequence[bytes], by_letters: Sequence[str]) -> bool:
+    for piece in contents(path, overlap=LONGEST * max(map(len, texts)) + BETWEEN):
+        if any(text in piece for text in texts):
+            return True
+        if by_letters and b"\0" not in piece:  # else it is no text
+            said = letters(piece)
+            if any(text in said for text in by_letters):
+                return True
+    return False

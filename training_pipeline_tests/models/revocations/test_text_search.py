@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,14 @@ def wanted(tmp_path: Path) -> tuple[bytes, ...]:
     return found.forms
 
 
+def zipped(members: dict[str, str]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, said in members.items():
+            archive.writestr(name, said)
+    return made.getvalue()
+
+
 @pytest.mark.parametrize(
     "written",
     [
@@ -44,9 +54,18 @@ def wanted(tmp_path: Path) -> tuple[bytes, ...]:
         json.dumps([QUESTION], ensure_ascii=False).encode(),
         b'1,"Where does Mrs M\xc3\xbcller ""live"" now?"\n',
         b"x" * 1000 + QUESTION.encode() + b"x" * 1000,
+        json.dumps({"q": QUESTION}).replace("\\u00fc", "\\u00FC").replace("live", "\\u006Cive").encode(),
+        json.dumps(json.dumps({"q": QUESTION})).encode(),
+        f"id;question\r\n1;{QUESTION}\r\n".encode("utf-16"),
+        QUESTION.encode("utf-32"),
+        QUESTION.encode("cp1252"),
+        b'q: "Where does Mrs M\\xFCller\\\n   \\"live\\"\n   now?"',
+        b"<q>Where does Mrs M&#252;ller &amp;quot;live&quot; now?</q>",
+        zipped({"xl/sharedStrings.xml": f"<si><t>{QUESTION[:20]}</t></si>".replace("M", "</t><t>M") + QUESTION[20:]}),
+        zipped({"sheets/copy.csv": QUESTION}),
     ],
 )
-def test_it_is_found_as_it_is_and_as_json_has_it(written: bytes, tmp_path: Path) -> None:
+def test_it_is_found_however_it_is_written(written: bytes, tmp_path: Path) -> None:
     texts = wanted(tmp_path)
     place = tmp_path / "state" / "deep"
     place.mkdir(parents=True)
@@ -90,6 +109,12 @@ def test_a_row_that_may_stand_somewhere_without_being_found_is_told(
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "damaged").write_bytes(b"PAR1 nothing PAR1")
     assert search([tmp_path], (b"a text",)) == Found((), (tmp_path / "damaged",))
+
+
+@pytest.mark.parametrize("written", [b"\x28\xb5\x2f\xfd compressed", b"%PDF-1.7", zipped({"a.zip": "PK\x03\x04 more"})])
+def test_what_is_of_a_kind_that_is_not_searched_is_told(written: bytes, tmp_path: Path) -> None:
+    (tmp_path / "opaque").write_bytes(written)
+    assert search([tmp_path], (b"a text that is looked for",)).not_searched == (tmp_path / "opaque",)
 
 
 @pytest.mark.parametrize(
