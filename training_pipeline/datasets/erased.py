@@ -25,6 +25,8 @@ class Erased(BaseModel):
     revocation_id: str
     actor: str
     erased_at: datetime
+    #: Why it was erased before a decision was due.
+    early: str | None = None
 
 
 def erased(path: Path) -> Erased | None:

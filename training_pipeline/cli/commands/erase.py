@@ -30,6 +30,9 @@ def erase(
         ),
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say where the text stands, and erase nothing.")] = False,
+    now: Annotated[
+        str | None, typer.Option(help="Why it is erased before a decision about the revocation is due; kept on record.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -42,15 +45,18 @@ def erase(
     store = JobStore(open_database(settings).engine(pooled=False))
     keys = HashKeyStore(store, settings.hash_keys)
     roots = [settings.state_dir, settings.sheets]
-    erasures = Erasures(store, settings.datasets, roots, hashed=[settings.snapshots, settings.suites], keys=keys)
+    hashed = [settings.snapshots, settings.suites]
+    erasures = Erasures(store, settings.datasets, roots, hashed=hashed, runs=settings.runs, keys=keys)
     plan = erasures.plan(revocation_id)
     left: Found | None = None
     if not json:
         _say(plan, settings.databricks_volume)
+    if not dry_run:
+        plan.require_due(now)
     if not dry_run and plan.texts:
         if not yes:
             typer.confirm("Erase it? This cannot be taken back.", abort=True, err=json)
-        left = erasures.carry_out(plan, actor=user())
+        left = erasures.carry_out(plan, actor=user(), now=now)
     if json:
         typer.echo(jsonlib.dumps(_dumped(plan, left, settings.databricks_volume), indent=2))
     elif left is not None:
@@ -115,8 +121,14 @@ def _say(plan: Plan, volume: str | None) -> None:
     for one in plan.texts:
         for file in one.files:
             typer.echo(f"will be erased   {file}  ({one.rows:,} rows of it in the dataset)")
+        for tokens in one.tokens:
+            typer.echo(f"will be erased   {tokens}  (the text as token ids)")
+        for weights in one.checkpoints:
+            typer.echo(f"stays            {weights}  (weights that learned from it)")
         for job_id in one.in_progress:
             typer.echo(f"                 in use by training job {job_id}")
+    if plan.due is not None:
+        typer.echo(f"A decision about it is due on {plan.due}: until then it is erased with `--now REASON` only.")
     for path in plan.elsewhere:
         typer.echo(f"stays            {path}")
     for hashed in plan.hashed:
@@ -142,11 +154,14 @@ def _dumped(plan: Plan, left: Found | None, volume: str | None) -> dict[str, Any
                 "digest": one.dataset.digest,
                 "files": list(map(str, one.files)),
                 "rows": one.rows,
+                "tokens": list(map(str, one.tokens)),
+                "checkpoints": list(map(str, one.checkpoints)),
                 "jobs": list(one.jobs),
                 "jobs_in_progress": list(one.in_progress),
             }
             for one in plan.texts
         ],
+        "due": plan.due and plan.due.isoformat(),
         "elsewhere": list(map(str, plan.elsewhere)),
         "hashed": [asdict(one) for one in plan.hashed],
         "unreadable": list(map(str, dict.fromkeys((*plan.unreadable, *(left.unreadable if left else ()))))),

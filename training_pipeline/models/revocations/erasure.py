@@ -6,9 +6,10 @@ So is what holds its hashes: those without a key cannot be erased, and those und
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,8 @@ _JOBS: Final = text(
     "SELECT dataset_digest, id, training_sheet_id, status FROM training_jobs WHERE dataset_digest IS NOT NULL"
     " ORDER BY id"
 )
+#: Whether or not a later decision took the place of one: that may wait for a second person.
+_DUE: Final = text("SELECT max(due) FROM decisions WHERE due > :today AND jsonb_exists(revocation_ids, :id)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,10 @@ class Text:
     in_progress: tuple[str, ...]
     #: Of its rows, as its manifest has them.
     hashes: frozenset[str] = frozenset()
+    #: The text as token ids, in directories of runs that did not end well: it is deleted with the text.
+    tokens: tuple[Path, ...] = ()
+    #: Weights of such runs, which learned from the text and stay.
+    checkpoints: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +77,23 @@ class Plan:
     #: Whether there was text that could not be searched for.
     in_part: bool
     searched_for: tuple[bytes, ...] = field(repr=False)
+    #: The latest day on which a decision that names the revocation is due, where that is to come.
+    due: date | None = None
+
+    def require_due(self, now: str | None) -> None:
+        """Raise `Conflict` where a decision about the revocation gives time still, and nobody says why `now`."""
+        if self.due is not None and not (now or "").strip():
+            raise Conflict(
+                f"A decision about {self.revocation.id} is due on {self.due}: nothing is erased before.",
+                hint="Wait until then, or say why it is erased now: `--now REASON`, which is kept on record.",
+            )
 
 
 class Erasures:
     """Plans an erasure, and carries it out.
 
-    `roots` are searched for the text; `hashed` hold directories with hashes of rows, as snapshots and suites do.
+    `roots` are searched for the text; `hashed` hold directories with hashes of rows, as snapshots and suites do; `runs`
+    the directories of runs on this machine.
     """
 
     def __init__(
@@ -85,8 +103,10 @@ class Erasures:
         roots: Sequence[Path],
         *,
         hashed: Sequence[Path],
+        runs: Path | None = None,
         keys: HashKeys = NO_KEYS,
     ) -> None:
+        self._runs = runs
         self._store = store
         self._datasets = datasets
         self._roots = roots
@@ -103,6 +123,7 @@ class Erasures:
         files = in_files(self._files_with_hashes(), hashes)
         with self._store.begin() as connection:
             tables = in_tables(connection, hashes)
+            due = connection.execute(_DUE, {"id": revocation_id, "today": datetime.now(UTC).date()}).scalar_one()
         copies = search(self._roots, texts.forms)
         ours = {file.resolve() for one in found for file in one.files}
         elsewhere = tuple(path for path in copies.files if path not in ours)
@@ -116,23 +137,30 @@ class Erasures:
             tuple(damaged),
             texts.in_part,
             texts.forms,
+            due,
         )
 
-    def carry_out(self, plan: Plan, *, actor: str) -> Found:
+    def carry_out(self, plan: Plan, *, actor: str, now: str | None = None) -> Found:
         """Erase what the plan names; returns the files that hold the text still. May be repeated after a crash.
 
-        Raises `Conflict`, and erases nothing, while a job in progress uses one of the datasets.
+        Raises `Conflict`, and erases nothing, while a job in progress uses one of the datasets; and before a decision
+        is due unless it is said why `now`, which is kept on record.
         """
+        plan.require_due(now)
+        early = (now or "").strip() if plan.due is not None else None
         busy = [job_id for one in self._texts(plan.revocation.id)[0] for job_id in one.in_progress]
         if busy:
             raise Conflict(
                 f"Training jobs in progress use the text: {', '.join(busy)}.",
                 hint="Cancel them, or wait for their end.",
             )
-        mark = Erased(revocation_id=plan.revocation.id, actor=actor, erased_at=datetime.now(UTC))
+        mark = Erased(revocation_id=plan.revocation.id, actor=actor, erased_at=datetime.now(UTC), early=early)
         for one in plan.texts:
             erase_text(one.dataset.path, mark)
+            for tokens in one.tokens:
+                shutil.rmtree(tokens, ignore_errors=True)
             said = f"The text of dataset {one.dataset.digest} was erased for {plan.revocation.id}; its manifest stays."
+            said += f" That was before {plan.due}, when a decision was due: {early}" if early else ""
             with self._store.begin() as connection:
                 for job_id in one.jobs:
                     record_event(connection, job_id, EventType.INFO, said, actor)
@@ -157,10 +185,19 @@ class Erasures:
                 held = set()
                 damaged += [dataset.path] if files and not begun else []
             hashes |= held
-            if files and (held or begun):
+            tokens = self._in_runs(jobs, "tokens")
+            if (files or tokens) and (held or begun):
                 active = tuple(job_id for job_id, (_, status) in jobs.items() if status in ACTIVE)
-                found.append(Text(dataset, files, len(held), tuple(jobs), active, frozenset(held)))
+                weights = self._in_runs(jobs, "checkpoints")
+                of_it = frozenset(held)
+                found.append(Text(dataset, files, len(held), tuple(jobs), active, of_it, tokens, weights))
         return found, hashes, damaged
+
+    def _in_runs(self, jobs: Iterable[str], name: str) -> tuple[Path, ...]:
+        """Directories of this name in those of the runs of these jobs."""
+        if self._runs is None:
+            return ()
+        return tuple(path for job_id in jobs for path in sorted(self._runs.glob(f"{job_id}-*/{name}")))
 
     def _files_with_hashes(self) -> list[Path]:
         kept = [path for directory in self._hashed for path in directory.glob(f"*/{PAIRS}")]

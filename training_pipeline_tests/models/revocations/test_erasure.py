@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.model_version import Outcome
 from training_pipeline.domain.refs import HEAD, DatasetRef, required
 from training_pipeline.domain.revocations import Revoked
+from training_pipeline.models.revocations import read
+from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.revocations.erasure import Erasures
 from training_pipeline.models.revocations.key_destruction import KeyDestruction
 from training_pipeline.testing.jobs.job_life import prepared, succeeded
@@ -26,7 +29,12 @@ def erasures(services: Services) -> Erasures:
     settings = services.settings
     hashed = [settings.snapshots, settings.suites]
     return Erasures(
-        services.store, settings.datasets, [settings.state_dir, settings.sheets], hashed=hashed, keys=services.keys
+        services.store,
+        settings.datasets,
+        [settings.state_dir, settings.sheets],
+        hashed=hashed,
+        runs=settings.runs,
+        keys=services.keys,
     )
 
 
@@ -98,6 +106,48 @@ def test_nothing_is_erased_while_a_job_in_progress_uses_it(services: Services, e
     assert services.store.get(job.id).status is JobStatus.CANCELLED
     erasures.carry_out(plan, actor="grace")
     assert not dataset.train_file.exists()
+
+
+def test_tokens_of_runs_that_did_not_end_well_go_with_the_text(services: Services, erasures: Erasures) -> None:
+    job, other = succeeded(services), "tj-20261123-072145-9f3a2c"
+    for job_id in (job.id, other):
+        for name in ("tokens", "checkpoints"):
+            (services.settings.runs / f"{job_id}-1" / name).mkdir(parents=True)
+    run = services.settings.runs / f"{job.id}-1"
+    (text,) = erasures.plan(revoke(services, "item-0007")).texts
+    assert (text.tokens, text.checkpoints) == ((run / "tokens",), (run / "checkpoints",))
+    erasures.carry_out(erasures.plan(revoke(services, "item-0007")), actor="grace")
+    assert (text.dataset.train_file.exists(), text.tokens[0].exists(), text.checkpoints[0].exists()) == (
+        False,
+        False,
+        True,
+    )
+    assert (services.settings.runs / f"{other}-1" / "tokens").exists()
+
+
+def test_nothing_is_erased_before_a_decision_is_due_unless_it_is_said_why(
+    services: Services, erasures: Erasures
+) -> None:
+    job = succeeded(services)
+    revoked = revoke(services, "item-0007")
+    (taint,) = read.whole(services.store, revoked).taints
+    assert taint.model_version is not None
+    due = datetime.now(UTC).date() + timedelta(days=9)
+    decisions = Decisions(services.store)
+    decisions.decide(taint.model_name, taint.model_version, "retrain", reason="r", actor="grace", due=due)
+    plan = erasures.plan(revoked)
+    assert plan.due == due
+    for now in (None, " "):
+        with pytest.raises(Conflict, match=str(due)):
+            erasures.carry_out(plan, actor="grace", now=now)
+    assert plan.texts[0].dataset.train_file.exists()
+    decisions.decide(taint.model_name, taint.model_version, "withdraw", reason="r", actor="grace")
+    assert erasures.plan(revoked).due == due, "it may not hold yet"
+    erasures.carry_out(plan, actor="grace", now="an order of the court")
+    mark = erased(plan.texts[0].dataset.path)
+    assert mark is not None
+    assert mark.early == "an order of the court"
+    assert "an order of the court" in services.store.events(job.id)[0][0].message
 
 
 def head(dataset: DatasetRef) -> Path:
