@@ -57,6 +57,15 @@ class Suite(Answer):
     gate_policy_version: str = Field(description="Version of the rules that judged the pairs.", examples=["4"])
     pairs: int = Field(description="How many pairs it has.", examples=[30])
     sheets: list[SuiteSheet] = Field(description="What it has of each training sheet.")
+    aged: dict[str, int] | None = Field(
+        default=None,
+        description="Pairs that changed since, or may no longer be evaluated on, by reason; null in a list, and where "
+        "they cannot be counted now.",
+        examples=[{"sheet_missing": 30}],
+    )
+    not_counted: str | None = Field(
+        default=None, description="Why they cannot be counted now; null where they are.", examples=[None]
+    )
     created_by: str = Field(description="Who made it.", examples=["ada"])
     created_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
 

@@ -39,6 +39,13 @@ def suite_of(suite: Suite) -> RenderableType:
         counts = f"{sheet.total:,} pairs = {sheet.pairs:,} in the suite + {sum(sheet.excluded.values()):,} excluded"
         parts.append(Text.assemble(("training sheet  ", "dim"), f"{sheet.training_sheet_id}  {counts}"))
         parts += _counted(sheet.excluded, "")
+    if suite.aged is not None:
+        left = suite.pairs - sum(suite.aged.values())
+        style = "" if not suite.aged else "yellow" if left else "red"
+        parts.append(Text(f"{left:,} of {suite.pairs:,} pairs may be evaluated on as they were frozen", style=style))
+        parts += _counted(suite.aged, "aged: ")
+    elif suite.not_counted is not None:
+        parts.append(Text(f"How many have aged is not known: {suite.not_counted}", style="yellow"))
     return Group(*parts)
 
 

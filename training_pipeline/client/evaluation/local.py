@@ -9,6 +9,7 @@ from training_pipeline.client.heavy import heavy
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role
+from training_pipeline.domain.errors import PipelineError
 from training_pipeline.schemas.evaluation import EvaluateModelVersion, ModelEvaluation, ModelEvaluations
 from training_pipeline.schemas.promotion import ModelPromotion, ModelPromotions, PromoteModelVersion, RollBackAlias
 from training_pipeline.schemas.suite import CreateSuite, Suite, SuiteCheck, Suites
@@ -31,9 +32,14 @@ class LocalEvaluation(OnServices):
         return Suites(suites=suites, total=len(suites))
 
     @needs(Role.VIEWER)
+    @heavy
     def suite(self, name: str) -> Suite:
         """See `Client`."""
-        return Suite.of(self._services.suites.get(name))
+        found = Suite.of(self._services.suites.get(name))
+        try:
+            return found.model_copy(update={"aged": self._services.suites.aged(name)})
+        except PipelineError as error:  # what was frozen is known nevertheless
+            return found.model_copy(update={"not_counted": f"{error.message} {error.hint}".strip()})
 
     @needs(Role.VIEWER)
     @heavy

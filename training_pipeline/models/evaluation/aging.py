@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from typing import Final, NamedTuple
@@ -42,6 +43,32 @@ def sheets_now(source: TrainingSheetSource, policy: GatePolicy, suite: Suite) ->
     A sheet that is the one that it was is not judged again. Raises what the source raises, but for a sheet that is not
     there any more, and `Lost` where the suite itself is damaged.
     """
+    for rows, opened in _looked_at(source, policy, suite):
+        kept = rows.filter(pc.is_null(rows[AGED]))
+        if opened is None or not len(kept):
+            yield SheetNow(rows, None)
+            continue
+        with texts(opened, policy, use=Use.EVALUATION) as read:
+            wanted = ibis.memtable(pa.table({"kept_id": kept["pair_id"]}))
+            yield SheetNow(rows, read.semi_join(wanted, read.pair_id == wanted.kept_id))
+
+
+def aged_now(source: TrainingSheetSource, policy: GatePolicy, suite: Suite) -> dict[str, int]:
+    """How many pairs of a suite may not be evaluated on any more, by reason. Reads the sheets, and no text of a remote
+    one. Raises as `sheets_now` does.
+    """
+    total: Counter[str] = Counter()
+    for rows, _ in _looked_at(source, policy, suite):
+        total.update(aged(rows))
+    return dict(sorted(total.items()))
+
+
+def _looked_at(
+    source: TrainingSheetSource, policy: GatePolicy, suite: Suite
+) -> Iterator[tuple[pa.Table, OpenSheet | None]]:
+    """The rows of each sheet with `AGED`, and the sheet itself, open until the next one is asked for; null where it is
+    gone or not approved.
+    """
     frozen = rows_of(suite)
     for sheet in suite.sheets:
         rows = frozen.filter(pc.equal(frozen["training_sheet_id"], sheet.training_sheet_id))
@@ -51,17 +78,11 @@ def sheets_now(source: TrainingSheetSource, policy: GatePolicy, suite: Suite) ->
                 require_evaluable(opened.sheet)
             except (NotFound, GateRefused) as error:
                 gone = SHEET_MISSING if isinstance(error, NotFound) else SHEET_NOT_APPROVED
-                yield SheetNow(_with(rows, [gone] * len(rows)), None)
+                yield _with(rows, [gone] * len(rows)), None
                 continue
             is_as_it_was = opened.digest == sheet.digest and policy == suite.policy
             now = _with(rows, [None] * len(rows)) if is_as_it_was else _judged_again(opened, policy, rows)
-            kept = now.filter(pc.is_null(now[AGED]))
-            if not len(kept):
-                yield SheetNow(now, None)
-                continue
-            read = held.enter_context(texts(opened, policy, use=Use.EVALUATION))
-            wanted = ibis.memtable(pa.table({"kept_id": kept["pair_id"]}))
-            yield SheetNow(now, read.semi_join(wanted, read.pair_id == wanted.kept_id))
+            yield now, opened
 
 
 def aged(rows: pa.Table) -> dict[str, int]:

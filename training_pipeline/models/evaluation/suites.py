@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from training_pipeline.domain.errors import Conflict, FieldProblem, InvalidRequest, NotFound
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.models.evaluation.aging import aged_now
 from training_pipeline.models.evaluation.ancestry import ancestry_of
 from training_pipeline.models.evaluation.guard import Contamination, check
 from training_pipeline.models.evaluation.subsets import MOST_SHEETS, NAME
@@ -91,6 +92,10 @@ class Suites:
             hint = f"There are: {known}." if known else "Make one: `training-pipeline suites create`."
             raise NotFound(f"There is no suite {name!r}.", hint=hint)
         return NamedSuite.model_validate(dict(row))
+
+    def aged(self, name: str) -> dict[str, int]:
+        """How many of its pairs may not be evaluated on any more, by reason; see `aging.aged_now`. Reads only."""
+        return aged_now(self._source, self._policy, self.get(name).suite)
 
     def check(self, name: str, job_id: str) -> Contamination:
         """What of a suite the model of a job may be scored on; see `guard.check`. Reads only."""

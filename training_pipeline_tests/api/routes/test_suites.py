@@ -25,7 +25,7 @@ def test_a_suite_is_made_once_shown_and_checked(client: TestClient, services: Se
     assert (made["pairs"], made["sheets"][0]["excluded"], made["gate_policy_version"]) == (6, {}, GATE_POLICY_VERSION)
     assert client.post(SUITES, json=request).json() == made
     assert client.get(SUITES).json() == {"suites": [made], "total": 1}
-    assert client.get(f"{SUITES}/triage-1").json() == made
+    assert client.get(f"{SUITES}/triage-1").json() == made | {"aged": {}}
     found = client.get(f"{SUITES}/triage-1/check", params={"job_id": job.id}).json()
     assert (found["asked"], found["evaluated"], found["refused"], found["aged"]) == (6, 1, {"same_example": 5}, {})
     assert (found["jobs"], found["is_ancestry_known"]) == ([job.id], True)
@@ -38,6 +38,12 @@ def test_a_suite_is_made_once_shown_and_checked(client: TestClient, services: Se
     write_sheet(services.settings.sheets, "held-out", [{**unseen, "prohibited_uses": ["evaluation"]}])
     aged = client.get(f"{SUITES}/triage-1/check", params={"job_id": job.id}).json()
     assert (aged["evaluated"], aged["aged"]) == (0, {"evaluation_prohibited": 1, "missing": 5})
+    shown = client.get(f"{SUITES}/triage-1").json()
+    assert (shown["pairs"], shown["aged"], shown["not_counted"]) == (6, aged["aged"], None)
+    (services.settings.suites / made["digest"] / "pairs.parquet").unlink()
+    shown = client.get(f"{SUITES}/triage-1").json()
+    assert (shown["pairs"], shown["aged"]) == (6, None)
+    assert "is gone" in shown["not_counted"]
     other = client.post(SUITES, json={"name": "triage-1", "training_sheet_ids": ["small"]})
     assert "No pair may be evaluated on" in problem(other, 422, "gate_refused")["detail"]
 

@@ -27,6 +27,7 @@ def test_a_suite_is_made_listed_shown_and_checked(
         assert here[0] == 0
     assert json.loads(command("suites", "list", "--json")[1])["suites"][0]["pairs"] == 4
     assert "triage-1" in command("suites", "list")[1]
+    assert "4 of 4 pairs may be evaluated on as they were frozen" in command("suites", "show", "triage-1")[1]
     code, seen, _ = command("suites", "check", "triage-1", done.id, "--url", url)
     assert code == 1  # nothing is left
     assert "4 pairs = 0 to evaluate + 4 refused + 0 aged" in seen
