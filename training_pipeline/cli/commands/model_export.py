@@ -47,7 +47,9 @@ def export(
         return
     parity = made.parity
     typer.echo(f"{to}: {len(made.files):,} files, digest {made.digest}")
-    typer.echo(f"Tested: {parity.same:,} of {parity.tokens:,} tokens of {parity.questions} answers are the same.")
+    typer.echo(
+        f"Tested: {parity.same:,} of {parity.tokens:,} tokens of {parity.questions} answers are the same. {made.tested}"
+    )
     if made.not_tested:
         typer.echo(f"Not tested: {made.not_tested}")
     typer.echo("Run `sha256sum -c SHA256SUMS` there to check it.")

@@ -19,7 +19,7 @@ from training_pipeline.infra.json_file import write_json
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.models.evaluation.records import digest_of
 from training_pipeline.models.evaluation.subjects import asked_base
-from training_pipeline.models.export.formats import NOT_TESTED, ExportFormat, files_of, place_of
+from training_pipeline.models.export.formats import NOT_TESTED, TESTED, ExportFormat, files_of, place_of
 from training_pipeline.models.export.parity import LEAST, Parity, compare
 from training_pipeline.models.revocations.decisions import Decisions
 from training_pipeline.models.versions import files
@@ -49,6 +49,8 @@ class Export(BaseModel):
     digest: str
     files: dict[str, str]
     parity: Parity
+    #: What the test shows, where it held.
+    tested: str
     #: What was not tested; null where everything was.
     not_tested: str | None = None
 
@@ -95,7 +97,8 @@ class Exports:
                 digest=digest_of(wanted),
                 files=dict(sorted(wanted.items())),
                 parity=parity,
-                not_tested=NOT_TESTED.get(format),
+                tested=TESTED[format],
+                not_tested=" ".join(filter(None, (parity.too_few, NOT_TESTED.get(format)))) or None,
             )
             write_json(inner / EXPORT, export.model_dump(mode="json"))
             (inner / SUMS).write_text(_sums(inner), encoding="utf-8")

@@ -30,6 +30,17 @@ NOT_MADE: Final[Mapping[ExportFormat, tuple[str, str]]] = {
     ),
 }
 
+_COPIED: Final = (
+    "The files are those of the trained model, byte for byte: that the answers are the same shows that the folder is "
+    "whole and loads by itself."
+)
+#: What the same answers show of a format.
+TESTED: Final[Mapping[ExportFormat, str]] = {
+    ExportFormat.ADAPTER: "The adapter on its base model answers as the trained model.",
+    ExportFormat.MERGED: _COPIED,
+    ExportFormat.VLLM: _COPIED,
+}
+
 #: What of a format was not tested, although its files were.
 NOT_TESTED: Final[Mapping[ExportFormat, str]] = {
     ExportFormat.VLLM: "vLLM itself was not run: it needs another release of transformers than this program. The "

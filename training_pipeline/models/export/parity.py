@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from training_pipeline.domain.errors import Unavailable
 
 PROGRAM: Final = (sys.executable, "-m", "training_pipeline.sft", "--parity")
-#: So many questions of the validation split are asked.
+#: So many questions of the validation split are asked, or all where there are fewer.
 QUESTIONS: Final = 20
 #: The least share of equal tokens: sums in another order may turn a token where two are nearly as likely.
 LEAST: Final = 0.99
@@ -34,6 +34,16 @@ class Parity(BaseModel):
     def share(self) -> float:
         """The share of equal tokens; 0 where there is none."""
         return self.same / self.tokens if self.tokens else 0.0
+
+    @property
+    def too_few(self) -> str | None:
+        """Why these answers are no test, in words; null where they are."""
+        if self.questions >= QUESTIONS:
+            return None
+        return (
+            f"Fewer than {QUESTIONS} questions: the validation split has {self.questions:,} that could be asked, and "
+            "the same answers to so few say little of other questions. Compare some more yourself."
+        )
 
     @property
     def holds(self) -> bool:

@@ -17,7 +17,7 @@ from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra.database import Database
 from training_pipeline.models.export import exports as module
 from training_pipeline.models.export.exports import Exports
-from training_pipeline.models.export.formats import ExportFormat
+from training_pipeline.models.export.formats import NOT_TESTED, ExportFormat
 from training_pipeline.models.export.parity import Parity
 from training_pipeline.settings import Settings
 from training_pipeline.testing.models.version_here import version_here, write_files
@@ -76,6 +76,19 @@ def test_an_export_is_whole_tested_and_on_record(
     assert (event.actor, event.data and event.data["export"]["digest"]) == ("ada", merged.digest)
     with pytest.raises(Conflict, match="exists already"):
         exports.export("triage", "2", ExportFormat.MERGED, tmp_path / "merged", actor="ada")
+    assert "answers as the trained model" in adapter.tested
+    assert "byte for byte" in merged.tested
+
+
+def test_an_export_that_was_asked_little_says_so(
+    exports: Exports, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "compare", lambda *_: Parity(questions=2, tokens=10, same=10))
+    merged = exports.export("triage", "2", ExportFormat.MERGED, tmp_path / "merged", actor="ada")
+    vllm = exports.export("triage", "2", ExportFormat.VLLM, tmp_path / "vllm", actor="ada")
+    assert str(merged.not_tested).startswith("Fewer than 20 questions: the validation split has 2 ")
+    assert vllm.not_tested == f"{merged.not_tested} {NOT_TESTED[ExportFormat.VLLM]}"
+    assert json.loads((tmp_path / "merged" / "EXPORT.json").read_text())["not_tested"] == merged.not_tested
 
 
 def test_what_cannot_be_exported_leaves_nothing(

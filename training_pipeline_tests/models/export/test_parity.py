@@ -17,6 +17,11 @@ def test_99_of_100_tokens_must_be_the_same(tokens: int, same: int, holds: bool) 
     assert Parity(questions=20, tokens=tokens, same=same).holds is holds
 
 
+def test_fewer_than_20_questions_are_no_test() -> None:
+    assert Parity(questions=20, tokens=100, same=100).too_few is None
+    assert "has 19 that could be asked" in str(Parity(questions=19, tokens=100, same=100).too_few)
+
+
 @pytest.mark.parametrize(
     ("program", "said"),
     [
