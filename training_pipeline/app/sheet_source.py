@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 def sheet_source(settings: Settings) -> TrainingSheetSource:
-    """Where training sheets are read from. Connects to nothing; raises `InvalidRequest` where settings are missing."""
+    """Where training sheets are read from; what compiles for them is kept in the state directory.
+
+    Connects to nothing; raises `InvalidRequest` where settings are missing.
+    """
+    from training_pipeline.sheets.kept_plans import keep_in
+
+    keep_in(settings.plans)
     return table_sheets(settings) if settings.sheet_source == "unity_catalog" else file_sheets(settings)
 
 

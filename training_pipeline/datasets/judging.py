@@ -20,6 +20,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.rules.text.characters import trimmed
 from training_pipeline.domain.rules.text.normal_form import normal_form_table
 from training_pipeline.domain.usage import TagConstraints, Use
+from training_pipeline.sheets.kept_plans import kept
 from training_pipeline.sheets.plan import Dialect, Plan, Planner
 
 #: Of what the questions are read: `asks` tells whether the question of a row is wanted.
@@ -27,6 +28,7 @@ ASKING: Final = ibis.schema({"number": "int64", "asks": "bool", "messages": PAIR
 
 
 @lru_cache(maxsize=32)
+@kept
 def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy, use: Use = Use.TRAINING) -> Plan:
     """The verdicts of `judge_together` on all pairs: may they have this use? Pure."""
     planner = Planner(dialect)
@@ -47,6 +49,7 @@ def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy, us
 
 
 @lru_cache(maxsize=32)
+@kept
 def held_out_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
     """`asked`: what pairs ask that may be evaluated or tested on, and not trained on. Pure."""
     planner = Planner(dialect)
@@ -56,6 +59,7 @@ def held_out_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) ->
 
 
 @lru_cache(maxsize=32)
+@kept
 def held_out_questions_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
     """The texts of the same, marked as in `Comparison.turn_texts`: `asks`. Pure."""
     planner = Planner(dialect)
@@ -65,6 +69,7 @@ def held_out_questions_plan(dialect: Dialect, tags: TagConstraints, policy: Gate
 
 
 @lru_cache(maxsize=32)
+@kept
 def shown_plan(dialect: Dialect) -> Plan:
     """What each pair shows, whatever its verdict: `pair_id`, `item_ref` and `canonical_label_id` as verdicts have them,
     `row_hash`, and `shown`, the hash of the whole example, then of those that its turns show, between blanks. Pure.
@@ -83,6 +88,7 @@ def shown_plan(dialect: Dialect) -> Plan:
 
 
 @lru_cache(maxsize=32)
+@kept
 def copies_plan(dialect: Dialect) -> Plan:
     """What pairs are copies by, whatever their verdict: `pair_id`, and `copy_hash`, equal for copies alone. Pure."""
     planner = Planner(dialect)
@@ -91,6 +97,7 @@ def copies_plan(dialect: Dialect) -> Plan:
 
 
 @lru_cache(maxsize=32)
+@kept
 def questions_plan(dialect: Dialect) -> Plan:
     """Of rows with the columns `ASKING`: `number`, what it `asks` where that is wanted, as in `Comparison.turn_texts`,
     and whether any of its texts spells a control token, as `controlled`; only rows of which either is to be told. Pure.

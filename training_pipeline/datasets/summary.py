@@ -25,6 +25,7 @@ from training_pipeline.domain.rules.text.characters import is_blank
 from training_pipeline.domain.storable import storable
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.engine import DUCKDB_SQL, DuckDB
+from training_pipeline.sheets.kept_plans import kept
 from training_pipeline.sheets.plan import Plan, Planner
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def export_summary(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdraw
 
 
 @lru_cache(maxsize=4)
+@kept
 def counts_plan(verdicts: sch.Schema) -> Plan:
     """What `summarise` counts, for tables with the columns of `judge_together`. Pure."""
     planner = Planner(DUCKDB_SQL, verdicts)

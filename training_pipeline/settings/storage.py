@@ -113,6 +113,11 @@ class StorageSettings(BaseModel):
         return self.state_dir / "sheet_findings"
 
     @property
+    def plans(self) -> Path:
+        """Compiled queries of the rules; they hold nothing of any training sheet."""
+        return self.state_dir / "plans"
+
+    @property
     def runs(self) -> Path:
         """Working directories of local training runs."""
         return self.state_dir / "runs"
