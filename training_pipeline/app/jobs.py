@@ -46,6 +46,7 @@ class JobParts(Base):
             findings=self.sheet_findings,
             estimator=Estimator(self.store, price_file=settings.price_file, speed_file=settings.machine_speed),
             keys=self.keys,
+            runs=settings.runs.resolve(),
         )
 
     @part

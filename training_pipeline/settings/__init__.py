@@ -91,7 +91,7 @@ class Settings(
         """Patterns of the paths and Hugging Face ids that the local backend may use beside what is on offer."""
         if self.base_models is not None:
             return tuple(filter(None, (pattern.strip() for pattern in self.base_models.split(","))))
-        return ("*",) if self.auth == "none" else ("[!/]*/*", f"{glob.escape(str(self.runs.resolve()))}/*")
+        return ("*",) if self.auth == "none" else ("[!/]*/*", f"{glob.escape(str(self.runs.resolve()))}/*/model")
 
 
 def subjects() -> list[type[BaseModel]]:

@@ -16,7 +16,7 @@ class LocalSettings(BaseModel):
         None,
         description="Base models that the local backend may use beside those on offer: patterns of absolute paths and "
         "of Hugging Face ids with * and ?, separated by commas. Default: any; with AUTH=token any Hugging Face id and "
-        "what was trained here.",
+        "the models that were trained here.",
     )
     local_slots: int = Field(1, ge=1, description="Number of jobs that may train on this machine at the same time.")
     local_resumes: int = Field(2, ge=0, description="How often a trainer that crashed is resumed from its checkpoint.")

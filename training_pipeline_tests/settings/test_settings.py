@@ -63,6 +63,7 @@ def test_with_tokens_no_directory_but_ours_may_be_a_base_model_unless_it_is_stat
         assert takes(name)
         assert takes(name, auth="token") == (name != "/home/eve/model")
         assert not takes(name, base_models="")
+    assert not takes(f"{tmp_path.resolve()}/runs/tj-1-1/base", auth="token")
     assert takes("/home/eve/model", auth="token", base_models="meta-llama/*, /home/eve/*")
     assert not takes("Qwen/Qwen3-0.6B", auth="token", base_models="meta-llama/*, /home/eve/*")
 

@@ -83,9 +83,12 @@ class ModelCatalogue:
             if base_model in {str(directory), self._name(directory)}:
                 return self._at_path(directory)
         if Path(base_model).is_absolute():
-            # Where a link leads is what counts, and a refusal does not tell whether there is anything.
+            # Where a link leads is what counts: tomorrow it may lead elsewhere.
             real = os.path.realpath(base_model)
-            return self._at_path(Path(base_model)) if self._allows(real) else self._not_allowed(base_model)
+            found = self._at_path(Path(real)) if self._allows(real) else self._not_allowed(base_model)
+            # A refusal does not tell what there is, but to those who may name anything.
+            is_told = isinstance(found, ChosenModel) or "*" in self._allowed
+            return found if is_told else self._not_allowed(base_model)
         if _HUB_ID.fullmatch(base_model) and not base_model.endswith((".git", ".ipynb")):
             return self._of_hub(base_model) if self._allows(base_model) else self._not_allowed(base_model)
         return self._unknown(base_model)
@@ -138,8 +141,8 @@ class ModelCatalogue:
 
     def _not_allowed(self, base_model: str) -> FieldProblem:
         offered = ", ".join(offer.id for offer in self.offers())
-        allowed = "; or what matches " + ", ".join(self._allowed) if self._allowed else ""
-        message = f"the base model {base_model} may not be used here. On offer: {offered}{allowed}"
+        allowed = "; or a model that matches " + ", ".join(self._allowed) if self._allowed else ""
+        message = f"there is no base model {base_model} that may be used here. On offer: {offered}{allowed}"
         return FieldProblem("/base_model", "not_allowed", message)
 
     def _at_path(self, path: Path) -> ChosenModel | FieldProblem:

@@ -16,7 +16,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 #: The folder of an attempt, or of a job.
 _RUN_FOLDER: Final = re.compile(r"(tj-\d{8}-\d{6}-[0-9a-f]{6})(?:-\d+)?")
-#: What to do about a base model that is `unfinished`.
+#: What to do about a base model that is not on record.
 FINISHED: Final = "Take the model of a job that has succeeded, or wait until this one has."
 
 
@@ -27,17 +27,10 @@ def with_ancestors(store: JobStore, base: BaseModelRecord, *, job_id: str) -> Ba
     is known. Raises `GateRefused` for a model that was not registered because its pairs lost their permission, and for
     what lies in the run folder of a job and is not the model that is on record of it.
     """
-    if why := unfinished(store, base.reference):
-        raise GateRefused(why, hint=FINISHED)
+    require_usable(store, base.reference)
     record = _trained_as(store, base, job_id)
     if record is not None:
-        job = store.get(record.job_id)
-        if (job.error_details or {}).get("code") == PermissionWithdrawn.code:
-            raise GateRefused(
-                f"The base model {base.reference!r} is what training job {job.id} trained on pairs that may no longer "
-                "be trained on. It may be used for nothing.",
-                hint="Choose another base model.",
-            )
+        _require_permitted(store, base.reference, record.job_id)
     elif base.files is not None and (made_by := _made_by(store, base.reference)):
         if not made_by.model_files:
             raise GateRefused(
@@ -53,19 +46,28 @@ def with_ancestors(store: JobStore, base: BaseModelRecord, *, job_id: str) -> Ba
     return as_known(store, base, job_id=job_id)
 
 
-def unfinished(store: JobStore, base_model: str) -> str | None:
-    """Why a base model may not be used that lies in the run folder of a job without a model on record. Reads only.
+def require_usable(store: JobStore, base_model: str, *, runs: Path | None = None) -> None:
+    """Raise `GateRefused` for what lies in the run folder of a job that has no model, or one that may not be used.
 
-    None for every other one. What learned from it could not be told later: nothing is known of its weights. A job of an
-    earlier version may have a model on record without the hashes of its files.
+    What learned from a model that is not on record could not be told later: nothing is known of its weights. A job of
+    an earlier version may have a model on record without the hashes of its files. Outside of `runs` there may be models
+    of other installations. Reads only.
     """
     record = _made_by(store, base_model)
-    if record is None or record.model_version is not None or record.model_files is not None:
-        return None
-    return (
-        f"The base model {base_model!r} lies in the run folder of training job {record.job_id}, which has no model on "
-        "record."
-    )
+    if record is not None and (record.model_version is not None or record.model_files is not None):
+        _require_permitted(store, base_model, record.job_id)
+    elif record is not None:
+        raise GateRefused(
+            f"The base model {base_model!r} lies in the run folder of training job {record.job_id}, which has no model "
+            "on record.",
+            hint=FINISHED,
+        )
+    elif runs is not None and Path(base_model).is_absolute() and Path(base_model).resolve().is_relative_to(runs):
+        raise GateRefused(
+            f"The base model {base_model!r} lies among the runs of this installation, but no training job on record "
+            "made it.",
+            hint=FINISHED,
+        )
 
 
 def as_known(store: JobStore, base: BaseModelRecord, *, job_id: str) -> BaseModelRecord:
@@ -93,6 +95,15 @@ def as_known(store: JobStore, base: BaseModelRecord, *, job_id: str) -> BaseMode
 def _trained_as(store: JobStore, base: BaseModelRecord, job_id: str) -> LineageRecord | None:
     weights = {name: digest for name, digest in (base.files or {}).items() if name.endswith(WEIGHTS)}
     return lineage.trained_as(store, weights, besides=job_id) if weights else None
+
+
+def _require_permitted(store: JobStore, base_model: str, job_id: str) -> None:
+    if (store.get(job_id).error_details or {}).get("code") == PermissionWithdrawn.code:
+        raise GateRefused(
+            f"The base model {base_model!r} is what training job {job_id} trained on pairs that may no longer be "
+            "trained on. It may be used for nothing.",
+            hint="Choose another base model.",
+        )
 
 
 def _made_by(store: JobStore, base_model: str) -> LineageRecord | None:

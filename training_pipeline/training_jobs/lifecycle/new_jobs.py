@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection
@@ -14,7 +15,7 @@ from training_pipeline.backends.rehearsal import Rehearsal
 from training_pipeline.datasets.sheet_findings import SheetFindings
 from training_pipeline.datasets.sheet_summaries import SheetSummaries
 from training_pipeline.domain.advice.item import AdviceRecord
-from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.domain.errors import FieldProblem, GateRefused, InvalidRequest
 from training_pipeline.domain.estimate.estimate import Estimate
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
@@ -26,7 +27,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest, problems_of_names
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
-from training_pipeline.training_jobs.lifecycle.ancestors import FINISHED, unfinished
+from training_pipeline.training_jobs.lifecycle.ancestors import require_usable
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, Rehearsed, dry_run, fresh_split_warning, split_of
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.training_jobs.lifecycle.predecessor import chosen_predecessor, followed, last_succeeded
@@ -59,7 +60,10 @@ class NewJobs:
         estimator: Estimator,
         clock: Callable[[], datetime],
         keys: HashKeys = NO_KEYS,
+        runs: Path | None = None,
     ) -> None:
+        """`runs` is the folder with the runs of this installation, where they are on this machine."""
+        self._runs = runs
         self._keys = keys
         self._store = store
         self._source = source
@@ -229,9 +233,11 @@ class NewJobs:
         if named:
             hint = "Use another name. A retry keeps the names of its job: create a new job instead."
             raise InvalidRequest("The model could not be registered.", problems=named, hint=hint)
-        if why := unfinished(self._store, plan.base_model):
-            problem = FieldProblem("/base_model", "unfinished", why)
-            raise InvalidRequest("The base model may not be used.", hint=FINISHED, problems=[problem])
+        try:
+            require_usable(self._store, plan.base_model, runs=self._runs)
+        except GateRefused as error:
+            problem = FieldProblem("/base_model", "unfinished", error.message)
+            raise InvalidRequest("The base model may not be used.", hint=error.hint, problems=[problem]) from error
         return plan
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from training_pipeline.backends.base import FineTuningBackend
@@ -50,6 +51,7 @@ class JobService:
         estimator: Estimator | None = None,
         keys: HashKeys = NO_KEYS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        runs: Path | None = None,
     ) -> None:
         self._store = store
         self._poller = poller
@@ -67,6 +69,7 @@ class JobService:
             findings=findings,
             estimator=estimator or Estimator(store),
             clock=clock,
+            runs=runs,
         )
 
     def create(

@@ -63,6 +63,8 @@ def test_only_what_is_allowed_may_be_named(models: Path, tmp_path: Path) -> None
     ours, theirs = model(tmp_path / "ours" / "one"), model(tmp_path / "theirs" / "one")
     (tmp_path / "ours" / "link").symlink_to(theirs)
     (tmp_path / "link").symlink_to(ours)
+    (tmp_path / "ours" / "no-model").mkdir()
+    (model(tmp_path / "ours" / "no-json") / "config.json").write_text("{")
     catalogue = ModelCatalogue(models, allowed=[f"{tmp_path}/ours/*", "Qwen/*"])
 
     def is_taken(name: str) -> bool:
@@ -70,14 +72,21 @@ def test_only_what_is_allowed_may_be_named(models: Path, tmp_path: Path) -> None
 
     named = ["small", "builtin:tiny", str(models / "small"), str(ours), str(tmp_path / "link"), "Qwen/Qwen3-0.6B"]
     assert [name for name in named if not is_taken(name)] == []
-    refused = [theirs, tmp_path / "theirs" / "none", tmp_path / "ours" / "link", f"{tmp_path}/ours/../theirs/one"]
+    assert catalogue.choose(str(tmp_path / "link")) == ChosenModel(str(ours)), "where it leads now"
+    refused = [
+        *(tmp_path / "ours" / name for name in ("none", "no-model", "no-json")),
+        theirs,
+        tmp_path / "theirs" / "none",
+        tmp_path / "ours" / "link",
+        f"{tmp_path}/ours/../theirs/one",
+    ]
     for name in (*map(str, refused), "meta-llama/Llama-3.2-1B"):
         problem = catalogue.choose(name)
         assert isinstance(problem, FieldProblem)
         assert problem.code == "not_allowed"
         told = problem.message.replace(name, "NAME")  # the same, whether there is such a model or not
-        assert told.startswith("the base model NAME may not be used here. On offer: builtin:tiny, ")
-        assert told.endswith(f"or what matches {tmp_path}/ours/*, Qwen/*")
+        assert told.startswith("there is no base model NAME that may be used here. On offer: builtin:tiny, ")
+        assert told.endswith(f"or a model that matches {tmp_path}/ours/*, Qwen/*")
 
 
 def test_a_model_is_known_by_its_files_or_its_commit(models: Path) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from training_pipeline.domain.errors import GateRefused
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord, ModelOrigin, ancestry
 from training_pipeline.testing.jobs.jobs import new_job
-from training_pipeline.training_jobs.lifecycle.ancestors import as_known, unfinished, with_ancestors
+from training_pipeline.training_jobs.lifecycle.ancestors import as_known, require_usable, with_ancestors
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.tables import training_jobs
 
 
 def digest(number: int) -> str:
@@ -134,14 +137,15 @@ RUN = "tj-20261123-072145-9f3a2c"
 def test_the_run_folder_of_a_job_without_a_model_on_record_is_no_base_model(store: JobStore, place: str) -> None:
     base = BaseModelRecord(reference=place, files=folder(9))
     elsewhere = BaseModelRecord(reference=place)
-    assert unfinished(store, place) is None, "it is no job of ours"
+    require_usable(store, place)  # it is no job of ours
     trained(store, 1, None, id=RUN, is_finished=False)
     for one in (base, elsewhere):
         with pytest.raises(GateRefused, match=RUN):
             with_ancestors(store, one, job_id="tj-new")
-    assert RUN in (unfinished(store, place) or "")
+    with pytest.raises(GateRefused, match=RUN):
+        require_usable(store, place)
     lineage.set_model(store, RUN, version="1", files=folder(9))
-    assert unfinished(store, place) is None
+    require_usable(store, place)
     assert [one.job_id for one in with_ancestors(store, base, job_id="tj-new").ancestors or ()] == [RUN]
 
 
@@ -152,10 +156,24 @@ def test_a_model_of_an_older_record_is_on_record_also_without_hashes(
     trained(store, 1, None, id=RUN, is_finished=False)
     lineage.set_model(store, RUN, version=version, files=files)
     place = f"/state/runs/{RUN}-1/model"
-    assert unfinished(store, place) is None
+    require_usable(store, place)
     assert with_ancestors(store, BaseModelRecord(reference=place), job_id="tj-new").ancestors is None
     with pytest.raises(GateRefused, match="no hashes are on record"):
         with_ancestors(store, BaseModelRecord(reference=place, files=folder(9)), job_id="tj-new")
+
+
+def test_a_run_folder_is_refused_before_a_launch_where_no_model_of_it_may_be_used(store: JobStore) -> None:
+    for place in (f"/state/runs/{RUN}-1/model", "/state/runs/odd/model"):
+        require_usable(store, place)  # it may be of another installation
+        with pytest.raises(GateRefused, match="no training job on record made it"):
+            require_usable(store, place, runs=Path("/state/runs"))
+    trained(store, 1, None, id=RUN)
+    require_usable(store, f"/state/runs/{RUN}-1/model", runs=Path("/state/runs"))
+    with store.begin() as connection:
+        withdrawn = {"error_details": {"code": "permission_withdrawn"}}
+        connection.execute(update(training_jobs).where(training_jobs.c.id == RUN).values(withdrawn))
+    with pytest.raises(GateRefused, match="pairs that may no longer be trained on"):
+        require_usable(store, f"/state/runs/{RUN}-1/model")
 
 
 def test_what_else_a_job_left_in_its_run_folder_is_no_base_model(store: JobStore) -> None:

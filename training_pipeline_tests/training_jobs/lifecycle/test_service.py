@@ -90,13 +90,14 @@ def test_a_base_model_of_the_hub_is_what_its_name_means_when_the_job_is_created(
 def test_what_lies_in_the_run_folder_of_a_job_without_a_model_is_no_base_model(services: Services) -> None:
     other = create(services)
     prepared(services, other.id)
-    place = f"/state/runs/{other.id}-1/model"
+    place, of_nobody = f"/state/runs/{other.id}-1/model", str(services.settings.runs / "tj-20200101-000000-000000-1")
     for asked in (services.jobs.plan, lambda body: services.jobs.create(body, created_by="ada")):
-        with pytest.raises(InvalidRequest) as refused:
-            asked({"training_sheet_id": "small", "model_name": "triage", "base_model": place})
-        (problem,) = refused.value.problems
-        assert (problem.pointer, problem.code, other.id in problem.message) == ("/base_model", "unfinished", True)
-        assert refused.value.hint == FINISHED
+        for named, told in ((place, other.id), (of_nobody, "no training job on record")):
+            with pytest.raises(InvalidRequest) as refused:
+                asked({"training_sheet_id": "small", "model_name": "triage", "base_model": named})
+            (problem,) = refused.value.problems
+            assert (problem.pointer, problem.code, told in problem.message) == ("/base_model", "unfinished", True)
+            assert refused.value.hint == FINISHED
     lineage.set_model(services.store, other.id, version=None, files={"model.safetensors": "0" * 64})
     assert create(services, base_model=place).request.base_model == place
 
