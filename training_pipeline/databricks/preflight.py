@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from training_pipeline.databricks.presigned import StorageFailed, fetch
 from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.databricks.statements import Statements
-from training_pipeline.databricks.workspace import Connection
+from training_pipeline.databricks.workspace import Connection, Gone
 from training_pipeline.domain.errors import BackendFailed, PipelineError
 from training_pipeline.sft.databricks.registry_check import may_add
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _CONTENT: Final = b"Written by the preflight of training_pipeline; it may be deleted."
 #: Seconds to reach the cloud's storage.
 _STORAGE_SECONDS: Final = 10
+#: Why a workspace gives no presigned links, as the SDK knows it: it does without them then, too.
+_NO_LINKS: Final = frozenset({"FILES_API_API_IS_NOT_ENABLED", "FILES_API_REQUESTER_NETWORK_ZONE_UNKNOWN"})
 #: Seconds that a warehouse may take to start and answer.
 WAREHOUSE_SECONDS: Final = 300.0
 
@@ -252,8 +254,12 @@ class _Look:
         try:
             with self._connection.calling("ask for a presigned link"):
                 answer = self._client.api_client.do("POST", "/api/2.0/fs/create-download-url", query=query)
+        except Gone:  # a workspace that knows no such call
+            return None
         except PipelineError as error:
-            if isinstance(error.__cause__, DatabricksError):  # an answer, and that is no
+            cause = error.__cause__
+            reasons = {info.reason for info in cause.get_error_info()} if isinstance(cause, DatabricksError) else set()
+            if reasons & _NO_LINKS:
                 return None
             raise
         if not isinstance(answer, dict) or "url" not in answer:

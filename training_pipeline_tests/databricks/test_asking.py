@@ -22,8 +22,10 @@ def test_every_fault_at_every_call_without_a_job_ends_as_the_page_says(tmp_path:
         assert not one.said or "Databricks" in one.said, one
         assert "tok:" not in one.said, "a password is not said"
         assert "hf_secret" not in one.said
-        # Nobody waits for an answer here, as a job does: what is refused is said at once, with the remedy.
-        assert one.said or one.fault not in {"unauthenticated", "forbidden", "forbidden_page", "vanished"}, one
+        # Nobody waits for an answer here, as a job does: what is refused is said at once, with the remedy. A folder
+        # that is not there is an empty one, and a workspace without links to its storage does without.
+        fine = {"vanished"} if one.call in {"fs/directories/list", "fs/create-download-url"} else set()
+        assert one.said or one.fault not in {"unauthenticated", "forbidden", "forbidden_page", "vanished"} - fine, one
     (forbidden,) = (one for one in outcomes if one.call == PASSWORD and one.fault == "forbidden")
     assert "CAN USE on the database instance" in forbidden.said
     assert in_page(PAGE.read_text()) == table(outcomes), "run scripts/write_databricks_faults.py asks"

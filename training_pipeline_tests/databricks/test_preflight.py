@@ -123,6 +123,22 @@ def test_whatever_is_answered_to_the_question_for_a_link_is_a_check(
     assert {check.state for name, check in found.items() if name != "cloud storage"} == {State.OK}
 
 
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [
+        (FaultKind.VANISHED, State.OK),
+        (FaultKind.UNAUTHENTICATED, State.MISSING),
+        (FaultKind.FORBIDDEN, State.MISSING),
+        (FaultKind.INTERNAL, State.MISSING),
+    ],
+)
+def test_a_workspace_that_refuses_a_link_is_not_one_without_links(
+    workspace: Workspace, fault: FaultKind, state: State
+) -> None:
+    workspace.faults.arm("fs/create-download-url", fault)
+    assert looked(workspace)["cloud storage"].state is state
+
+
 def test_grants_that_cannot_be_seen_are_unknown(workspace: Workspace) -> None:
     workspace.faults.arm("schemas/effective-permissions", FaultKind.FORBIDDEN, times=None)
     found = looked(workspace)["schema for models"]

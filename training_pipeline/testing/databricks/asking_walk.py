@@ -1,4 +1,4 @@
-"""Every fault at the calls that belong to no job: passwords for a Lakebase database, and the preflight.
+"""Every fault at the calls that belong to no job: passwords for a Lakebase database, the preflight, clean-up, grants.
 
 Used by the test that says how each of them must end, and by the script that writes the table into the docs.
 """
@@ -13,14 +13,30 @@ from typing import Final
 from training_pipeline.databricks.lakebase import database_password
 from training_pipeline.databricks.preflight import State, preflight
 from training_pipeline.databricks.run_request import RunOptions
+from training_pipeline.databricks.tracking import DatabricksTracking
+from training_pipeline.databricks.volume_folders import VolumeFolders
+from training_pipeline.databricks.workspace import Connection
 from training_pipeline.domain.errors import PipelineError
+from training_pipeline.domain.workspace_access import AccessEntry
 from training_pipeline.testing.databricks.backend import VOLUME, connection_to
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import REWORDED, FaultKind
+from training_pipeline.testing.databricks_workspace.models import registry
 
 PASSWORD: Final = "database/credentials"
-PREFLIGHT: Final = ("me", "jobs/runs/list", "schemas/effective-permissions", "secrets/list")
-CALLS: Final = (PASSWORD, *PREFLIGHT)
+PREFLIGHT: Final = (
+    "me",
+    "jobs/runs/list",
+    "schemas/get",
+    "schemas/effective-permissions",
+    "secrets/list",
+    "fs/create-download-url",
+)
+CLEAN_UP: Final = ("fs/directories/list", "fs/files/delete", "fs/directories/delete")
+GRANT: Final = "models/grant"
+CALLS: Final = (PASSWORD, *PREFLIGHT, *CLEAN_UP, GRANT)
+_MODEL: Final = "main.ml.triage"
+_ACCESS: Final = (AccessEntry(group_name="users", model_privileges=("EXECUTE",)),)
 #: No reply is a slow one without end.
 FAULTS: Final = tuple(kind for kind in FaultKind if kind not in {FaultKind.NO_REPLY, *REWORDED})
 _SLOW_SECONDS: Final = 2.3
@@ -42,22 +58,39 @@ class Outcome:
 def outcome(directory: Path, call: str, fault: FaultKind) -> Outcome:
     """Ask while one call goes wrong, once."""
     with serve(directory / f"{call}-{fault}".replace("/", "-")) as workspace:
-        workspace.path(f"/Volumes/{VOLUME.replace('.', '/')}").mkdir(parents=True)
+        folder = workspace.path(f"/Volumes/{VOLUME.replace('.', '/')}/training_pipeline/runs/tj-1/deep")
+        folder.mkdir(parents=True)
+        (folder / "result.json").write_text("{}")
         workspace.secrets["ml/hf"] = "hf_secret"
+        registry(workspace).models[_MODEL] = []
         workspace.faults.slow_seconds = _SLOW_SECONDS
         armed = workspace.faults.arm(call, fault)
         connection = connection_to(workspace, http_timeout=2, retry_timeout=5)
         try:
-            if call == PASSWORD:
-                database_password(connection, "lakebase")
-                said = ""
-            else:
-                options = RunOptions(volume=VOLUME, hf_token_secret="ml/hf")
-                found = preflight(connection, options, warehouse_id=None, tables=[])
-                said = " ".join(f"{check.name}: {check.said}" for check in found if check.state is not State.OK)
+            said = _ask(call, connection)
         except PipelineError as error:
             said = str(error)
+        if call in CLEAN_UP and fault is not FaultKind.VANISHED:  # a folder that is said not to exist is left
+            assert folder.parent.exists() == bool(said), "it is removed, or somebody is told"
         return Outcome(call, fault, armed.happened, said)
+
+
+def _ask(call: str, connection: Connection) -> str:
+    """Ask the question to which a call belongs; what the answer complains of."""
+    if call == PASSWORD:
+        database_password(connection, "lakebase")
+    elif call == GRANT:
+        DatabricksTracking(connection, _ACCESS).share(_MODEL)
+    elif call in CLEAN_UP:
+        volume = VolumeFolders(connection, VOLUME)
+        for folder in volume.folders():
+            volume.content(folder)
+            volume.remove(folder)
+    else:
+        options = RunOptions(volume=VOLUME, hf_token_secret="ml/hf")
+        found = preflight(connection, options, warehouse_id=None, tables=[])
+        return " ".join(f"{check.name}: {check.said}" for check in found if check.state is not State.OK)
+    return ""
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
