@@ -11,7 +11,8 @@ MESSAGES_TYPE: Final = (
 #: JSON to the types of `PAIR_SCHEMA`. A weight that is no number becomes -1, which no gate takes for a weight; JSON's
 #: true is no number. `tool_calls` is empty, and so invalid, where it is stated and neither a list nor the JSON text of
 #: one, and where a call in it is no object with a named `function`. `json_valid` allows NaN, Infinity and a comma after
-#: the last element, `is_json` does not. JSON text that is nested 1000 deep is no JSON to `json_of`, as to a warehouse.
+#: the last element, `is_json` does not; it leaves the quotes of a text, lest the comma before it seem to be the last.
+#: JSON text that is nested 1000 deep is no JSON to `json_of`, as to a warehouse.
 #: Calls and tools with a key twice in an object are invalid, and those with a number that no double can hold: it would
 #: be trained as Infinity. `value_of` looks whether a value is JSON only where it may not be: text, and what DuckDB
 #: writes of numbers that JSON does not have.
@@ -25,7 +26,7 @@ CREATE TEMP MACRO text_of(x) AS CASE json_type(x) WHEN 'NULL' THEN NULL WHEN 'VA
 CREATE TEMP MACRO words_of(x) AS CASE WHEN len(list_filter(json_type(x, '$[*]'), lambda t: t <> 'VARCHAR')) = 0
     THEN from_json(x, '["VARCHAR"]') END;
 CREATE TEMP MACRO is_json(t) AS json_valid(t)
-    AND NOT regexp_matches(regexp_replace(t, '"(\\\\.|[^"\\\\])*"', '', 'g'), '(?i),\\s*[\\]}]|nan|inf');
+    AND NOT regexp_matches(regexp_replace(t, '"(\\\\.|[^"\\\\])*"', '""', 'g'), '(?i),\\s*[\\]}]|nan|inf');
 CREATE TEMP MACRO brackets(t) AS regexp_replace(regexp_replace(t, '"(\\\\.|[^"\\\\])*"', '', 'g'), '[^][{}]', '', 'g');
 CREATE TEMP MACRO depth_of(t) AS list_reduce(
     list_transform(string_split(t, ''), lambda c: {'now': CASE WHEN c IN ('[', '{') THEN 1 ELSE -1 END, 'most': 1}),

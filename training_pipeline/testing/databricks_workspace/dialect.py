@@ -29,7 +29,7 @@ _PLACE: Final = re.compile(r'"place of ([^"?]+)\?(@?)"')
 
 MACROS: Final = """
 CREATE MACRO try_parse_json(x) AS CASE WHEN json_valid(x)
-    AND NOT regexp_matches(regexp_replace(x, '"(\\\\.|[^"\\\\])*"', '', 'g'), '(?i),\\s*[\\]}]|nan|inf')
+    AND NOT regexp_matches(regexp_replace(x, '"(\\\\.|[^"\\\\])*"', '""', 'g'), '(?i),\\s*[\\]}]|nan|inf')
     THEN CAST(x AS JSON) END;
 CREATE MACRO schema_of_variant(x) AS CASE json_type(x) WHEN 'VARCHAR' THEN 'STRING' WHEN 'ARRAY' THEN 'ARRAY<VARIANT>'
     WHEN 'OBJECT' THEN 'OBJECT<>' WHEN 'NULL' THEN 'VOID' WHEN 'UBIGINT' THEN 'BIGINT' WHEN 'DOUBLE' THEN 'DECIMAL(3,1)'

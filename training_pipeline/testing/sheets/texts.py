@@ -58,6 +58,7 @@ NO_JSON: Final = {
 JSON: Final = {
     "blanks around": " \n\t%s\r ",
     "words in a text": r'[{"role":"user","content":"NaN,] inf,} ] [ \"] junk"},{"role":"assistant","content":"a"}]',
+    "a list of texts": '[{"role":"user","content":"q","mood":["calm", "glad"]},{"role":"assistant","content":"a"}]',
     "a surrogate pair": r'[{"role":"user","content":"\ud83d\uDE00 \\ud83d"},{"role":"assistant","content":"a"}]',
     "nearly a thousand lists": (
         '[{"role":"user","content":"q","mood":' + "[" * 997 + "]" * 997 + '},{"role":"assistant","content":"a"}]'

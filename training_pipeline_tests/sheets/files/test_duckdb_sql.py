@@ -5,18 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.sheets.files.checking import CheckReport, check
+from training_pipeline.sheets.files.duckdb_macros import MACROS
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
 from training_pipeline.testing.sheets.texts import JSON, NO_CALLS, NO_FUNCTIONS, NO_JSON, TWICE, TWICE_IN_TEXT
+from training_pipeline.testing.soak import examples
 
 Read = Callable[..., list[dict[str, Any]]]
 
@@ -132,12 +137,12 @@ def test_csv(put: Put, read: Read) -> None:
     put(
         "\ufeffpair_id,item_ref,status,allowed_uses,prohibited_uses,question,answer,system\r\n"
         '1,i,labeled,training; validation,[],"two\nlines, one ""question""",a,\r\n'
-        '2,i,labeled,"[""training""]",;,q,,be brief\r\n\r\n'
+        '2,i,labeled,"[""training"", ""testing""]",;,q,,be brief\r\n\r\n'
         "3,,labeled,,[1],q,a,\r\n",
         ".csv",
     )
     rows = read()
-    assert [row["allowed_uses"] for row in rows] == [["training", "validation"], ["training"], None]
+    assert [row["allowed_uses"] for row in rows] == [["training", "validation"], ["training", "testing"], None]
     assert [row["prohibited_uses"] for row in rows] == [[], None, None]
     assert rows[0]["messages"][0] == {"role": "user", "content": 'two\nlines, one "question"'}
     assert rows[1]["messages"][0]["role"] == "system"
@@ -281,6 +286,38 @@ def test_text_that_is_not_one_json_value_is_none(put: Put, read: Read, wrong: st
 @pytest.mark.parametrize("right", JSON.values(), ids=JSON)
 def test_text_that_is_one_json_value_is_read(put: Put, read: Read, right: str) -> None:
     assert in_parquet(put, read, messages=right.replace("%s", _json(ROW["messages"])))["messages"]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute(MACROS)
+        yield connection
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-9, 9)
+        | st.text(max_size=3)
+        | st.sampled_from(["NaN", ",]", '"', "\\"]),
+        lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=2), values, max_size=3),
+        max_leaves=6,
+    )
+)
+@settings(max_examples=examples(30), deadline=None)
+def test_whatever_python_writes_as_json_is_json(engine: duckdb.DuckDBPyConnection, value: Any) -> None:
+    for text in (json.dumps(value), json.dumps(value, separators=(",", ":"), ensure_ascii=False)):
+        asked = engine.execute("SELECT is_json($1), is_json('[' || $1 || ',]')", [text])
+        assert asked.fetchone() == (True, False)
+
+
+def test_arguments_may_hold_lists_of_texts(put: Put, read: Read) -> None:
+    arguments = {"function": {"name": "look", "arguments": '{"at":["Graz","Wien"]}'}}
+    calls = _json([{"role": "user", "content": "q"}, {"role": "assistant", "tool_calls": [arguments]}])
+    row = in_parquet(put, read, messages=calls)
+    assert row["messages"][1]["tool_calls"] == _json([arguments])
 
 
 def test_calls_in_text_are_compact_and_otherwise_as_they_were(put: Put, read: Read) -> None:
