@@ -30,6 +30,8 @@ class Answer(BaseModel):
     #: Null where the model gave none, as for a question that is too long for it.
     answer: str | None = None
     training_sheet_id: _Name | None = None
+    #: The source sheet.
+    sheet_id: _Name | None = None
     classification: _Name | None = None
     canonical_label_id: _Name | None = None
     answer_tokens: Annotated[int, Field(ge=0)] | None = None

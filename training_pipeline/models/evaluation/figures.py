@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from training_pipeline.models.evaluation.intervals import LEVEL, SEED, Interval, mean_interval, wilson
 from training_pipeline.models.evaluation.metrics import Metric
 from training_pipeline.models.evaluation.perplexity import PERPLEXITY, perplexity
-from training_pipeline.models.evaluation.scores import SLICES, metrics_in, values_of
+from training_pipeline.models.evaluation.scores import SHEET, SLICES, SOURCE, metrics_in, values_of
 from training_pipeline.models.evaluation.subsets import Slice
 
 #: Fewer pairs say nothing of a slice.
@@ -50,17 +50,19 @@ def figures(scores: pa.Table, *, level: float = LEVEL, seed: int = SEED) -> list
 
 
 def slices(scores: pa.Table) -> list[tuple[Slice, pa.Table]]:
-    """The slices with `LEAST` pairs and more, in the order of columns and values; not one that is all of them. Pure."""
+    """The slices with `LEAST` pairs and more, in the order of columns and values; not one that is all of them, nor that
+    of a source sheet from which one training sheet was made: both are the same pairs. Pure.
+    """
     found = []
     for by in SLICES:
         if by not in scores.column_names:
             continue
         counts = pc.value_counts(scores[by]).to_pylist()
         values = [each["values"] for each in counts if LEAST <= each["counts"] < len(scores)]
-        found += [
-            (Slice(by=by, value=str(value)), scores.filter(pc.equal(scores[by], value)))
-            for value in sorted(value for value in values if value is not None)
-        ]
+        for value in sorted(value for value in values if value is not None):
+            rows = scores.filter(pc.equal(scores[by], value))
+            if by != SOURCE or SHEET not in rows.column_names or pc.count_distinct(rows[SHEET]).as_py() > 1:
+                found.append((Slice(by=by, value=str(value)), rows))
     return found
 
 

@@ -52,6 +52,7 @@ def question_lines(
                     continue
                 del left[sheet.training_sheet_id, pair_id]
                 said = {name: row[name] for name in _KEYS} | {"classification": classifications[pair_id]}
+                said |= {"sheet_id": sheet.sheet_id}
                 said |= {"may_be_judged": said["classification"] in readable}
                 known = json.dumps(said, ensure_ascii=False)
                 yield f"{known[:-1]},{str(example)[1:]}"

@@ -18,11 +18,13 @@ from training_pipeline.models.evaluation.metrics import METRICS, Metric
 #: What a pair is known by; where a suite is made of several sheets, the sheet too.
 PAIR_ID: Final = "pair_id"
 SHEET: Final = "training_sheet_id"
+#: The source sheet, from which several training sheets may be made.
+SOURCE: Final = "sheet_id"
 _NAMED: Final = 5
 #: Tokens of the expert's answer, as the model writes it.
 EXPECTED_TOKENS: Final = "expected_tokens"
 #: What the figures are also given for, apart: each value that enough pairs have.
-SLICES: Final = ("classification", "canonical_label_id", SHEET, "length")
+SLICES: Final = ("classification", "canonical_label_id", SHEET, SOURCE, "length")
 #: Why a judge gave no verdict on an answer, and the word for one that it may not read.
 NOT_JUDGED: Final = "not_judged"
 _NOT_SENT: Final = "classification"

@@ -13,7 +13,7 @@ from ..errors import TrainingFailed
 from .evaluate import Question
 
 #: What scores of a pair are kept under, besides its number.
-KEYS: Final = ("training_sheet_id", "pair_id", "classification", "canonical_label_id")
+KEYS: Final = ("training_sheet_id", "pair_id", "classification", "canonical_label_id", "sheet_id")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 def scores(n: int, **columns: Sequence[Any] | pa.Array) -> pa.Table:
     """Scores of the pairs `pair-0000` to `n`, with these columns."""
     ids = [f"pair-{number:04}" for number in range(n)]
-    texts = {"classification", "canonical_label_id", "training_sheet_id", "length", "not_judged"}
+    texts = {"classification", "canonical_label_id", "training_sheet_id", "sheet_id", "length", "not_judged"}
     made: Mapping[str, Any] = {
         name: pa.array(values, pa.string() if name in texts else pa.float64()) for name, values in columns.items()
     }

@@ -33,7 +33,7 @@ def main(behaviour: dict[str, Any], config: dict[str, Any]) -> None:
     scores = {}
     for model in config["models"]:
         right = round(behaviour["right"][model["role"]] * len(asked))
-        keys = ("training_sheet_id", "pair_id", "classification", "canonical_label_id")
+        keys = ("training_sheet_id", "pair_id", "classification", "canonical_label_id", "sheet_id")
         rows = [
             {**{key: pair[key] for key in keys}, "length": "0 to 4 words", "exact_match": float(place < right)}
             for place, pair in enumerate(asked)

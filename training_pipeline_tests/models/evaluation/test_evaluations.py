@@ -94,6 +94,9 @@ def test_a_version_is_evaluated_beside_its_base_model(services: Services, evalua
     duel = overall["tuned", "base"]
     assert (duel.wins, duel.losses, duel.ties) == (48, 0, 12)
     assert found.scores is not None
+    sources = services.suites.get(SUITE).suite.sheets
+    stored_sources = scores_of(found.scores["tuned"])["sheet_id"].unique().to_pylist()
+    assert stored_sources == [sheet.sheet_id for sheet in sources]
     assert scores_of(found.scores["tuned"])["exact_match"].to_pylist().count(1.0) == 54
     assert start(evaluations).id != made.id
     assert records.of_version(services.store, "triage", "2")[1].id == made.id

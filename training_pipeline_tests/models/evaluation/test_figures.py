@@ -124,6 +124,16 @@ def test_slices_have_as_many_pairs_as_say_something() -> None:
     assert found[1].value.estimate == 0
 
 
+def test_a_source_sheet_is_a_slice_where_several_training_sheets_were_made_from_it() -> None:
+    sheets = [("one", "invoices"), ("two", "invoices"), ("three", "letters")]
+    named = {
+        name: [each[place] for each in sheets for _ in range(LEAST)]
+        for place, name in enumerate(("training_sheet_id", "sheet_id"))
+    }
+    found = [str(of) for of, _ in slices(scores(3 * LEAST, exact_match=[1.0] * 3 * LEAST, **named))]
+    assert found == [*(f"training_sheet_id={name}" for name in ("one", "three", "two")), "sheet_id=invoices"]
+
+
 def test_a_slice_counts_the_pairs_that_have_the_metric() -> None:
     table = scores(80, json_valid=[1.0] * 20 + [None] * 60, classification=["public"] * 40 + ["internal"] * 40)
     assert [(each.of, each.value.n) for each in figures(table)] == [(None, 20)]
