@@ -10,7 +10,7 @@ and the ratio of its median to the bare round trip `SELECT 1` and to `/healthz`,
 database, both measured in the same turns. Last come ratios to how it would be done without what makes it fast.
 `--plans` prints the query plans.
 
-The goal is p95 under 50 ms for any filter and any page of the list.
+The goal is p95 under 20 ms for any filter and any page of the list.
 """
 
 from __future__ import annotations
