@@ -41,7 +41,11 @@ def every_hour():
 def left_alone():
     return dg.SkipReason("looked")
 
-defs = dg.Definitions(sensors=[every_hour, left_alone])
+@dg.sensor(minimum_interval_seconds=1, default_status=dg.DefaultSensorStatus.RUNNING)
+def every_second():
+    return dg.SkipReason("looked")
+
+defs = dg.Definitions(sensors=[every_hour, left_alone, every_second])
 """
 
 
@@ -140,7 +144,15 @@ def test_dagsters_loop_gives_a_woken_sensor_a_tick_at_once(tmp_path: Path, monke
                 until(lambda count=count: ticks("every_hour") == count, seconds=120)  # type: ignore[misc]
                 assert time.monotonic() - began < sensor.MIN_INTERVAL_LOOP_TIME
             until(lambda: not wake_ups.is_waiting(), seconds=120)
-        assert (ticks("every_hour"), ticks("left_alone")) == (3, 1)
+            assert (ticks("every_hour"), ticks("left_alone")) == (3, 1)
+            woken = ticks("every_second")
+
+            def others_tick() -> bool:
+                wake_ups.wake("every_hour")  # again and again: there is always one that is due by this alone
+                return ticks("every_second") >= woken + 3
+
+            until(others_tick, seconds=120)
+        assert (ticks("every_hour") > 3, ticks("left_alone")) == (True, 1)
 
 
 def test_a_sensor_that_rests_has_a_longer_interval_unless_it_is_woken(monkeypatch: pytest.MonkeyPatch) -> None:
