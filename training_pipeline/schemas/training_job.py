@@ -223,7 +223,8 @@ class TrainingJobPage(Answer):
 
 
 class ActiveTrainingJobs(Answer):
-    """All training jobs that have not ended."""
+    """The training jobs that have not ended."""
 
-    jobs: list[TrainingJob] = Field(description="All pending, queued or running jobs, newest first.")
-    total: int = Field(description="Number of jobs.", examples=[1])
+    jobs: list[TrainingJob] = Field(description="All pending, queued or running jobs, or a page of them; newest first.")
+    total: int = Field(description="Number of jobs on all pages.", examples=[1])
+    next_cursor: NextCursor = None

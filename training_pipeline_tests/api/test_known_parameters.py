@@ -12,7 +12,7 @@ from training_pipeline_tests.api.test_problems import problem
     [
         (JOBS, "statuss=failed", {"/statuss": "is not known: did you mean status?"}),
         (JOBS, "page=1&sheet=x&createdby=ada", {"/sheet": "", "/createdby": "is not known: did you mean created_by?"}),
-        (f"{API}/active", "status=failed", {"/status": "is not known: there are none here"}),
+        (f"{JOBS}/tj-none", "status=failed", {"/status": "is not known: there are none here"}),
         (f"{JOBS}/tj-none/events", "limit=3", {"/limit": "is not known: expected one of cursor, page, page_size"}),
     ],
 )

@@ -188,6 +188,12 @@ def test_pages_lead_from_one_to_the_next(client: Client, done: TrainingJob) -> N
     assert [*first.jobs, *second.jobs] == whole.jobs
     assert (first.page, second.page, second.next_cursor) == (1, None, None)
     assert client.list(page=2, page_size=3).jobs == second.jobs
+    active = client.active()
+    first_active = client.active(page_size=3)
+    last_active = client.active(cursor=first_active.next_cursor)
+    assert [*first_active.jobs, *last_active.jobs] == active.jobs
+    assert (len(first_active.jobs), first_active.total, last_active.total) == (3, active.total, active.total)
+    assert (active.next_cursor, last_active.next_cursor) == (None, None)
     events = client.events(done.id, page_size=20)
     rest = client.events(done.id, page_size=20, cursor=events.next_cursor)
     assert [*events.events, *rest.events] == client.events(done.id, page_size=200).events

@@ -16,6 +16,7 @@ from training_pipeline.client.jobs.base import Created
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.annotations import MOST_TAGS
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.schemas.paging import MOST_ROWS
 from training_pipeline.schemas.requests import (
     CancelTrainingJob,
     CreateTrainingJob,
@@ -110,9 +111,19 @@ def list_training_jobs(
 @router.get("/active", operation_id="getActiveTrainingJobs")
 def get_active_training_jobs(
     client: Annotated[LocalClient, client_for(LocalClient.active)],
+    page_size: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=MOST_ROWS,
+            description="Maximum number of rows per page. Default: all; 50 with a cursor.",
+            examples=[50],
+        ),
+    ] = None,
+    cursor: Cursor = None,
 ) -> ActiveTrainingJobs:
-    """List all pending, queued or running jobs."""
-    return client.active()
+    """List all pending, queued or running jobs, newest first."""
+    return client.active(page_size=page_size, cursor=cursor)
 
 
 @router.get("/jobs/{job_id}", operation_id="getTrainingJob")

@@ -78,8 +78,8 @@ class Jobs(Protocol):
         A page is named by its number, or by a cursor, which goes with that order only.
         """
 
-    def active(self) -> ActiveTrainingJobs:
-        """List all pending, queued or running jobs."""
+    def active(self, *, page_size: int | None = None, cursor: str | None = None) -> ActiveTrainingJobs:
+        """List all pending, queued or running jobs, newest first; a page of them where a size or a cursor is given."""
 
     def get(self, job_id: str) -> TrainingJob:
         """One job."""

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Final
 from training_pipeline.client.heavy import heavy
 from training_pipeline.client.jobs.base import Notice
 from training_pipeline.client.jobs.changing import LocalJobChanges
-from training_pipeline.client.jobs.pages import event_page, job_page, lineage_page
+from training_pipeline.client.jobs.pages import active_page, event_page, job_page, lineage_page
 from training_pipeline.client.roles import needs
 from training_pipeline.domain.access import Role
-from training_pipeline.domain.job import ACTIVE, TERMINAL
+from training_pipeline.domain.job import TERMINAL
 from training_pipeline.domain.smoothing import MOST_SMOOTHING
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.log import BYTES
 from training_pipeline.schemas.result import LOSSES
-from training_pipeline.schemas.training_job import ActiveTrainingJobs
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP, best_losses, metric_series
 from training_pipeline.training_jobs.store.queries import JobSort
 
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from training_pipeline.schemas.metrics import TrainingJobMetrics
     from training_pipeline.schemas.result import TrainingJobResult
     from training_pipeline.schemas.system_metrics import TrainingJobSystemMetrics
-    from training_pipeline.schemas.training_job import TrainingJob, TrainingJobPage
+    from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJob, TrainingJobPage
     from training_pipeline.training_jobs.store.facets import Facets
 
 #: A job that is followed is read this often.
@@ -81,10 +80,9 @@ class LocalJobs(LocalJobChanges):
         )
 
     @needs(Role.VIEWER)
-    def active(self) -> ActiveTrainingJobs:
+    def active(self, *, page_size: int | None = None, cursor: str | None = None) -> ActiveTrainingJobs:
         """See `Client`."""
-        jobs, total = self._services.store.list(statuses=ACTIVE, limit=None)
-        return ActiveTrainingJobs(jobs=[self.shown(job) for job in jobs], total=total)
+        return active_page(self._services.store, self.shown, page_size=page_size, cursor=cursor)
 
     @needs(Role.VIEWER)
     def get(self, job_id: str) -> TrainingJob:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+from training_pipeline.domain.job import ACTIVE
 from training_pipeline.domain.refs import required
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.event import TrainingJobEvent, TrainingJobEventPage
-from training_pipeline.schemas.training_job import TrainingJobPage
+from training_pipeline.schemas.training_job import ActiveTrainingJobs, TrainingJobPage
 from training_pipeline.training_jobs.store.queries import JobSort
 
 if TYPE_CHECKING:
@@ -25,14 +26,14 @@ def job_page(
     shown: Callable[[StoredJob], TrainingJob],
     *,
     statuses: Collection[JobStatus],
-    training_sheet_id: str | None,
-    created_by: str | None,
-    search: str | None,
-    tainted: bool,
-    tags: Collection[str],
-    sort: JobSort,
-    descending: bool,
-    page: int | None,
+    training_sheet_id: str | None = None,
+    created_by: str | None = None,
+    search: str | None = None,
+    tainted: bool = False,
+    tags: Collection[str] = (),
+    sort: JobSort = JobSort.CREATED_AT,
+    descending: bool = True,
+    page: int | None = None,
     page_size: int,
     cursor: str | None,
 ) -> TrainingJobPage:
@@ -62,6 +63,20 @@ def job_page(
         page_size=page_size,
         next_cursor=further if newest_first else None,
     )
+
+
+def active_page(
+    store: JobStore, shown: Callable[[StoredJob], TrainingJob], *, page_size: int | None, cursor: str | None
+) -> ActiveTrainingJobs:
+    """The jobs that have not ended: all of them, or those of one page where a size or a cursor is given.
+
+    Raises `InvalidParameter` for a cursor that leads nowhere.
+    """
+    if page_size is None and cursor is None:
+        found, total = store.list(statuses=ACTIVE, limit=None)
+        return ActiveTrainingJobs(jobs=[shown(job) for job in found], total=total, next_cursor=None)
+    page = job_page(store, shown, statuses=ACTIVE, page_size=page_size or 50, cursor=cursor)
+    return ActiveTrainingJobs(jobs=page.jobs, total=page.total, next_cursor=page.next_cursor)
 
 
 def event_page(

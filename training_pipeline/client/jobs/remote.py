@@ -78,9 +78,10 @@ class RemoteJobs(OverHttp):
         }
         return self._service.ask(TrainingJobPage, "GET", "/jobs", params=params)
 
-    def active(self) -> ActiveTrainingJobs:
+    def active(self, *, page_size: int | None = None, cursor: str | None = None) -> ActiveTrainingJobs:
         """See `Client`."""
-        return self._service.ask(ActiveTrainingJobs, "GET", "/active")
+        params = {"page_size": page_size, "cursor": cursor}
+        return self._service.ask(ActiveTrainingJobs, "GET", "/active", params=params)
 
     def get(self, job_id: str) -> TrainingJob:
         """See `Client`."""
