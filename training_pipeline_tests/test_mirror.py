@@ -190,6 +190,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
     "client/sheets/test_contents.py": ("schemas/sheet_contents.py",),
     "client/sheets/test_versions.py": ("domain/sheet_change.py", "schemas/sheet_versions.py"),
+    "datasets/test_lifting.py": ("datasets/restrictions.py",),
     "datasets/test_sheet_rows.py": ("datasets/kept_files.py",),
     "models/test_playground.py": ("models/versions/usable.py",),
     "client/test_heavy.py": ("app/heavy_reads.py",),

@@ -10,13 +10,14 @@ import ibis.expr.types as ir
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.comparison import Comparison
+from training_pipeline.domain.rules.constraints import names, words
 from training_pipeline.domain.rules.examples.control_tokens import spells_control_token
 from training_pipeline.domain.rules.examples.rendering import row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.examples.validity import has_messages
 from training_pipeline.domain.rules.gates import judge_each
-from training_pipeline.domain.rules.neighbours import judge_together
-from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.neighbours import Examples, judge_together, tell_ties
+from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.rules.text.characters import trimmed
 from training_pipeline.domain.rules.text.normal_form import normal_form_table
 from training_pipeline.domain.usage import TagConstraints, Use
@@ -37,15 +38,42 @@ def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy, us
     each = judge_each(planner.pairs, tags, use=use, keep=planner.keep, require_constraints_set_by=required)
     alone = planner.name(each)
     comparison = _comparison(planner)
-
-    def examples(ids: ir.Table) -> ir.Table:
-        pairs = planner.pairs.select("pair_id", "messages")
-        if dialect.filters_early:
-            return planner.name(comparison.examples(pairs)).semi_join(ids, "pair_id")
-        return comparison.examples(pairs.semi_join(ids, "pair_id"))
-
     hashed = planner.keep(comparison.of(alone))
+    examples = _examples(planner, comparison)
     return planner.plan(judge_together(hashed, policy, examples_of=examples, keep=planner.keep))
+
+
+@lru_cache(maxsize=8)
+def ties_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
+    """What `tell_ties` tells of all pairs, as if each valid one could be trained on, and each that states so itself
+    were kept for evaluation or testing. `alone` and `holds_out` are what holds. Pure.
+    """
+    planner = Planner(dialect)
+    required = policy.require_constraints_set_by
+    alone = planner.name(judge_each(planner.pairs, tags, keep=planner.keep, require_constraints_set_by=required))
+    comparison = _comparison(planner)
+    invalid = str(Reason.INVALID)
+    stated = words(planner.pairs.allowed_uses)
+    kept_for = names(stated, Use.EVALUATION) | names(stated, Use.TESTING)
+    kept = planner.keep(planner.pairs.filter(kept_for).select(kept_id="pair_id").distinct())
+    liftable = alone.mutate(
+        alone=alone.reason,
+        reason=ibis.cases((alone.reason == invalid, invalid)),
+        holds_out=alone.held_out,
+        held_out=alone.pair_id.isin(kept.kept_id),
+    )
+    hashed = planner.keep(comparison.of(planner.name(liftable)))
+    examples = _examples(planner, comparison)
+    return planner.plan(tell_ties(hashed, policy, examples_of=examples, keep=planner.keep))
+
+
+@lru_cache(maxsize=32)
+def alone_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
+    """Of each pair by itself: `pair_id`, `reason`, `prohibited`, `held_out`, `may_validate`. Pure."""
+    planner = Planner(dialect)
+    required = policy.require_constraints_set_by
+    alone = judge_each(planner.pairs, tags, keep=planner.keep, require_constraints_set_by=required)
+    return planner.plan(alone.select("pair_id", "reason", "prohibited", "held_out", "may_validate"))
 
 
 @lru_cache(maxsize=32)
@@ -112,6 +140,16 @@ def questions_plan(dialect: Dialect) -> Plan:
     # The filter comes after, so that no engine works out the questions for it and once more for the row.
     asked = planner.name(comparison.turn_texts(looked_at))
     return planner.plan(asked.filter(asked.asks.notnull() | asked.controlled).select("number", "controlled", "asks"))
+
+
+def _examples(planner: Planner, comparison: Comparison) -> Examples:
+    def examples(ids: ir.Table) -> ir.Table:
+        pairs = planner.pairs.select("pair_id", "messages")
+        if planner.dialect.filters_early:
+            return planner.name(comparison.examples(pairs)).semi_join(ids, "pair_id")
+        return comparison.examples(pairs.semi_join(ids, "pair_id"))
+
+    return examples
 
 
 def _held_out(planner: Planner, tags: TagConstraints, policy: GatePolicy) -> ir.Table:

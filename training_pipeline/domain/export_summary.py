@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.rules.policy import Reason
+from training_pipeline.domain.usage import Use
 
 #: What each reason means, in words.
 MEANINGS: Final = {
@@ -21,6 +22,25 @@ MEANINGS: Final = {
     Reason.DUPLICATE: "the same example is already included",
     Reason.REVOKED: "it, or the same example in another pair, was revoked",
 }
+
+_RESTRICTIONS: Final = {
+    "tag": "the source is tagged {}",
+    "label": "what label {} says of uses",
+    "steward": "{} refused it for training",
+}
+_KEPT_FOR: Final = {
+    Use.TRAINING: "training is not allowed, or prohibited",
+    Use.VALIDATION: "validation is not allowed, or prohibited",
+    Use.EVALUATION: "kept for evaluation",
+    Use.TESTING: "kept for testing",
+}
+
+
+def restriction_in_words(by: str, name: str) -> str:
+    """What keeps pairs out, by what kind of restriction it is and its name. Pure."""
+    if by == "reason":
+        return MEANINGS[Reason(name)]
+    return _KEPT_FOR[Use(name)] if by == "use" else _RESTRICTIONS[by].format(name)
 
 
 class ReasonCount(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -93,10 +93,30 @@ class LiftedReason(Answer):
     added: int = Field(description="Pairs that could be trained on if none of them had it.", examples=[9])
 
 
+class LiftedRestriction(Answer):
+    """A restriction that a person can lift: a reason, a use, a tag of the source, what a label or a steward says."""
+
+    by: Literal["reason", "use", "tag", "label", "steward"] = Field(
+        description="What kind of restriction it is.", examples=["label"]
+    )
+    name: str = Field(description="The reason, the use, the tag, the label or the steward.", examples=["urgent"])
+    pairs: int = Field(description="Pairs that have it.", examples=[12])
+    added: int = Field(description="Pairs that could be trained on if none of them had it.", examples=[9])
+    may_validate: int = Field(
+        description="How many more pairs could go to the validation split; negative where fewer could.", examples=[4]
+    )
+
+
 class TrainingSheetLifting(Answer):
-    """What lifting each reason alone would add. Nothing was changed."""
+    """What lifting each restriction alone would add. Nothing was changed."""
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])
     eligible: int = Field(description="Pairs that may be trained on now.", examples=[310])
+    may_validate: int = Field(description="Those of them that may be validated on.", examples=[290])
     reasons: list[LiftedReason] = Field(description="Every reason that can be lifted and that the sheet has.")
+    restrictions: list[LiftedRestriction] = Field(
+        description="Every restriction that can be lifted and that pairs have: the same reasons, uses, tags, and the "
+        "20 labels and 20 stewards with the most pairs. Lifting a use that pairs are kept for frees those that ask the "
+        "same; lifting what a steward says permits training on the pairs that the steward refused."
+    )

@@ -162,7 +162,7 @@ def test_a_steward_reads_a_sheet_and_reviews_it(
     page.get_by_label("Cut after").fill("16")
     page.keyboard.press("Enter")
     expect(page.get_by_text("1 of 11 pairs")).to_be_visible()
-    page.get_by_role("button", name="What would lifting a reason add?").click()
+    page.get_by_role("button", name="What would lifting a restriction add?").click()
     expect(page.get_by_role("row", name="training is not an allowed use 3 +3")).to_be_visible()
     page.get_by_role("button", name="Look for near duplicates").click()
     expect(page.get_by_text("No two pairs that may be trained on")).to_be_visible()

@@ -123,7 +123,7 @@ def get_near_duplicates(
 def get_lifting(
     client: Annotated[LocalClient, client_for(LocalClient.what_lifting_adds)], training_sheet_id: SheetId
 ) -> TrainingSheetLifting:
-    """Count how many more pairs could be trained on without each reason that a person can lift."""
+    """Count how many more pairs could be trained on without each restriction that a person can lift."""
     return client.what_lifting_adds(training_sheet_id)
 
 

@@ -1,4 +1,4 @@
-"""`training-pipeline sheets show` and `preview`: what may be trained on, here or elsewhere, less what was revoked."""
+"""`training-pipeline sheets show`, `preview` and `lifting`: what may be trained on, less what was revoked, and why."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def add_to(app: typer.Typer) -> None:
     """Add the commands to those of training sheets."""
     app.command()(show)
     app.command()(preview)
+    app.command()(lifting)
 
 
 def show(sheet_id: SheetId, json: Json = False, url: Url = None, token: Token = None) -> None:
@@ -40,3 +41,12 @@ def preview(
         typer.echo("This sheet cannot be trained on until it is approved.", err=True)
     for line in found.lines:
         typer.echo(line)
+
+
+def lifting(sheet_id: SheetId, json: Json = False, url: Url = None, token: Token = None) -> None:
+    """Count how many more pairs could be trained on without each restriction: reason, use, tag, label or steward."""
+    from training_pipeline.cli.render.sheet import what_lifting_adds
+
+    with open_client(url, token) as client:
+        found = client.what_lifting_adds(sheet_id)
+    print_json(found) if json else say(what_lifting_adds(found))

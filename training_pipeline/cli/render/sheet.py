@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from training_pipeline.cli.render import job
+from training_pipeline.domain.export_summary import restriction_in_words
 from training_pipeline.domain.rules.examples.chat_format import Severity
+from training_pipeline.schemas.sheet_contents import TrainingSheetLifting
 from training_pipeline.schemas.training_sheet import Reference, TrainingSheetDetails
 from training_pipeline.sheets.files.checking import CheckReport
 
@@ -67,6 +69,23 @@ def sheet_details(sheet: TrainingSheetDetails) -> RenderableType:
         grid.add_row("evaluated on", f"{sheet.evaluate_on}{judge}")
     grid.add_row("version", sheet.digest[:16])
     return Group(grid, job.of_gates(sheet.export_summary))
+
+
+def what_lifting_adds(found: TrainingSheetLifting) -> RenderableType:
+    """Each restriction, and what could be trained and validated on without it."""
+    heading = Text(f"{found.eligible:,} pairs may be trained on, {found.may_validate:,} of them validated on.")
+    if not found.restrictions:
+        return Group(heading, Text("No pair has a restriction that could be lifted."))
+    table = Table(box=None, header_style="dim")
+    table.add_column("without", overflow="fold")
+    for column in ("pairs", "would add", "for validation"):
+        table.add_column(column, justify="right")
+    for one in found.restrictions:
+        table.add_row(
+            Text(restriction_in_words(one.by, one.name)),
+            *(f"{one.pairs:,}", f"{one.added:+,}", f"{one.may_validate:+,}"),
+        )
+    return Group(heading, table)
 
 
 def _reference(reference: Reference) -> str:

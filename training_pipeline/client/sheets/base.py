@@ -56,7 +56,7 @@ class Sheets(Protocol):
         """Groups of pairs that may be trained on and ask the same, or nearly."""
 
     def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
-        """How many more pairs could be trained on without each of the reasons that a person can lift."""
+        """How many more pairs could be trained on without each of the restrictions that a person can lift."""
 
     def sheet_versions(self, sheet_id: str) -> TrainingSheetVersions:
         """The earlier versions of a training sheet that were kept, the newest first."""

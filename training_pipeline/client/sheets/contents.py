@@ -25,6 +25,7 @@ from training_pipeline.schemas.sheet_contents import (
     Conversation,
     LengthBin,
     LiftedReason,
+    LiftedRestriction,
     NearDuplicateGroup,
     PairConversations,
     SheetMessage,
@@ -148,12 +149,19 @@ def near_duplicates(services: Services, sheet_id: str) -> TrainingSheetNearDupli
 
 
 def what_lifting_adds(services: Services, sheet_id: str) -> TrainingSheetLifting:
-    """What lifting each reason alone would add. Raises `Conflict` where the pairs are judged elsewhere."""
+    """What lifting each restriction alone would add. Raises `Conflict` where the pairs are judged elsewhere."""
     with _finding(services, sheet_id, Lifting) as (opened, withdrawn, find):
         found = find(lambda: lifting(opened, services.policy, withdrawn=withdrawn))
         digest = opened.digest
-    reasons = [LiftedReason.model_validate(one) for one in found.reasons]
-    return TrainingSheetLifting(training_sheet_id=sheet_id, digest=digest, eligible=found.eligible, reasons=reasons)
+    told = [LiftedRestriction.model_validate(one) for one in found.restrictions]
+    return TrainingSheetLifting(
+        training_sheet_id=sheet_id,
+        digest=digest,
+        eligible=found.eligible,
+        may_validate=found.may_validate,
+        reasons=[LiftedReason(reason=one.name, pairs=one.pairs, added=one.added) for one in told if one.by == "reason"],
+        restrictions=told,
+    )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ once for each different text of hashes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 import ibis
 import ibis.expr.types as ir
@@ -18,6 +19,11 @@ from training_pipeline.domain.rules.policy import GatePolicy, Reason
 
 #: `pair_id` and `example`, the hash of the whole example, of the pairs whose ids stand in a table.
 Examples = Callable[[ir.Table], ir.Table]
+#: What `tell_ties` says of a pair.
+TIED: Final = (
+    *("pair_id", "item_ref", "canonical_label_id", "constraints_set_by", "alone", "prohibited", "holds_out"),
+    *("may_validate", "row_hash", "copy_hash", "prompt_hash"),
+)
 
 
 def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Examples, keep: Keep = unkept) -> ir.Table:
@@ -54,10 +60,7 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Example
             joined.reason,
             ibis.cases((prohibited, str(Reason.IDENTICAL_TO_PROHIBITED)), (held_out, str(Reason.HELD_OUT_PROMPT))),
         ),
-        prompt_hash=ibis.cases(
-            (one_question, joined.asked),
-            else_=ibis.coalesce(joined.ties, joined.put_to_many) + joined.others.fill_null(""),
-        ),
+        prompt_hash=_prompt_hash(joined),
         instruction=ibis.cases(
             (one_question, is_instruction), else_=joined.ties.isnull() & joined.put_to_many.notnull()
         ),
@@ -78,6 +81,52 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Example
         may_validate=final.reason.isnull() & ~duplicate & final.may_validate & final.all_may_validate.fill_null(True),
         kept_id=kept_id,
     )
+
+
+def tell_ties(judged: ir.Table, policy: GatePolicy, *, examples_of: Examples, keep: Keep = unkept) -> ir.Table:
+    """What `judge_together` looks at, for verdicts of `judge_each` that may yet change: `judged` must have no reason
+    where a pair could be trained on by any of them, and must prohibit and hold out all that any of them does.
+
+    One row a pair of `kind` `pair` with the columns of `TIED`; and rows with only `pair_id` and a `hash`, for what a
+    pair `forbids` and `shows` (examples), and what it `holds` out and `asks` (questions): only what pairs have that
+    forbid or hold out. A pair is left out for an example that another one forbids, and for a question that another one
+    holds out.
+    """
+    questions = keep(_questions(judged, policy))
+    conversations = keep(_conversations(judged, questions))
+    examples = _prohibited_examples(judged, keep)
+    forbids = judged.filter(judged.prohibited & judged.shown.notnull())
+    shown = judged.filter(judged.shown.notnull()).select("pair_id", hash=judged.shown.split(" ").unnest())
+    alone = examples_of(_suspects(judged, keep)).view()
+    asked = judged.select("pair_id", "held_out", hash=judged.asked.split(" ").unnest())
+    outright = is_outright(asked.hash)
+    asks = asked.select(
+        "pair_id", hash=ibis.cases((outright, asked.hash), else_=asked.hash.substr(1)), holds=outright & asked.held_out
+    )
+    held_out = questions.filter(questions.is_held_out)
+    asks = asks.semi_join(held_out, asks.hash == held_out.question)
+    links = {
+        "forbids": forbids.select("pair_id", hash=forbids.shown.left(HASH_DIGITS)),
+        "shows": shown.filter(shown.hash.isin(examples.example)),
+        "shows_alone": alone.filter(alone.example.isin(examples.example)).select("pair_id", hash=alone.example),
+        "asks": asks.select("pair_id", "hash"),
+        "holds": asks.filter(asks.holds).select("pair_id", "hash"),
+    }
+    joined = judged.left_join(conversations, judged.asked == conversations.conversation)
+    pairs = joined.select(*(name for name in TIED if name != "prompt_hash"), prompt_hash=_prompt_hash(joined))
+    pairs = pairs.mutate(kind=ibis.literal("pair"), hash=ibis.null("string"))
+    schema = pairs.schema()
+    nothing = {name: ibis.null(schema[name]) for name in TIED if name != "pair_id"}
+    found = [
+        table.mutate(**nothing, kind=ibis.literal(kind.partition("_")[0])).select(*schema.names)
+        for kind, table in links.items()
+    ]
+    return ibis.union(pairs, *found)
+
+
+def _prompt_hash(joined: ir.Table) -> ir.StringValue:
+    tying = ibis.coalesce(joined.ties, joined.put_to_many) + joined.others.fill_null("")
+    return ibis.cases((joined.conversation.isnull(), joined.asked), else_=tying)
 
 
 def _several(judged: ir.Table, column: str) -> ir.Table:
@@ -157,9 +206,13 @@ def _prohibited_examples(judged: ir.Table, keep: Keep) -> ir.Table:
 
 def _identical(judged: ir.Table, examples: ir.Table, examples_of: Examples, keep: Keep) -> ir.Table:
     """`identical_id`: the pairs of one turn that show a prohibited example. The answers of others are not looked at."""
+    shown = examples_of(_suspects(judged, keep)).view()
+    return shown.filter(shown.example.isin(examples.example)).select(identical_id="pair_id")
+
+
+def _suspects(judged: ir.Table, keep: Keep) -> ir.Table:
+    """`pair_id`: the pairs of one turn that ask what a prohibited one asks."""
     forbidden = judged.filter(judged.prohibited).select(question=judged.asked.fill_null("")).distinct()
     unsettled = judged.filter(judged.reason.isnull() & judged.shown.isnull())
     asking = unsettled.select("pair_id", question=unsettled.asked.fill_null(""))
-    suspects = keep(asking.semi_join(forbidden, "question").select("pair_id"))
-    shown = examples_of(suspects).view()
-    return shown.filter(shown.example.isin(examples.example)).select(identical_id="pair_id")
+    return keep(asking.semi_join(forbidden, "question").select("pair_id"))

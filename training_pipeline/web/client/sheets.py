@@ -67,7 +67,7 @@ class SheetCalls(PageCalls):
         return await self.shared(f"near duplicates {sheet_id}", partial(self.local.near_duplicates, sheet_id))
 
     async def what_lifting_adds(self, sheet_id: str) -> TrainingSheetLifting:
-        """What lifting a reason would add. Many who ask at the same moment ask once."""
+        """What lifting a restriction would add. Many who ask at the same moment ask once."""
         return await self.shared(f"lifting {sheet_id}", partial(self.local.what_lifting_adds, sheet_id))
 
     async def sheet_versions(self, sheet_id: str) -> TrainingSheetVersions:

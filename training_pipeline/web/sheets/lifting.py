@@ -1,10 +1,9 @@
-"""What lifting a reason would add: worked out when somebody asks."""
+"""What lifting a restriction would add: worked out when somebody asks."""
 
 from __future__ import annotations
 
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.domain.export_summary import MEANINGS
-from training_pipeline.domain.rules.policy import Reason
+from training_pipeline.domain.export_summary import restriction_in_words
 from training_pipeline.schemas.sheet_contents import TrainingSheetLifting
 from training_pipeline.web import formats
 from training_pipeline.web.client import PageClient
@@ -20,7 +19,7 @@ class LiftingQuestion:
         self._sheet_id = sheet_id
         self._place = Tag("div", classes="after", aria_live="polite")
         with self._place:
-            button("What would lifting a reason add?", kind="small").when("click", self._ask)
+            button("What would lifting a restriction add?", kind="small").when("click", self._ask)
 
     async def _ask(self) -> None:
         self._place.clear()
@@ -39,20 +38,21 @@ class LiftingQuestion:
 
 
 def _show(found: TrainingSheetLifting) -> None:
-    Tag("h3", "What lifting a reason would add")
-    if not found.reasons:
-        Tag("p", "No pair is excluded for a reason that could be lifted.", classes="muted")
+    Tag("h3", "What lifting a restriction would add")
+    if not found.restrictions:
+        Tag("p", "No pair has a restriction that could be lifted.", classes="muted")
         return
-    with small_table(
-        "Lifting", ("If no pair were excluded because", "Pairs", "Would add"), numbers={"Pairs", "Would add"}
-    ):
-        for one in found.reasons:
+    columns = ("If no pair had the restriction", "Pairs", "Would add", "For validation")
+    with small_table("Lifting", columns, numbers=set(columns[1:])):
+        for one in found.restrictions:
             with Tag("tr"):
-                Tag("td", MEANINGS[Reason(one.reason)])
+                Tag("td", restriction_in_words(one.by, one.name))
                 Tag("td", formats.count(one.pairs), classes="number")
-                Tag("td", f"+{one.added:,}" if one.added >= 0 else f"{one.added:,}", classes="number")
+                Tag("td", f"{one.added:+,}", classes="number")
+                Tag("td", f"{one.may_validate:+,}", classes="number")
     Tag(
         "p",
-        "Each reason is counted separately; pairs excluded for another reason stay excluded. Nothing was changed.",
+        "Each restriction is counted separately; pairs excluded for another reason, or revoked, stay excluded. "
+        "Nothing was changed.",
         classes="help",
     )

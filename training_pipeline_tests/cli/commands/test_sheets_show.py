@@ -65,3 +65,14 @@ def test_what_is_not_there_is_said_with_what_is(command: Command, url: str) -> N
         for verb in ("show", "preview"):
             code, _, err = command("sheets", verb, "nothing", *where)
             assert (code, "sheet-123" in err) == (1, True), err
+
+
+def test_lifting_tells_what_each_restriction_keeps_out(command: Command, url: str) -> None:
+    told = command("sheets", "lifting", "sheet-123", "--json")
+    assert told == command("sheets", "lifting", "sheet-123", "--json", "--url", url)
+    found = json.loads(told[1])
+    (prohibited,) = [one for one in found["restrictions"] if one["name"] == "training_prohibited"]
+    assert (found["eligible"], prohibited["by"], prohibited["added"] > 0) == (310, "reason", True)
+    code, out, err = command("sheets", "lifting", "sheet-123")
+    assert code == 0, err
+    assert f"{prohibited['added']:+,}" in next(line for line in out.splitlines() if "training is prohibited" in line)

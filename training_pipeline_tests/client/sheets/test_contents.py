@@ -64,6 +64,8 @@ def test_what_is_found_out_holds_no_text_and_is_found_out_once(
         "rejected": (1, 1),
         "training_prohibited": (1, 1),
     }
+    of_steward = [one for one in viewer.what_lifting_adds("told").restrictions if one.by == "steward"]
+    assert [(one.pairs, one.added) for one in of_steward] == [(1, 1)]
     assert viewer.near_duplicates("told").groups == 0
     assert viewer.training_sheet("told").export_summary.eligible == 17
     kept = sorted(services.settings.sheet_findings.iterdir())
