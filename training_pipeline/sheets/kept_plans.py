@@ -14,12 +14,12 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, wraps
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, ParamSpec
 
 import ibis
 import ibis.expr.schema as sch
-import sqlglot
 from pydantic import BaseModel
 
 from training_pipeline.infra.files import replace_file
@@ -28,6 +28,8 @@ from training_pipeline.sheets.plan import Dialect, Plan, Step
 
 #: Where the code lies that plans are made of, below the package: the rules, the dialects, and what asks.
 MADE_OF: Final = ("domain", "sheets", "datasets")
+#: What compiles them.
+LIBRARIES: Final = ("ibis-framework", "sqlglot")
 #: Files that are kept at most: one for each combination of tags, policy and use that was asked for.
 MOST: Final = 32
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
@@ -54,7 +56,7 @@ def kept(make: Callable[P, Plan]) -> Callable[P, Plan]:
         bound.apply_defaults()
         try:
             code = _code()
-        except OSError:  # the code is not in files
+        except (OSError, PackageNotFoundError):  # they are not in files
             return make(*args, **kwargs)
         made_for = _digest([make.__module__, make.__name__, _said(bound.arguments)])
         file = _directory / f"{code[:16]}-{made_for[:48]}.json"
@@ -69,12 +71,14 @@ def kept(make: Callable[P, Plan]) -> Callable[P, Plan]:
 
 @cache
 def _code() -> str:
-    """The hash of all that decides what a plan says. Reads the code; raises `OSError` where that cannot be read."""
+    """The hash of all that decides what a plan says. Reads the code; raises `OSError` where that cannot be read, and
+    `PackageNotFoundError` for a library that does not say its version.
+    """
     files = sorted(file for folder in MADE_OF for file in (_PACKAGE / folder).rglob("*.py"))
     if not files:
         raise FileNotFoundError(_PACKAGE)
     read = [(file.relative_to(_PACKAGE).as_posix(), hashlib.sha256(file.read_bytes()).hexdigest()) for file in files]
-    return _digest([read, ibis.__version__, sqlglot.__version__, sys.version_info[:2]])
+    return _digest([read, *map(version, LIBRARIES), sys.version_info[:2]])
 
 
 def _read(file: Path) -> Plan | None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -27,6 +28,12 @@ def plans(tmp_path: Path) -> Iterator[Path]:
     keep_in(tmp_path / "plans")
     yield tmp_path / "plans"
     keep_in(None)
+
+
+def anew(plan: Any, *arguments: Any) -> Plan:
+    """What the function makes as in another process, which has made none yet."""
+    made: Plan = plan.__wrapped__(*arguments)
+    return made
 
 
 class Counted:
@@ -72,7 +79,7 @@ def test_a_plan_of_other_code_is_not_used(plans: Path, change: str, monkeypatch:
     if change == "code":
         monkeypatch.setattr(kept_plans, "MADE_OF", (*kept_plans.MADE_OF, "settings"))
     else:
-        monkeypatch.setattr("ibis.__version__", "0.0.0")
+        monkeypatch.setattr(kept_plans, "version", lambda _: "0.0.0")
     items(DUCKDB_SQL, GatePolicy())
     kept_plans._code.cache_clear()
     assert counted.calls == 2
@@ -117,19 +124,19 @@ def test_nothing_depends_on_the_disk(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dialect", [DUCKDB_SQL, DATABRICKS_SQL], ids=lambda dialect: dialect.name)
 def test_every_plan_of_ours_is_read_as_it_was_made(plans: Path, dialect: Dialect) -> None:
     policy = GatePolicy()
-    makers = [
-        lambda: judging.verdicts_plan.__wrapped__(dialect, NO_TAGS, policy),
-        lambda: judging.held_out_plan.__wrapped__(dialect, NO_TAGS, policy),
-        lambda: judging.held_out_questions_plan.__wrapped__(dialect, NO_TAGS, policy),
-        lambda: judging.shown_plan.__wrapped__(dialect),
-        lambda: judging.copies_plan.__wrapped__(dialect),
-        lambda: judging.questions_plan.__wrapped__(dialect),
+    makers: list[Callable[[], Plan]] = [
+        lambda: anew(judging.verdicts_plan, dialect, NO_TAGS, policy),
+        lambda: anew(judging.held_out_plan, dialect, NO_TAGS, policy),
+        lambda: anew(judging.held_out_questions_plan, dialect, NO_TAGS, policy),
+        lambda: anew(judging.shown_plan, dialect),
+        lambda: anew(judging.copies_plan, dialect),
+        lambda: anew(judging.questions_plan, dialect),
     ]
     made = [maker() for maker in makers]
-    made.append(counts_plan.__wrapped__(made[0].steps[-1].schema))
+    made.append(anew(counts_plan, made[0].steps[-1].schema))
     assert len(list(plans.iterdir())) == len(made)
     assert [maker() for maker in makers] == made[:-1]
-    assert counts_plan.__wrapped__(made[0].steps[-1].schema) == made[-1]
+    assert anew(counts_plan, made[0].steps[-1].schema) == made[-1]
 
 
 @given(st.sets(st.sampled_from(sorted(TAG_RULES))), st.sets(st.sampled_from(sorted(TAG_RULES))))

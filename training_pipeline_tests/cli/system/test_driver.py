@@ -36,10 +36,10 @@ def test_a_job_is_looked_at_when_its_run_tells_and_finished_when_that_has_ended(
     services: Services, backend: ScriptedBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever waits for anything but the run's news waits until the test is given up."""
-    monkeypatch.setattr(driver, "LOOK_SECONDS", 3600.0)
-    imported: list[JobStatus] = []
-    monkeypatch.setattr(plots, "imported", lambda: imported.append(services.store.get(job.id).status))
     job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
+    imported: list[JobStatus] = []
+    monkeypatch.setattr(driver, "LOOK_SECONDS", 3600.0)
+    monkeypatch.setattr(plots, "imported", lambda: imported.append(services.store.get(job.id).status))
     accepted(services, backend, job.id, JobStatus.QUEUED)
     run = RunDirectory(services.settings.runs / f"{job.id}-1")
     with dg.DagsterInstance.ephemeral() as instance:
@@ -54,5 +54,4 @@ def test_a_job_is_looked_at_when_its_run_tells_and_finished_when_that_has_ended(
         run.tell()
         assert next(seen).is_trained
         assert next(seen).finalize.attempt == 1
-        seen.close()
     assert imported == [JobStatus.RUNNING]
