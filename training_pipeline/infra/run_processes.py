@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from multiprocessing import popen_forkserver
-from multiprocessing.context import ForkServerContext
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from multiprocessing.process import BaseProcess
 from typing import Final
 
@@ -34,14 +34,12 @@ class _Popen(popen_forkserver.Popen):
         return code
 
 
-class RunProcess(BaseProcess):
+class RunProcess(ForkServerProcess):
     """A process that is alive for as long as it runs, whatever becomes of the one that it was forked off."""
-
-    _start_method = "forkserver"
 
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> popen_forkserver.Popen:  # noqa: N802 - Python's name
-        return _Popen(process_obj)  # type: ignore[arg-type]  # the stub asks for a subclass
+        return _Popen(process_obj)
 
 
 class RunContext(ForkServerContext):
