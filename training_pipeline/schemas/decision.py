@@ -101,3 +101,11 @@ class DecisionPage(Answer):
     page: Page
     page_size: PageSize
     next_cursor: NextCursor
+
+
+class DecisionChain(Answer):
+    """Whether the chain of decisions is whole."""
+
+    decisions: int = Field(description="How many decisions there are.", examples=[2])
+    head: str | None = Field(description="The hash of the last one: note it to check later.", examples=[DIGEST])
+    problems: list[str] = Field(description="What was removed or changed; empty where nothing was.", examples=[[]])

@@ -79,6 +79,7 @@ RULES: dict[tuple[str, str], Role | str | None] = {
     ("GET", f"{API}/revocations/{{revocation_id}}"): Role.VIEWER,
     ("POST", f"{API}/decisions"): Role.STEWARD,
     ("GET", f"{API}/decisions"): Role.VIEWER,
+    ("GET", f"{API}/decisions/verification"): Role.VIEWER,
     ("POST", f"{API}/studies"): Role.OPERATOR,
     ("GET", f"{API}/studies"): Role.VIEWER,
     ("GET", f"{API}/studies/{{name}}"): Role.VIEWER,

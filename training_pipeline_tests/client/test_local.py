@@ -78,6 +78,7 @@ VERBS: dict[str, Callable[[LocalClient], Any]] = {
         {"model_name": "m", "model_version": "1", "decision": "retrain", "reason": "r"}
     ),
     "decisions": lambda client: client.decisions(),
+    "verify_decisions": lambda client: client.verify_decisions(),
     "create_suite": lambda client: client.create_suite({"name": "s", "training_sheet_ids": ["small"]}),
     "create_study": lambda client: client.create_study(STUDY),
     "plan_study": lambda client: client.plan_study(STUDY),

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Query
 from training_pipeline.api.deps import client_for
 from training_pipeline.api.parameters import Cursor, PageNumber, PageRows
 from training_pipeline.client.local import LocalClient
-from training_pipeline.schemas.decision import Decide, Decision, DecisionPage
+from training_pipeline.schemas.decision import Decide, Decision, DecisionChain, DecisionPage
 
 router = APIRouter(tags=["revocations"])
 
@@ -37,3 +37,15 @@ def list_decisions(
     return client.decisions(
         model_name=model_name, model_version=model_version, page=page, page_size=page_size, cursor=cursor
     )
+
+
+@router.get("/decisions/verification", operation_id="verifyDecisions")
+def verify_decisions(
+    client: Annotated[LocalClient, client_for(LocalClient.verify_decisions)],
+    head: Annotated[
+        str | None,
+        Query(pattern="^[0-9a-f]{64}$", description="A hash noted earlier: it must be there still."),
+    ] = None,
+) -> DecisionChain:
+    """Check that no decision was removed or changed. Note the `head` of the answer for later."""
+    return client.verify_decisions(head=head)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from training_pipeline.cli.commands.options import Cursor, Json, Token, Url, print_json, say
-from training_pipeline.cli.open_client import open_client
+from training_pipeline.cli.open_client import open_client, open_governance
 from training_pipeline.domain.decisions import DecisionKind
+
+Head = Annotated[
+    str | None, typer.Option(help="A hash that this command printed earlier: it must still be in the chain.")
+]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,28 +67,15 @@ def decisions(
     print_json(page) if json else say(page_of(page))
 
 
-def verify_decisions(
-    head: Annotated[
-        str | None, typer.Option(help="A hash that this command printed earlier: it must still be in the chain.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Check that no decision was removed or changed; the exit code is 1 if one was. Note the hash that it prints."""
-    from training_pipeline.cli.system.environment import prepare_environment
-    from training_pipeline.infra.database import open_database
-    from training_pipeline.models.revocations.decisions import Decisions
-    from training_pipeline.settings import Settings
-    from training_pipeline.training_jobs.store.jobs import JobStore
-
-    settings = Settings()
-    prepare_environment(settings)
-    every, problems = Decisions(JobStore(open_database(settings).engine(pooled=False))).verify(head=head)
-    latest = every[-1].hash if every else None
+def verify_decisions(head: Head = None, json: Json = False, url: Url = None, token: Token = None) -> None:
+    """Check that no decision was removed or changed, as `models verify --decisions` does."""
+    with open_governance(url, token) as client:
+        found = client.verify_decisions(head=head)
     if json:
-        typer.echo(jsonlib.dumps({"decisions": len(every), "head": latest, "problems": problems}, indent=2))
+        print_json(found)
     else:
-        for problem in problems:
+        for problem in found.problems:
             typer.echo(problem)
-        typer.echo(f"{len(every):,} decisions, {len(problems):,} problems. Head: {latest or 'none'}")
-    if problems:
+        typer.echo(f"{found.decisions:,} decisions, {len(found.problems):,} problems. Head: {found.head or 'none'}")
+    if found.problems:
         raise typer.Exit(1)

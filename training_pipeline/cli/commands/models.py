@@ -68,8 +68,30 @@ def show(name: Name, version: Version, json: Json = False, url: Url = None, toke
 
 
 @app.command()
-def verify(name: Name, version: Version, json: Json = False, url: Url = None, token: Token = None) -> None:
-    """Check now whether a version is still clean. Exit code: 0 clean, 2 not clean, 3 not everything can be checked."""
+def verify(
+    name: Annotated[str | None, typer.Argument(help="Full name of the model.")] = None,
+    version: Annotated[str | None, typer.Argument(help="Its version.")] = None,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="Check that no decision about any version was removed or changed.")
+    ] = False,
+    head: model_decisions.Head = None,
+    json: Json = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Check now whether a version is still clean. Exit code: 0 clean, 2 not clean, 3 not everything can be checked.
+
+    With `--decisions` the decisions are checked: 0 nothing was removed or changed, 1 something was.
+    """
+    if decisions:
+        if name is not None:
+            raise typer.BadParameter("Decisions are checked all together: give no version.", param_hint="--decisions")
+        model_decisions.verify_decisions(head, json=json, url=url, token=token)
+        return
+    if name is None or version is None:
+        raise typer.BadParameter("Give a model and its version, or --decisions.", param_hint="NAME VERSION")
+    if head is not None:
+        raise typer.BadParameter("It goes with --decisions.", param_hint="--head")
     with open_models(url, token) as client:
         found = client.verify_model_version(name, version)
     print_json(found) if json else say(render.verification(found))

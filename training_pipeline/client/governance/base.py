@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from training_pipeline.schemas.decision import Decision, DecisionPage
+    from training_pipeline.schemas.decision import Decision, DecisionChain, DecisionPage
     from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
     from training_pipeline.schemas.uses import Uses
 
@@ -54,3 +54,6 @@ class Governance(Protocol):
         cursor: str | None = None,
     ) -> DecisionPage:
         """A page of decisions, newest first."""
+
+    def verify_decisions(self, *, head: str | None = None) -> DecisionChain:
+        """Whether a decision was removed or changed, or the one with the hash `head` is gone."""

@@ -14,7 +14,7 @@ from training_pipeline.domain.revocations import revoked
 from training_pipeline.domain.uses import question
 from training_pipeline.models.revocations import read
 from training_pipeline.models.uses import ask
-from training_pipeline.schemas.decision import Decide, Decision
+from training_pipeline.schemas.decision import Decide, Decision, DecisionChain
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPreview, Revoke
 from training_pipeline.schemas.uses import Uses
 
@@ -111,6 +111,12 @@ class LocalGovernance(OnServices):
             page_size=page_size,
             cursor=cursor,
         )
+
+    @needs(Role.VIEWER)
+    def verify_decisions(self, *, head: str | None = None) -> DecisionChain:
+        """See `Client`."""
+        every, problems = self._services.decisions.verify(head=head)
+        return DecisionChain(decisions=len(every), head=every[-1].hash if every else None, problems=problems)
 
 
 def _keys(asked: Revoke) -> dict[Kind, str | None]:

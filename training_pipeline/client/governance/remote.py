@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from training_pipeline.client.http import OverHttp
-from training_pipeline.schemas.decision import Decision, DecisionPage
+from training_pipeline.schemas.decision import Decision, DecisionChain, DecisionPage
 from training_pipeline.schemas.revocation import RevocationDetails, RevocationPage, RevocationPreview
 from training_pipeline.schemas.uses import Uses
 
@@ -79,3 +79,7 @@ class RemoteGovernance(OverHttp):
             "cursor": cursor,
         }
         return self._service.ask(DecisionPage, "GET", "/decisions", params=params)
+
+    def verify_decisions(self, *, head: str | None = None) -> DecisionChain:
+        """See `Client`."""
+        return self._service.ask(DecisionChain, "GET", "/decisions/verification", params={"head": head})

@@ -33,8 +33,11 @@ def test_a_decision_is_recorded_listed_and_verified(
     listed = " ".join(command("models", "decisions", "--name", "triage")[1].split())
     assert "triage 2 accept risk yes" in listed
     assert "triage 2 retrain - " in listed
-    code, out, _ = command("models", "verify-decisions", "--head", second["hash"], "--json")
-    assert (code, json.loads(out)) == (0, {"decisions": 2, "head": second["hash"], "problems": []})
+    for options in ((), ("--url", url)):
+        code, out, _ = command("models", "verify", "--decisions", "--head", second["hash"], "--json", *options)
+        assert (code, json.loads(out)) == (0, {"decisions": 2, "head": second["hash"], "problems": []})
+    for wrong in (("triage", "2", "--decisions"), ("triage", "2", "--head", second["hash"]), ()):
+        assert command("models", "verify", *wrong)[0] == 2
     with database.engine(pooled=False).begin() as connection:
         connection.execute(text("DELETE FROM decisions WHERE number = 2"))
     code, out, _ = command("models", "verify-decisions", "--head", second["hash"])
