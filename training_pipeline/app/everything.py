@@ -22,6 +22,7 @@ from training_pipeline.models import playground  # noqa: F401
 from training_pipeline.models.evaluation import automatic, evaluations, judges, kept, staged, suites, tracked  # noqa: F401
 from training_pipeline.models.promotion import approval_tags, promote  # noqa: F401
 from training_pipeline.models.revocations import (  # noqa: F401
+    automatic_retrains,
     decisions,
     retrains,
     revoke,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from training_pipeline.models.playground import Playground
     from training_pipeline.models.promotion.approval_tags import ApprovalTags
     from training_pipeline.models.promotion.promote import Promotions
+    from training_pipeline.models.revocations.automatic_retrains import AutomaticRetrains
     from training_pipeline.models.revocations.retrains import Retrains
     from training_pipeline.models.revocations.tags import TaintTags
     from training_pipeline.models.revocations.unreported import UnreportedTaints
@@ -206,6 +207,13 @@ class ModelParts(JobParts):
         from training_pipeline.models.revocations.unreported import UnreportedTaints
 
         return UnreportedTaints(self.store)
+
+    @part
+    def automatic_retrains(self) -> AutomaticRetrains:
+        """Launches proposed retrains of sheets that opted in."""
+        from training_pipeline.models.revocations.automatic_retrains import AutomaticRetrains
+
+        return AutomaticRetrains(self.store, self.source, self.retrains)
 
     @part
     def retrains(self) -> Retrains:

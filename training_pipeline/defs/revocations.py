@@ -69,6 +69,9 @@ def watch(instance: dg.DagsterInstance, services: Services, looks: Looks) -> str
     serving = services.served_taints.look()
     if serving:
         said += f" {serving} endpoint(s) serve a tainted version."
+    retrained = services.automatic_retrains.launch_due()
+    if retrained:
+        said += f" Retrains launched: {', '.join(retrained)}."
     failed = fail_checks(instance, services)
     tagged = services.taint_tags.write_due(seconds=TAG_SECONDS)
     said += f" {failed} check(s) failed, {tagged.tagged} model(s) tagged."

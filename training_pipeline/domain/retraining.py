@@ -7,7 +7,7 @@ its model was trained on, by pair and not by file: a file that was only sorted h
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -33,13 +33,19 @@ class Retraining(JobRequest):
     min_days: float = Field(
         7.0,
         ge=0,
-        description="Minimum days between two training jobs for this model, whatever their status.",
+        description="Minimum days between two training jobs for this model, whatever their status. They do not delay a "
+        "retraining where pairs that the model was trained on lost their permission.",
         examples=[7],
+    )
+    when_tainted: Literal["propose", "launch"] = Field(
+        "propose",
+        description="What happens with the retrain of a model that was tainted: it waits for a person, or is launched.",
+        examples=["launch"],
     )
 
     def request(self, sheet: TrainingSheet) -> JobRequest:
         """The request for the job when the sheet is due."""
-        own = {"min_changed_pairs", "min_days", "training_sheet_id"}
+        own = {"min_changed_pairs", "min_days", "when_tainted", "training_sheet_id"}
         # Only what was stated: a job remembers which values were asked for and which were left to it.
         stated = self.model_dump(exclude_unset=True, exclude=own)
         return JobRequest.model_validate({**stated, "training_sheet_id": sheet.id})
@@ -134,7 +140,9 @@ def decide(
     since = f"{changes} since training job" if changes is not None else "no training job has succeeded yet"
     if latest is not None:
         days = (now - latest.created_at).total_seconds() / 86_400
-        if days < rule.min_days:
+        # A withdrawn permission does not wait for the rhythm of the sheet; a job that failed is not repeated at once.
+        withdrawn = changes is not None and changes.newly_prohibited > 0 and latest.status is JobStatus.SUCCEEDED
+        if days < rule.min_days and not withdrawn:
             return Decision(
                 due=False,
                 why=f"its last training job is {days:.1f} days old, and the rule requires {rule.min_days:g} days"

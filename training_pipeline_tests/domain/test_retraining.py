@@ -116,6 +116,9 @@ def test_a_sheet_that_changed_enough_is_due_with_its_numbers() -> None:
 def test_a_sheet_that_was_never_trained_is_due_and_one_that_failed_waits_its_days() -> None:
     assert decision(changes=None) == Decision(due=True, why="no training job has succeeded yet")
     assert not decision(changes=None, latest=job(1, JobStatus.FAILED)).due
+    withdrawn = Changes(newly_prohibited=1, eligible=90)
+    assert not decision(changes=withdrawn, latest=job(1, JobStatus.FAILED)).due
+    assert decision(changes=withdrawn, latest=job(1)).due
 
 
 @given(
@@ -126,7 +129,7 @@ def test_due_means_enough_changes_and_enough_days(
 ) -> None:
     changed = Changes(added=added, removed=removed, newly_prohibited=prohibited, edited=edited, eligible=100)
     found = decision({"min_changed_pairs": wanted, "min_days": 7}, latest=job(days), changes=changed)
-    assert found.due == (added + removed + prohibited + edited >= wanted and days >= 7)
+    assert found.due == (added + removed + prohibited + edited >= wanted and (days >= 7 or prohibited > 0))
     assert f"{added} added, {removed} removed, {prohibited} newly prohibited" in found.why
 
 
@@ -138,7 +141,11 @@ def test_lost_permission_is_warned_of_with_its_pairs() -> None:
     assert said.startswith("Model m version 4 was trained on 3 pairs that may no longer be trained on (p-1, p-2 and 1 ")
 
 
-def test_the_rule_is_a_request_with_two_fields_more() -> None:
+def test_the_rule_is_a_request_with_three_fields_more() -> None:
     from training_pipeline.domain.training_config import JobRequest
 
-    assert set(Retraining.model_fields) - set(JobRequest.model_fields) == {"min_changed_pairs", "min_days"}
+    assert set(Retraining.model_fields) - set(JobRequest.model_fields) == {
+        "min_changed_pairs",
+        "min_days",
+        "when_tainted",
+    }
