@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
 from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
+from training_pipeline.domain.decisions import Decision
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.model_version import TaintedEndpoint
 from training_pipeline.domain.revocations import Revocation, Taint
@@ -64,6 +65,7 @@ class Kind(StrEnum):
     ALIAS_MOVED = "alias_moved"
     ALIAS_TAINTED = "alias_tainted"
     ENDPOINT_TAINTED = "endpoint_tainted"
+    DECISION_DUE = "decision_due"
 
 
 class Alert(BaseModel):
@@ -136,10 +138,11 @@ def of_revocation(
     links: Urls,
     *,
     endpoints: Sequence[str] = (),
+    people: Sequence[str] = (),
 ) -> Alert | None:
     """The alert about models that a revocation taints, and jobs that it keeps from having one; None without any.
 
-    `endpoints` serve one of the models.
+    `endpoints` serve one of the models, and `people` requested the jobs that trained them.
     """
     if not taints and not jobs:
         return None
@@ -147,7 +150,8 @@ def of_revocation(
     what = f"{revocation.kind.replace('_', ' ')} {revocation.value}"
     if revocation.kind == "rows":
         what = f"{revocation.pairs:,} pairs of training sheet {revocation.training_sheet_id}"
-    learned = f"Tainted: {named}." if named else "No registered model was trained on it."
+    asked = f" Requested by {_named(people)}." if people else ""
+    learned = f"Tainted: {named}.{asked}" if named else "No registered model was trained on it."
     stopped = f" {len(jobs):,} training jobs in progress will not be registered." if jobs else ""
     served = f" Served by {_named(endpoints)}." if endpoints else ""
     # A model that is registered later is another piece of news about the same revocation.
@@ -196,6 +200,18 @@ def of_tainted_endpoint(found: TaintedEndpoint, links: Urls) -> Alert:
         f"{found.state} ({_named(found.revocation_ids)}). Have it serve a clean version.",
         job_id=found.job_id,
         links={"training job": links.job(found.job_id)},
+    )
+
+
+def of_due_decision(decision: Decision, links: Urls) -> Alert:
+    """The alert about a decision whose date has passed: once."""
+    return Alert(
+        key=f"decision:{decision.number}:due",
+        kind=Kind.DECISION_DUE,
+        message=f"Decision {decision.number} about the tainted model {decision.model_name} {decision.model_version} "
+        f"({decision.decision}, by {decision.actor}) was due on {decision.due}. See that it is done, or decide anew.",
+        job_id=decision.job_id,
+        links={"training job": links.job(decision.job_id)},
     )
 
 

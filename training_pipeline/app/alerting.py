@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from training_pipeline.alerts import alerts
 from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
@@ -15,6 +15,7 @@ from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.models.uses.in_use import in_use
 from training_pipeline.training_jobs.polling.permission import Warned
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.training_jobs.store.tables import training_jobs
 from training_pipeline.urls import Urls
 
 
@@ -31,7 +32,9 @@ class Alerting:
         """A revocation that taints versions, or keeps jobs from having one; no alert where it does neither."""
         used = in_use(connection, [(one.model_name, one.model_version) for one in tainted])
         served = sorted({url for one in used.values() for url in one.endpoints})
-        alert = alerts.of_revocation(revocation, tainted, jobs, self._urls, endpoints=served)
+        asked = select(training_jobs.c.created_by).where(training_jobs.c.id.in_([one.job_id for one in tainted]))
+        people = sorted(set(connection.execute(asked).scalars()))
+        alert = alerts.of_revocation(revocation, tainted, jobs, self._urls, endpoints=served, people=people)
         if alert is not None:
             alerts.record(connection, alert)
 

@@ -32,8 +32,8 @@ LOCK: Final = "alerts"
     minimum_interval_seconds=INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Sends an alert for each training job that failed, timed out, was blocked by a check or is stuck in "
-    "pending, for each model trained on pairs that may no longer be used, and for each sensor or schedule that keeps "
-    "failing. One message per cause.",
+    "pending, for each model trained on pairs that may no longer be used, for each decision whose date passed, and for "
+    "each sensor or schedule that keeps failing. One message per cause.",
 )
 def tell_people(context: dg.SensorEvaluationContext, services: dg.ResourceParam[Services]) -> dg.SkipReason:
     """Record new alerts and deliver those that are due."""
@@ -52,6 +52,8 @@ def tell(instance: dg.DagsterInstance, services: Services) -> str:
     noticed = alerts.notice_jobs(store, links, now=now, pending=pending)
     found = [*failing(instance, links, partial(alerts.told_at, store)), *_failed_looks(instance, links)]
     noticed += sum(alerts.notice(store, alert) for alert in found)
+    due = services.decisions.overdue(now.date())
+    noticed += sum(alerts.notice(store, alerts.of_due_decision(one, links), as_event=True) for one in due)
     targets = targets_of(services.settings)
     done = alerts.deliver(store, targets, enough=lambda: time.monotonic() > deadline)
     told = f"Checked training jobs, sensors and schedules: {noticed} new alerts; sent {done.told} to "

@@ -149,9 +149,13 @@ def test_a_revocation_names_what_it_taints_and_where_that_is_served() -> None:
         for number in range(12)
     ]
     assert of_revocation(revocation, [], [], LINKS) is None
-    alert = of_revocation(revocation, taints, ["tj-9"], LINKS, endpoints=["https://a.b/ml/endpoints/triage"])
+    served = ["https://a.b/ml/endpoints/triage"]
+    alert = of_revocation(revocation, taints, ["tj-9"], LINKS, endpoints=served, people=["ada", "grace"])
     assert alert is not None
-    assert "triage 9 and 2 more. Served by https://a.b/ml/endpoints/triage. 1 training jobs" in alert.message
+    assert (
+        "triage 9 and 2 more. Requested by ada, grace. Served by https://a.b/ml/endpoints/triage. 1 training jobs"
+        in alert.message
+    )
     silent = of_revocation(revocation, taints[:1], [], LINKS)
     assert silent is not None
     assert "Served" not in silent.message

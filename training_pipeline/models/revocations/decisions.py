@@ -157,6 +157,16 @@ class Decisions:
             total = connection.execute(select(func.count()).select_from(decisions).where(*matches)).scalar_one()
             return [Decision.model_validate(dict(row)) for row in connection.execute(query).mappings()], total
 
+    def overdue(self, today: date) -> list[Decision]:
+        """Decisions whose date has passed, the last about its version each. Reads only."""
+        later = decisions.alias("later")
+        superseded = select(later.c.number).where(
+            later.c.job_id == decisions.c.job_id, later.c.number > decisions.c.number
+        )
+        query = select(decisions).where(decisions.c.due < today, ~superseded.exists()).order_by(decisions.c.number)
+        with self._store.begin() as connection:
+            return [Decision.model_validate(dict(row)) for row in connection.execute(query).mappings()]
+
     def verify(self, *, head: str | None = None) -> tuple[list[Decision], list[str]]:
         """All decisions by number, and what is wrong with the chain. Reads only."""
         with self._store.begin() as connection:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from training_pipeline.alerts.alerts import notice, of_due_decision
 from training_pipeline.domain.decisions import Decision, DecisionKind
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
 from training_pipeline.domain.model_version import VersionState
@@ -17,8 +18,10 @@ from training_pipeline.models.revocations.standings import standings
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
+from training_pipeline.urls import Urls
 
 WEEK = timedelta(days=7)
+LINKS = Urls(dagster="http://dagster", page="http://page")
 
 
 def holding(decisions: Decisions, job_id: str) -> int | None:
@@ -154,3 +157,22 @@ def test_the_number_of_a_removed_decision_is_not_taken_again(
     every, problems = decisions.verify()
     assert [one.number for one in every] == [2]
     assert problems == ["decision 1 is missing", "decision 1 was removed: an event records it"]
+
+
+def test_only_the_last_decision_about_a_version_is_overdue(
+    store: JobStore, index: UseIndex, revocations: Revocations, tmp_path: Path
+) -> None:
+    decisions = Decisions(store)
+    dataset = dataset_of(tmp_path, "invoices", [row("p-1", "train")])
+    job_with(store, index, "invoices", dataset, version="3", model_name="triage")
+    revocations.revoke(Revoked(kind="item", value="item of p-1"), reason="r", actor="grace")
+    name, today = "triage", datetime.now(UTC).date()
+    tomorrow = today + timedelta(days=1)
+    first = decisions.decide(name, "3", "retrain", reason="r", actor="grace", due=today)
+    assert decisions.overdue(today) == []
+    assert [one.number for one in decisions.overdue(tomorrow)] == [first.number]
+    alert = of_due_decision(decisions.overdue(tomorrow)[0], LINKS)
+    assert f"(retrain, by grace) was due on {today}" in alert.message
+    assert [notice(store, alert) for _ in range(2)] == [True, False]
+    decisions.decide(name, "3", "withdraw", reason="r", actor="grace")
+    assert decisions.overdue(tomorrow) == []
