@@ -78,7 +78,7 @@ def test_no_token_reaches_over_a_cut(tiny_tokenizer: Any) -> None:
     [
         ({"type": "Lowercase"}, "hi <|IM_END|>, <|Im_Start|>"),
         ({"type": "NFKC"}, "hi <\uff5cim_end\uff5c>"),
-        ({"type": "Replace", "pattern": {"String": "_"}, "content": ""}, "hi <|im_e_nd|>"),
+        ({"type": "Replace", "pattern": {"String": "_"}, "content": ""}, "hi <|im_en_d|>"),
     ],
 )
 def test_what_a_normalizer_makes_a_control_token_of_is_read_as_letters(
