@@ -23,6 +23,9 @@ CLOUD_LIBRARIES: Final = {
 _HOSTS: Final = (("azure", r"azuredatabricks\.(net|us)|databricks\.azure\.(cn|us)"), ("gcp", r"gcp\.databricks\.com"))
 #: What lets somebody who does not own a model add a version to it.
 _ADDS_VERSIONS: Final = frozenset({"CREATE_MODEL_VERSION", "ALL_PRIVILEGES"})
+#: What the registry says of a model that is not there, and of one that is.
+_ABSENT: Final = frozenset({"RESOURCE_DOES_NOT_EXIST"})
+_THERE: Final = frozenset({"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"})
 _SOMEBODY: Final = re.compile(r".+@.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -49,20 +52,16 @@ def require_registry(name: str) -> bool:
     Raises `TrainingFailed` in one sentence that says what is missing and who can mend it.
     """
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
 
     client = MlflowClient("databricks", "databricks-uc")
     catalog, schema, _ = name.split(".")
     grant = f"grant CREATE MODEL and USE SCHEMA on {catalog}.{schema} and USE CATALOG on {catalog}"
-    try:
-        client.get_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise _refused(f"look at the model {name}", error, f"grant EXECUTE on {name}, or {grant}") from error
-        made = _make(client, name, grant)
-    else:
-        made = False
+    look = f"look at the model {name}"
+    made = False
+    if _done(client.get_registered_model, name, look, f"grant EXECUTE on {name}, or {grant}", but=_ABSENT):
         _require_versions(name)
+    else:  # unless somebody else makes it in this moment
+        made = _done(client.create_registered_model, name, f"make the model {name}", grant, but=_THERE)
     _require_libraries()
     return made
 
@@ -79,15 +78,20 @@ def release(name: str) -> None:
         sys.stderr.write(f"The model {name}, which has no version, is left behind: {type(error).__name__}\n")
 
 
-def _make(client: Any, name: str, grant: str) -> bool:
+def _done(call: Callable[[str], object], name: str, what: str, grant: str, *, but: Collection[str]) -> bool:
+    """Whether the registry did it; false where it says one of `but`, and whatever else it says is raised."""
     from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
 
     try:
-        client.create_registered_model(name)
+        call(name)
     except MlflowException as error:
-        if error.error_code in {"RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS"}:
-            return False  # somebody else did, in this moment
-        raise _refused(f"make the model {name}", error, grant) from error
+        if error.error_code in but:
+            return False
+        raise _refused(what, error, grant) from error
+    except RequestException as error:
+        message = f"Unity Catalog does not answer, so we cannot {what} ({type(error).__name__})."
+        raise TrainingFailed("registry_refused", message, recurs=False) from error
     return True
 
 

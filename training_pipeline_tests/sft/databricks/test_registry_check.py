@@ -118,6 +118,17 @@ def test_a_registry_that_does_not_answer_may_answer_later(workspace: Workspace) 
     assert not raised.value.recurs
 
 
+@pytest.mark.parametrize("call", ["models/get", "models/create"])
+@pytest.mark.parametrize("fault", [FaultKind.CUT_REPLY, FaultKind.HTML, FaultKind.FORBIDDEN, FaultKind.FORBIDDEN_PAGE])
+@pytest.mark.filterwarnings("ignore:.*not recognized by MLflow")
+def test_whatever_goes_wrong_is_one_sentence(workspace: Workspace, call: str, fault: FaultKind) -> None:
+    workspace.faults.arm(call, fault)
+    with pytest.raises(TrainingFailed, match=r"(look at|make) the model main\.ml\.triage") as raised:
+        require_registry(NAME)
+    assert "\n" not in str(raised.value)
+    assert raised.value.recurs == (fault is FaultKind.FORBIDDEN)
+
+
 def test_a_model_of_somebody_else_needs_a_grant(workspace: Workspace) -> None:
     registry(workspace).models[NAME] = []
     registry(workspace).owners[NAME] = "other@example.com"
