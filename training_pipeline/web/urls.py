@@ -206,6 +206,8 @@ class JobFilters(BaseModel):
     creator: str = Field("", max_length=128, pattern=_TEXT)
     search: str = Field("", max_length=128, pattern=_TEXT)
     tag: str = Field("", max_length=128, pattern=_TEXT)
+    #: Only jobs whose model is tainted.
+    tainted: bool = False
     sort: JobSort = JobSort.CREATED_AT
     descending: bool = True
     page: int = Field(1, ge=1, le=100_000)
@@ -224,6 +226,7 @@ class JobFilters(BaseModel):
         if "status" in query:
             known = {str(status) for status in JobStatus}
             found["statuses"] = tuple(dict.fromkeys(word for word in query["status"].split(",") if word in known))
+        found["tainted"] = query.get("tainted") == "yes"
         if "order" in query:
             found["descending"] = query["order"] != "asc"
         while True:
@@ -241,6 +244,7 @@ class JobFilters(BaseModel):
             "creator": self.creator,
             "search": self.search,
             "tag": self.tag,
+            "tainted": "yes" if self.tainted else "",
             "sort": "" if self.sort is JobSort.CREATED_AT else str(self.sort),
             "order": "" if self.descending else "asc",
             "page": "" if self.page == 1 else str(self.page),
@@ -265,4 +269,4 @@ class JobFilters(BaseModel):
     @property
     def filtered(self) -> bool:
         """Whether any filter is set."""
-        return bool(self.statuses or self.sheet or self.creator or self.search or self.tag)
+        return bool(self.statuses or self.sheet or self.creator or self.search or self.tag or self.tainted)

@@ -21,6 +21,7 @@ FILTERS = st.builds(
     sheet=WORDS,
     creator=WORDS,
     search=WORDS,
+    tainted=st.booleans(),
     sort=st.sampled_from(JobSort),
     descending=st.booleans(),
     page=st.integers(1, 100_000),
@@ -93,6 +94,8 @@ def test_a_plain_list_has_a_plain_address() -> None:
     assert JobFilters().address() == "/train"
     assert JobFilters(page=3).with_(search="x").address() == "/train?search=x"
     assert not JobFilters(sort=JobSort.STATUS).filtered
+    assert JobFilters(tainted=True).filtered
+    assert JobFilters(tainted=True).address() == "/train?tainted=yes"
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ class JobCalls(PageCalls):
             created_by=filters.creator or None,
             search=filters.search or None,
             tags=[filters.tag] if filters.tag else (),
+            tainted=filters.tainted,
             sort=filters.sort,
             descending=filters.descending,
             page=filters.page,

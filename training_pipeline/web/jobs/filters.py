@@ -45,6 +45,11 @@ class FilterBar:
                         self._counts[status] = Tag("span", "", classes="chip-count")
                     chip.when("click", lambda _, status=status: self._toggled(status))
                     self._chips[status] = chip
+                self._tainted = Tag("button", classes="chip", type="button", aria_pressed="false")
+                with self._tainted:
+                    Tag("span", classes="dot is-failed", aria_hidden="true")
+                    Tag("span", "tainted")
+                self._tainted.when("click", lambda: self._chosen(tainted=not self._filters.tainted))
         self.show(filters)
 
     def offer(self, facets: Facets) -> None:
@@ -60,6 +65,7 @@ class FilterBar:
         self._filters = filters
         for status, chip in self._chips.items():
             chip.set(aria_pressed="true" if status in filters.statuses else "false")
+        self._tainted.set(aria_pressed="true" if filters.tainted else "false")
         self._sheet.show(filters.sheet)
         self._creator.show(filters.creator)
         self._tag.show(filters.tag)
@@ -79,4 +85,4 @@ class FilterBar:
 
     async def _cleared(self) -> None:
         set_value(self._search, "")
-        await self._chosen(statuses=(), sheet="", creator="", search="", tag="")
+        await self._chosen(statuses=(), sheet="", creator="", search="", tag="", tainted=False)

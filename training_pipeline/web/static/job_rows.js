@@ -27,6 +27,9 @@ export default {
           <span class="badge" :class="'is-' + job.look">
             <span class="icon" :class="'i-' + job.icon" aria-hidden="true"></span><span>{{ job.status }}</span>
           </span>
+          <span v-if="job.tainted" class="badge is-failed">
+            <span class="icon i-alert" aria-hidden="true"></span><span>tainted</span>
+          </span>
           <div
             v-if="job.active"
             class="bar thin"
