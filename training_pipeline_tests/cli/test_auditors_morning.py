@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.job import TrainingJob
@@ -143,3 +144,35 @@ def test_the_manifests_alone_find_an_example_with_the_key(
     without = subprocess.run([*script, str(example)], capture_output=True, text=True, check=True, timeout=60)
     assert without.stdout == ""
     assert f"not searched: {dataset.digest}, whose hashes are under the key {record.id}" in without.stderr
+
+
+def test_the_manifests_alone_say_what_was_trained_on_who_allowed_it_and_what_changed(
+    command: Command, services: Services, done: TrainingJob
+) -> None:
+    asked = Revoked(kind="pair", value="p-0003", training_sheet_id="small")
+    services.revocations.revoke(asked, reason="consent withdrawn", actor="grace")
+    later = services.store.get(succeeded(services).id)
+    old, new = (job.data.dataset for job in (done, later))
+    assert isinstance(old, DatasetRef)
+    assert isinstance(new, DatasetRef)
+
+    def alone(*words: str) -> dict[str, Any]:
+        script = [sys.executable, str(SCRIPTS / "manifests_alone.py"), str(services.settings.datasets), *words]
+        found = subprocess.run(script, capture_output=True, text=True, check=True, timeout=60)
+        said: dict[str, Any] = json.loads(found.stdout)
+        return said
+
+    told = json.loads(command("models", "show", "triage", "2", "--json")[1])
+    told_of = services.store.get(told["job_id"]).data.dataset
+    assert isinstance(told_of, DatasetRef)
+    said = alone("--dataset", told_of.digest)
+    assert (said["training_sheet"], sum(said["pairs"].values())) == ("small", told["approvals"]["pairs"])
+    for column in ("reviewed_by", "constraints_set_by"):
+        assert said[column] == {one["name"]: one["pairs"] for one in told["approvals"][column]}
+    page = json.loads(command("jobs", "diff", done.id, later.id, "--json")[1])
+    changed = {
+        change: sorted(one["pair_id"] for one in page["pairs"] if change in one["changes"])
+        for change in ("added", "removed", "moved")
+    }
+    assert changed["removed"] == ["p-0003"]
+    assert alone("--diff", old.digest, new.digest) == changed
