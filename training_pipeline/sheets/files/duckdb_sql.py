@@ -1,8 +1,7 @@
 """A file of pairs as DuckDB sees it: the columns it has, and the SELECT that turns them into `PAIR_SCHEMA`.
 
-Nothing is copied: the SELECT reads the file when it is asked. What already has the right type passes through; anything
-else goes by way of JSON, leniently in its form and strictly in its meaning: what is no text, no list of words or no
-list of objects becomes null, and null denies.
+What already has the right type passes through; anything else goes by way of JSON, leniently in its form and strictly in
+its meaning: what is no text, no list of words or no list of objects becomes null, and null denies.
 """
 
 from __future__ import annotations

@@ -22,9 +22,11 @@ from training_pipeline.sheets.head import Head
 #: What the engine takes for JSON and JSON does not, where it may be that, for a text may look the same: NaN, Infinity,
 #: and a comma after the last element.
 _NO_JSON: Final = r"(?i)[:\[,]\s*-?(nan|inf(inity)?)\s*[,\]}]|,\s*[\]}]"
-#: A line that is nested too deeply; worked out only where it has so many brackets.
+#: A line that is nested too deeply; worked out only where it has so many brackets, and they are closed.
 _TOO_DEEP: Final = f"""
-CASE WHEN length(line) - length(translate(line, '[{{', '')) > {DEEPEST} THEN depth_of(brackets(line)) > {DEEPEST}
+CASE WHEN strlen(line) <= {2 * DEEPEST} THEN FALSE
+WHEN strlen(line) - strlen(replace(replace(line, '[', ''), '{{', '')) > {DEEPEST}
+THEN depth_of(brackets(line)) > {DEEPEST}
 ELSE FALSE END
 """
 _CSV_BATCH: Final = 10_000

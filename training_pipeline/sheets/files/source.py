@@ -154,12 +154,14 @@ class FileTrainingSheets:
             connection.disconnect()
 
     def _pairs(self, connection: ibis.BaseBackend, files: SheetFiles) -> ir.Table:
-        """The pairs, which are read from the file when they are asked for."""
+        """The pairs: those of JSONL in a table, which spills; others are read from the file when they are asked for."""
         try:
             connection.con.execute(MACROS)
             raw = inspect(connection.con, files.data, files.head)
             _refuse(raw, files)
-            connection.con.execute(f"CREATE TEMP VIEW pairs AS {select_pairs(raw, files.head)}")
+            # JSON is taken apart once: to do so anew for each query costs far more than to keep what it says.
+            kind = "TABLE" if files.data.suffix.lower() == ".jsonl" else "VIEW"
+            connection.con.execute(f"CREATE TEMP {kind} pairs AS {select_pairs(raw, files.head)}")
             return connection.table("pairs").select(*PAIR_SCHEMA)
         except PipelineError:
             raise

@@ -37,6 +37,13 @@ def test_the_connection_is_set_up_and_closed(put: Put, tmp_path: Path) -> None:
         connection.execute("SELECT 1")
 
 
+def test_json_is_taken_apart_once(put: Put, sheets: FileTrainingSheets) -> None:
+    put([ROW])
+    with sheets.open("s") as opened:
+        connection = opened.pairs.get_backend().con
+        assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'pairs'").fetchone() == (1,)
+
+
 def test_the_digest_is_that_of_both_files(put: Put, sheets: FileTrainingSheets) -> None:
     path = put([ROW])
     head = HEAD.encode()
