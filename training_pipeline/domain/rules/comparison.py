@@ -3,11 +3,9 @@
 System messages stand aside. A conversation asks a question before each assistant's turn (and at its end, where no
 assistant answers): everything said so far. It asks the same question as another where that was the whole of the other;
 so it is also looked at from each of its latest turns on, and such a question is marked by `+`, or by `*` where it is
-that of one turn alone. Where a turn has several messages, each of the user's is also looked at as if it were the only
-one, and so is what the user says in messages that follow each other; that is marked by `+`. A conversation shows an
-example with each assistant's turn, found in the same ways. A message counts by its role, its content and the
-assistant's tool calls in their loose form (`normal_form.py`); the ids of tool calls do not. Where a turn asks nothing
-visible, there is no question.
+that of one turn alone. It shows an example with each assistant's turn, found in the same way. A message counts by its
+role, content and tool calls in their loose form (`normal_form.py`); the ids of tool calls do not. Where a turn asks
+nothing visible, there is no question.
 """
 
 from __future__ import annotations
@@ -29,21 +27,10 @@ from training_pipeline.domain.rules.text.normal_form import NormalForm
 #: Hexadecimal digits of a hash: 128 bits, enough that no two questions of a sheet collide.
 HASH_DIGITS: Final = 32
 #: A conversation is looked at from its beginning and from this many of the turns before each question.
-LATEST: Final = 32
-#: Roles as capital letters, which no text in its loose form has: nothing can pose as the border of two messages. `ROW`
-#: is what the user says in messages in a row, as one; it stands behind the first of them.
-USER, ANSWER, TOOL, SYSTEM, UNKNOWN, CALLS, ROW = "UATSXCR"
+LATEST: Final = 8
+#: Roles as capital letters, which no text in its loose form has: nothing can pose as the border of two messages.
+USER, ANSWER, TOOL, SYSTEM, UNKNOWN, CALLS = "UATSXC"
 VISIBLE: Final = "[^A-Z]"
-#: A turn of one message; a message of the user that says something; and a row of them, as one.
-ONE_MESSAGE: Final = "^[A-Z][^A-Z]*$"
-OF_USER: Final = f"{USER}[^A-Z]+"
-IN_A_ROW: Final = f"{ROW}[^A-Z]*"
-#: So many messages in a row count as one.
-LONGEST_ROW: Final = 8
-#: The role of such a message, which no valid one has.
-_ROW_ROLE: Final = "user, user"
-#: Messages of a pair that asks one thing, once.
-PLAIN: Final = 2
 #: What stands before the hash of a question that is not asked outright: what the latest turns ask, and what one asks.
 LATER, ALONE = "+", "*"
 #: What stands before the text of a question that is asked outright: in a pair of one turn, or of several.
@@ -72,12 +59,13 @@ class Comparison:
         `row_hash`: SHA-256 of the line of the example; null where no rule compares it. `copy_hash`: the same where only
         roles, tool calls, the strict form of contents and the tool definitions count; null where the pair has a reason.
         `asked`: a hash for each question, the marked ones first, between blanks; null where there are none. `shown`: a
-        hash of the whole example, then of those it shows; null where no rule compares it, and where there are a message
-        and its answer alone: then a prohibited pair has to ask the same first, see `examples`.
+        hash of the whole example, then of those it shows; null where no rule compares it, and where one turn alone is
+        enough to ask first whether a prohibited pair asks the same: see `examples`.
         """
         table = judged.cross_join(self.forms)
         form = NormalForm(self.words, table)
-        several = ~self._is_short(table.messages)
+        several = table.messages.filter(lambda message: message["role"] == "assistant").length() > 1
+        shows = table.prohibited | (table.reason.isnull() & several)
         hashed = table.select(
             *(name for name in judged.columns if name != "messages"),
             row_hash=row_hash(
@@ -86,10 +74,8 @@ class Comparison:
                 )
             ),
             settled=ibis.cases((table.reason.isnull(), _settled(table.messages, form))),
-            spoken=ibis.cases(
-                (has_messages(table.messages), self._spoken(table.messages, form, table.prohibited | several))
-            ),
-            shows=(table.prohibited | (table.reason.isnull() & several)).fill_null(False),
+            spoken=ibis.cases((has_messages(table.messages), self._spoken(table.messages, form, shows))),
+            shows=shows.fill_null(False),
         )
         # As a view, so that Ibis does not write what was spoken and settled at every use.
         said = hashed.view()
@@ -114,8 +100,7 @@ class Comparison:
     def questions(self, pairs: ir.Table) -> ir.Table:
         """A table with `messages`, and `asked`."""
         table = pairs.cross_join(self.forms)
-        several = ~self._is_short(table.messages)
-        spoken = let(self._spoken(table.messages, NormalForm(self.words, table), several), self._asked)
+        spoken = let(self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False)), self._asked)
         return table.select(*pairs.columns, asked=ibis.cases((has_messages(table.messages), spoken)))
 
     def turn_texts(self, pairs: ir.Table) -> ir.Table:
@@ -131,7 +116,7 @@ class Comparison:
         at: a long conversation would be read again for each of its turns.
         """
         table = pairs.cross_join(self.forms)
-        spoken = self._said(table.messages, NormalForm(self.words, table), ibis.literal(False))
+        spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False))
         asks = let(spoken, lambda parts: let(_answers(parts), lambda at: self._turn_texts(parts, at)))
         return table.select(*pairs.columns, asks=ibis.cases((has_messages(table.messages), asks)))
 
@@ -161,7 +146,7 @@ class Comparison:
     def examples(self, pairs: ir.Table) -> ir.Table:
         """`pair_id` of a table with `messages`, and as `example` the hash of the whole example."""
         table = pairs.cross_join(self.forms)
-        spoken = self._said(table.messages, NormalForm(self.words, table), ibis.literal(True))
+        spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(True))
         return table.select("pair_id", example=self._hash(self._whole(spoken)))
 
     def shown(self, pairs: ir.Table) -> ir.Table:
@@ -176,51 +161,6 @@ class Comparison:
         return said.select(*others, shown=ibis.cases((said.spoken.notnull(), self._shown(said.spoken))))
 
     def _spoken(self, messages: ir.ArrayValue, form: NormalForm, shows: ir.BooleanValue) -> ir.ArrayValue:
-        """What is said (see `_said`), and behind the first of several messages that the user sends in a row all of them
-        as one. Where there is such a row, `shows` has to be true.
-        """
-        return self._said(messages, form, shows, self._with_rows(messages))
-
-    def _with_rows(self, messages: ir.ArrayValue) -> ir.ArrayValue:
-        def is_user(place: ir.IntegerValue) -> ir.BooleanValue:
-            return (self.words.message_at(messages, place)["role"] == "user").fill_null(False)
-
-        def following(place: ir.IntegerValue, left: int) -> ir.StringValue:
-            # Written out: each function over a list in another is one more level, and Spark goes through a hundred.
-            content = self.words.message_at(messages, place)["content"].fill_null("")
-            more = following(place + 1, left - 1) if left > 1 else ibis.literal("")
-            return ibis.cases((is_user(place), content + more), else_="")
-
-        def expanded(message: ir.StructValue, nth: ir.IntegerValue) -> ir.ArrayValue:
-            nothing = ibis.null("string")
-            row = ibis.struct(
-                {
-                    "role": ibis.literal(_ROW_ROLE),
-                    "content": following(nth, LONGEST_ROW),
-                    "name": nothing,
-                    "weight": ibis.null("float64"),
-                    "tool_calls": nothing,
-                    "tool_call_id": nothing,
-                }
-            )
-            # A CASE, for Spark must not ask for the message before the first.
-            follows = ibis.cases((nth > 0, is_user(nth - 1)), else_=False)
-            begins = is_user(nth) & is_user(nth + 1) & ~follows
-            return ibis.cases((begins, ibis.array([message, row])), else_=ibis.array([message]))
-
-        roles = self.words.joined(
-            messages.map(lambda message: ibis.cases((message["role"] == "user", USER), else_=ANSWER)), ""
-        )
-        has_rows = ibis.cases((messages.length() > PLAIN, roles.contains(USER * 2)), else_=False)
-        return ibis.cases((has_rows, messages.map(expanded).flatten()), else_=messages)
-
-    def _said(
-        self,
-        messages: ir.ArrayValue,
-        form: NormalForm,
-        shows: ir.BooleanValue,
-        expanded: ir.ArrayValue | None = None,
-    ) -> ir.ArrayValue:
         """A text for each message but those of the system; a last answer says nothing unless examples are compared."""
         last = messages.length() - 1
 
@@ -230,21 +170,13 @@ class Comparison:
             content = form.loose(message["content"].fill_null(""))
             calls = self.words.without(message["tool_calls"], CALL_ID)
             return (
-                _letter(role)
+                ibis.cases((role == "user", USER), (role == "assistant", ANSWER), else_=_other_role(role))
                 + ibis.cases((role == "system", ""), (unseen, ""), else_=content)
-                + ibis.cases(
-                    ((role == "assistant") & calls.notnull(), ibis.literal(CALLS) + form.loose(calls)), else_=""
-                )
+                + ibis.cases((calls.notnull(), ibis.literal(CALLS) + form.loose(calls)), else_="")
             )
 
-        texts = (messages if expanded is None else expanded).map(text)
+        texts = messages.map(text)
         return texts.filter(lambda spoken: ~spoken.startswith(SYSTEM))
-
-    def _is_short(self, messages: ir.ArrayValue) -> ir.BooleanValue:
-        """Whether a pair is one message and its answer, behind at most one of the system."""
-        begins = ibis.cases(((self.words.message_at(messages, ibis.literal(0))["role"] == "system"), 1), else_=0)
-        asks = self.words.message_at(messages, begins)["role"] != "assistant"
-        return ((messages.length() == PLAIN + begins) & asks).fill_null(False)
 
     def _hash(self, text: ir.StringValue) -> ir.StringValue:
         return self.words.left(text.hexdigest("sha256"), HASH_DIGITS)
@@ -252,78 +184,47 @@ class Comparison:
     def _whole(self, parts: ir.ArrayValue) -> ir.StringValue:
         return self.words.joined(parts, "")
 
-    def _without_rows(self, text: ir.StringValue) -> ir.StringValue:
-        return self.words.without(text, IN_A_ROW)
-
     def _asked(self, parts: ir.ArrayValue) -> ir.StringValue:
-        alone = self.words.text_at(parts, ibis.literal(0))
-        asked = ibis.cases((alone.re_search(VISIBLE), self._hash(alone)))
-        return ibis.cases((_is_plain(parts), asked), else_=let(_answers(parts), lambda at: self._each(parts, at)))
+        question = self._whole(self.words.between(parts, ibis.literal(0), parts.length() - 1))
+        alone = let(question, lambda text: ibis.cases((text.re_search(VISIBLE), self._hash(text))))
+        return ibis.cases((_has_one_turn(parts), alone), else_=let(_answers(parts), lambda at: self._each(parts, at)))
 
     def _each(self, parts: ir.ArrayValue, answers: ir.ArrayValue) -> ir.StringValue:
-        """The questions of a conversation with several turns or messages, or without an answer at its end."""
+        """The questions of a conversation with several turns, or without an answer at its end."""
 
         def at(end: ir.IntegerValue) -> ir.ArrayValue:
             def windows(before: ir.ArrayValue) -> ir.ArrayValue:
-                last = _behind(before)
+                last = before.map(lambda answer: answer + 1).maxs().fill_null(0)
                 own = self._whole(self.words.between(parts, last, end))
-
-                def mark(answer: ir.IntegerValue, spelling: ir.IntegerValue) -> ir.StringValue:
-                    return ibis.cases((spelling > 0, LATER), (answer < 0, ""), (answer + 1 == last, ALONE), else_=LATER)
-
-                hashes = self._from_each(
-                    parts, before, own, lambda answer, turn, spelling: mark(answer, spelling) + self._hash(turn)
+                first = ibis.array([self._hash(self._whole(self.words.between(parts, ibis.literal(0), end)))])
+                later = _latest(before).map(
+                    lambda answer: (
+                        ibis.cases((answer + 1 == last, ALONE), else_=LATER)
+                        + self._hash(self._whole(self.words.between(parts, answer + 1, end)))
+                    )
                 )
-                return ibis.cases((own.re_search(VISIBLE), hashes), else_=ibis.literal([], type="array<string>"))
+                nothing = ibis.literal([], type="array<string>")
+                return ibis.cases((own.re_search(VISIBLE), first.concat(later)), else_=nothing)
 
             return let(answers.filter(lambda answer: answer < end), windows)
 
         return self.words.joined(answers.concat(_unanswered(parts)).map(at).flatten().unique().sort(), " ").nullif("")
 
-    def _from_each(
-        self,
-        parts: ir.ArrayValue,
-        before: ir.ArrayValue,
-        own: ir.StringValue,
-        made: Callable[[ir.IntegerValue, ir.StringValue, ir.IntegerValue], ir.StringValue],
-    ) -> ir.ArrayValue:
-        """What is made of all that is said up to the end of a turn, from the beginning or from behind one of the latest
-        answers on: of that answer's place (-1 for the beginning), the text, and the number of the turn's spelling.
-        """
-        starts = ibis.array([ibis.literal(-1, type="int64")]).concat(_latest(before))
-
-        def of_turn(turn: ir.StringValue, spelling: ir.IntegerValue) -> ir.ArrayValue:
-            def since(answer: ir.IntegerValue) -> ir.StringValue:
-                said = self._without_rows(self._whole(self.words.between(parts, answer + 1, _behind(before))))
-                return made(answer, said + turn, spelling)
-
-            return starts.map(since)
-
-        return self._spellings(own).map(of_turn).flatten()
-
-    def _spellings(self, own: ir.StringValue) -> ir.ArrayValue:
-        """What a turn says, and, where it has several messages, what it would say with one of the user's alone."""
-        alone = self.words.found(own.replace(ROW, USER), OF_USER)
-        others = ibis.cases((own.re_search(ONE_MESSAGE), ibis.literal([], type="array<string>")), else_=alone)
-        return ibis.array([self._without_rows(own)]).concat(others)
-
     def _shown(self, parts: ir.ArrayValue) -> ir.StringValue:
-        whole = self._hash(self._without_rows(self._whole(parts)))
+        whole = self._hash(self._whole(parts))
 
         def several(answers: ir.ArrayValue) -> ir.StringValue:
             def at(end: ir.IntegerValue) -> ir.ArrayValue:
-                def windows(before: ir.ArrayValue) -> ir.ArrayValue:
-                    own, answer = (
-                        self._whole(self.words.between(parts, _behind(before), end)),
-                        self.words.text_at(parts, end),
-                    )
-                    return self._from_each(parts, before, own, lambda _start, turn, _nth: self._hash(turn + answer))
-
-                return let(answers.filter(lambda answer: answer < end), windows)
+                starts = ibis.array([ibis.literal(-1, type="int64")]).concat(
+                    _latest(answers.filter(lambda answer: answer < end))
+                )
+                return starts.map(
+                    lambda answer: self._hash(self._whole(self.words.between(parts, answer + 1, end + 1)))
+                )
 
             return self.words.joined(ibis.array([whole]).concat(answers.map(at).flatten()), " ")
 
-        return ibis.cases((_is_plain(parts), whole), else_=let(_answers(parts), several))
+        return ibis.cases((_has_one_turn(parts), whole), else_=let(_answers(parts), several))
 
 
 def is_outright(asked: ir.StringValue) -> ir.BooleanValue:
@@ -356,8 +257,9 @@ def _settled(messages: ir.ArrayValue, form: NormalForm) -> ir.ArrayValue:
     return ibis.cases((unsettled.length() > 0, settled))
 
 
-def _letter(role: ir.StringValue) -> ir.StringValue:
-    other = let(
+def _other_role(role: ir.StringValue) -> ir.StringValue:
+    """The letter of a role that is neither `user` nor `assistant` as it stands."""
+    return let(
         word_of(role),
         lambda word: ibis.cases(
             (word == "user", USER),
@@ -367,7 +269,6 @@ def _letter(role: ir.StringValue) -> ir.StringValue:
             else_=UNKNOWN,
         ),
     )
-    return ibis.cases((role == "user", USER), (role == "assistant", ANSWER), (role == _ROW_ROLE, ROW), else_=other)
 
 
 def _is_answer(text: ir.StringValue) -> ir.BooleanValue:
@@ -377,11 +278,6 @@ def _is_answer(text: ir.StringValue) -> ir.BooleanValue:
 def _has_one_turn(parts: ir.ArrayValue) -> ir.BooleanValue:
     answers = parts.filter(_is_answer)
     return (answers.length() == 1) & _is_answer(parts[parts.length() - 1])
-
-
-def _is_plain(parts: ir.ArrayValue) -> ir.BooleanValue:
-    """Whether it is one message and its answer."""
-    return ibis.cases((parts.length() == PLAIN, ~_is_answer(parts[0]) & _is_answer(parts[1])), else_=False)
 
 
 def _answers(parts: ir.ArrayValue) -> ir.ArrayValue:
@@ -397,11 +293,6 @@ def _unanswered(parts: ir.ArrayValue) -> ir.ArrayValue:
         (_is_answer(parts[parts.length() - 1]), ibis.literal([], type="array<int64>")),
         else_=ibis.array([parts.length().cast("int64")]),
     )
-
-
-def _behind(answers: ir.ArrayValue) -> ir.IntegerValue:
-    """The place behind the last of these."""
-    return answers.maxs().fill_null(-1) + 1
 
 
 def _latest(answers: ir.ArrayValue) -> ir.ArrayValue:

@@ -19,8 +19,6 @@ from training_pipeline.domain.rules.policy import GatePolicy, Reason
 
 #: `pair_id` and `example`, the hash of the whole example, of the pairs whose ids stand in a table.
 Examples = Callable[[ir.Table], ir.Table]
-#: What stands before the hash of what only meets a part of another pair.
-WITHIN: Final = "*"
 #: What `tell_ties` says of a pair.
 TIED: Final = (
     *("pair_id", "item_ref", "canonical_label_id", "constraints_set_by", "alone", "prohibited", "holds_out"),
@@ -41,21 +39,21 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Example
     questions = keep(_questions(judged, policy))
     conversations = keep(_conversations(judged, questions))
     examples = _prohibited_examples(judged, keep)
-    wholes = examples.filter(examples.is_whole)
-    shows = keep(_several(judged, "shown").semi_join(wholes, ibis._.hash == wholes.example).select("whole").distinct())
+    shows = keep(
+        _several(judged, "shown").semi_join(examples, ibis._.hash == examples.example).select("whole").distinct()
+    )
     identical = keep(_identical(judged, examples, examples_of, keep))
     joined = (
         judged.left_join(questions, judged.asked == questions.question)
         .left_join(conversations, judged.asked == conversations.conversation)
-        .left_join(examples, judged.shown.left(HASH_DIGITS) == examples.example)
+        .left_join(examples, judged.shown == examples.example)
         .left_join(shows, judged.shown == shows.whole)
         .left_join(identical, judged.pair_id == identical.identical_id)
     )
     one_question = joined.conversation.isnull()
     is_instruction = joined.is_instruction.fill_null(False)
     prohibited = joined.example.notnull() | joined.whole.notnull() | joined.identical_id.notnull()
-    asked_outright = joined.is_held_out | joined.is_held_out_within
-    held_out = ibis.cases((one_question, asked_outright), else_=joined.asks_held_out).fill_null(False)
+    held_out = joined.is_held_out.fill_null(False) | joined.asks_held_out.fill_null(False)
     known = joined.select(
         *(name for name in judged.columns if name not in {"reason", "asked", "shown"}),
         reason=ibis.coalesce(
@@ -92,45 +90,27 @@ def tell_ties(judged: ir.Table, policy: GatePolicy, *, examples_of: Examples, ke
     One row a pair of `kind` `pair` with the columns of `TIED`; and rows with only `pair_id` and a `hash`, for what a
     pair `forbids` and `shows` (examples), and what it `holds` out and `asks` (questions): only what pairs have that
     forbid or hold out. A pair is left out for an example that another one forbids, and for a question that another one
-    holds out. What a pair forbids or holds out in the midst of it alone is marked by `WITHIN`, and so is the whole of
-    what others show or ask outright: an unmarked hash is not its equal.
+    holds out.
     """
     questions = keep(_questions(judged, policy))
     conversations = keep(_conversations(judged, questions))
     examples = _prohibited_examples(judged, keep)
-    wholes, within = examples.filter(examples.is_whole), examples.filter(examples.is_within)
-    several = judged.filter(judged.shown.notnull()).mutate(whole=judged.shown.left(HASH_DIGITS))
-    shown = several.select("pair_id", "prohibited", "whole", hash=several.shown.split(" ").unnest())
-    forbids = shown.filter(shown.prohibited)
+    forbids = judged.filter(judged.prohibited & judged.shown.notnull())
+    shown = judged.filter(judged.shown.notnull()).select("pair_id", hash=judged.shown.split(" ").unnest())
     alone = examples_of(_suspects(judged, keep)).view()
     asked = judged.select("pair_id", "held_out", hash=judged.asked.split(" ").unnest())
     outright = is_outright(asked.hash)
     asks = asked.select(
-        "pair_id", "held_out", outright=outright, hash=ibis.cases((outright, asked.hash), else_=asked.hash.substr(1))
+        "pair_id", hash=ibis.cases((outright, asked.hash), else_=asked.hash.substr(1)), holds=outright & asked.held_out
     )
     held_out = questions.filter(questions.is_held_out)
-    later = questions.filter(questions.is_held_out_within)
-    reserved = asks.semi_join(held_out, asks.hash == held_out.question)
-    reserved_within = asks.semi_join(later, asks.hash == later.question)
-    mark = ibis.literal(WITHIN)
+    asks = asks.semi_join(held_out, asks.hash == held_out.question)
     links = {
-        "forbids": forbids.select(
-            "pair_id", hash=ibis.cases((forbids.hash == forbids.whole, forbids.hash), else_=mark + forbids.hash)
-        ).distinct(),
-        "shows": shown.filter(shown.hash.isin(wholes.example)).select("pair_id", "hash"),
-        "shows_within": several.filter(several.whole.isin(within.example)).select("pair_id", hash=mark + several.whole),
-        "shows_alone": alone.filter(alone.example.isin(wholes.example)).select("pair_id", hash=alone.example),
-        "shows_alone_within": alone.filter(alone.example.isin(within.example)).select(
-            "pair_id", hash=mark + alone.example
-        ),
-        "asks": reserved.select("pair_id", "hash"),
-        "asks_within": reserved_within.filter(reserved_within.outright).select(
-            "pair_id", hash=mark + reserved_within.hash
-        ),
-        "holds": reserved.filter(reserved.outright & reserved.held_out).select("pair_id", "hash"),
-        "holds_within": reserved_within.filter(~reserved_within.outright & reserved_within.held_out).select(
-            "pair_id", hash=mark + reserved_within.hash
-        ),
+        "forbids": forbids.select("pair_id", hash=forbids.shown.left(HASH_DIGITS)),
+        "shows": shown.filter(shown.hash.isin(examples.example)),
+        "shows_alone": alone.filter(alone.example.isin(examples.example)).select("pair_id", hash=alone.example),
+        "asks": asks.select("pair_id", "hash"),
+        "holds": asks.filter(asks.holds).select("pair_id", "hash"),
     }
     joined = judged.left_join(conversations, judged.asked == conversations.conversation)
     pairs = joined.select(*(name for name in TIED if name != "prompt_hash"), prompt_hash=_prompt_hash(joined))
@@ -157,8 +137,7 @@ def _several(judged: ir.Table, column: str) -> ir.Table:
 
 def _questions(judged: ir.Table, policy: GatePolicy) -> ir.Table:
     """Each `question` of which anything is to be known: put to too many items, and so an instruction
-    (`is_instruction`); else asked by a held-out pair, outright (`is_held_out`) or in a longer question
-    (`is_held_out_within`); or asked outright, and later in a conversation.
+    (`is_instruction`); else asked by a held-out pair (`is_held_out`); or asked outright, and later in a conversation.
     """
     asked = judged.select("item_ref", "held_out", hash=judged.asked.split(" ").unnest())
     marked = ~is_outright(asked.hash)
@@ -166,11 +145,10 @@ def _questions(judged: ir.Table, policy: GatePolicy) -> ir.Table:
         question=ibis.cases((marked, asked.hash.substr(1)), else_=asked.hash),
         item_ref=ibis.cases((~marked, asked.item_ref)),
         held_out=~marked & asked.held_out,
-        held_out_within=marked & asked.held_out,
         outright=~marked,
         marked=marked,
     )
-    facts = ("held_out", "held_out_within", "outright", "marked")
+    facts = ("held_out", "outright", "marked")
 
     def known(group: ir.Table) -> dict[str, ir.Value]:
         return {fact: group[fact].any() for fact in facts}
@@ -181,10 +159,7 @@ def _questions(judged: ir.Table, policy: GatePolicy) -> ir.Table:
     instruction = by_question["items"] > policy.instruction_prompt_items
     met = by_question.outright & by_question.marked
     return by_question.filter(instruction | by_question.held_out | met).select(
-        "question",
-        is_instruction=instruction,
-        is_held_out=by_question.held_out & ~instruction,
-        is_held_out_within=by_question.held_out_within & ~instruction,
+        "question", is_instruction=instruction, is_held_out=by_question.held_out & ~instruction
     )
 
 
@@ -206,7 +181,7 @@ def _conversations(judged: ir.Table, questions: ir.Table) -> ir.Table:
     ties = ~instruction & (each.outright | each.question.notnull())
     of_each = each.select(
         "whole",
-        asks_held_out=(each.is_held_out | (each.outright & each.is_held_out_within)).fill_null(False),
+        asks_held_out=each.is_held_out.fill_null(False),
         tie=ibis.cases((ties, each.asked)),
         many=ibis.cases((instruction & each.outright, each.asked)),
         other=ibis.cases((~ties & (each.outright | each.alone), ibis.literal(LATER) + each.asked)),
@@ -225,32 +200,19 @@ def _listed(hashes: ir.StringColumn) -> ir.StringValue:
 
 
 def _prohibited_examples(judged: ir.Table, keep: Keep) -> ir.Table:
-    """Each `example` that a prohibited pair shows: all of one (`is_whole`), or one among others (`is_within`)."""
-    prohibited = judged.filter(judged.prohibited & judged.shown.notnull()).select("shown").distinct()
-    each = prohibited.select(whole=prohibited.shown.left(HASH_DIGITS), example=prohibited.shown.split(" ").unnest())
-    return keep(
-        each.group_by("example").agg(
-            is_whole=lambda group: (group.example == group.whole).any(),
-            is_within=lambda group: (group.example != group.whole).any(),
-        )
-    )
+    prohibited = judged.filter(judged.prohibited & judged.shown.notnull())
+    return keep(prohibited.select(example=prohibited.shown.left(HASH_DIGITS)).distinct())
 
 
 def _identical(judged: ir.Table, examples: ir.Table, examples_of: Examples, keep: Keep) -> ir.Table:
-    """`identical_id`: the pairs of one turn that show a prohibited example, or one that a prohibited pair shows among
-    others. The answers of others are not looked at.
-    """
+    """`identical_id`: the pairs of one turn that show a prohibited example. The answers of others are not looked at."""
     shown = examples_of(_suspects(judged, keep)).view()
     return shown.filter(shown.example.isin(examples.example)).select(identical_id="pair_id")
 
 
 def _suspects(judged: ir.Table, keep: Keep) -> ir.Table:
-    """`pair_id`: the pairs of one turn that ask what a prohibited one asks, outright or not."""
-    prohibited = judged.filter(judged.prohibited)
-    asked = prohibited.select(hash=prohibited.asked.fill_null("").split(" ").unnest())
-    forbidden = asked.select(
-        question=ibis.cases((is_outright(asked.hash), asked.hash), else_=asked.hash.substr(1))
-    ).distinct()
+    """`pair_id`: the pairs of one turn that ask what a prohibited one asks."""
+    forbidden = judged.filter(judged.prohibited).select(question=judged.asked.fill_null("")).distinct()
     unsettled = judged.filter(judged.reason.isnull() & judged.shown.isnull())
     asking = unsettled.select("pair_id", question=unsettled.asked.fill_null(""))
     return keep(asking.semi_join(forbidden, "question").select("pair_id"))

@@ -111,8 +111,6 @@ def strict(text: str | None) -> str | None:
 
 
 Turn = tuple[str, str, str]
-#: How many turns before a question a conversation is looked at from.
-LATEST = 32
 
 
 def spoken(row: Row) -> list[Turn]:
@@ -120,12 +118,11 @@ def spoken(row: Row) -> list[Turn]:
     turns = []
     for message in row.get("messages") or []:
         role = word(message.get("role"))
-        has_calls = message.get("tool_calls") and message["role"] == "assistant"
         calls = [
             {key: value for key, value in call.items() if key != "id"}
-            for call in (json.loads(message["tool_calls"]) if has_calls else [])
+            for call in json.loads(message.get("tool_calls") or "[]")
         ]
-        written = json.dumps(calls, ensure_ascii=False) if has_calls else ""
+        written = json.dumps(calls, ensure_ascii=False) if message.get("tool_calls") else ""
         if role != "system":
             turns.append(
                 (role if role in {"user", "assistant", "tool"} else "?", loose(message.get("content")), loose(written))
@@ -133,67 +130,27 @@ def spoken(row: Row) -> list[Turn]:
     return turns
 
 
-def rows_of_users(row: Row) -> dict[int, Turn]:
-    """What the user says in several messages in a row, as one: by the place that the first has among all messages but
-    those of the system.
-    """
-    found: dict[int, Turn] = {}
-    place, texts = 0, []
-    for message in [*(row.get("messages") or []), {"role": "system"}]:
-        if message.get("role") == "user":
-            texts.append(message.get("content") or "")
-        else:
-            if len(texts) > 1:
-                found[place - len(texts)] = ("user", loose("".join(texts[:8])), "")
-            texts = []
-        place += word(message.get("role")) != "system"
-    return found
-
-
-def turns_of(row: Row) -> list[tuple[int, int, list[int], list[Turn]]]:
-    """For each question: where its own turn begins and its answer is, where it and its later parts begin, and each
-    message of the user in a turn of several, and those in a row as one.
-    """
-    turns, rows = spoken(row), rows_of_users(row)
+def questions(row: Row) -> dict[int, list[tuple[Turn, ...]]]:
+    """What a row asks: from its beginning (0), and from each of its later turns (1)."""
+    turns = spoken(row)
     ends = [index for index, turn in enumerate(turns) if turn[0] == "assistant"]
     if turns and turns[-1][0] != "assistant":
         ends.append(len(turns))
-    found = []
+    found: dict[int, list[tuple[Turn, ...]]] = {0: [], 1: []}
     for number, end in enumerate(ends):
         starts = [0, *(earlier + 1 for earlier in ends[:number])]
-        own = range(starts[-1], end)
-        said = [turns[place] for place in own] + [one for place, one in rows.items() if place in own]
-        others = [turn for turn in said if turn[0] == "user" and turn[1]] if len(own) > 1 else []
-        found.append((starts[-1], end, [0, *starts[1:][-LATEST:]], others))
-    return found
-
-
-def questions(row: Row) -> dict[int, list[tuple[Turn, ...]]]:
-    """What a row asks: from its beginning (0), and from each of its later turns, or with one of the user's messages
-    alone (1).
-    """
-    turns = spoken(row)
-    found: dict[int, list[tuple[Turn, ...]]] = {0: [], 1: []}
-    for own, end, (_, *later), others in turns_of(row):
-        if any(content or calls for _, content, calls in turns[own:end]):
+        if any(content or calls for _, content, calls in turns[starts[-1] : end]):
             found[0].append(tuple(turns[:end]))
-            found[1] += [tuple(turns[start:end]) for start in later]
-            found[1] += [(*turns[start:own], other) for other in others for start in [0, *later]]
+            found[1] += [tuple(turns[start:end]) for start in starts[1:][-8:]]
     return found
 
 
 def shown(row: Row) -> set[tuple[Turn, ...]]:
     """The examples that a row shows, the whole one among them."""
     turns = spoken(row)
+    ends = [index + 1 for index, turn in enumerate(turns) if turn[0] == "assistant"]
     whole = {tuple(turns)} if row.get("messages") else set()
-    answered = [found for found in turns_of(row) if found[1] < len(turns)]
-    return whole.union(
-        *({tuple(turns[start : end + 1]) for start in starts} for _, end, starts, _ in answered),
-        *(
-            {(*turns[start:own], other, turns[end]) for other in others for start in starts}
-            for own, end, starts, others in answered
-        ),
-    )
+    return whole | {tuple(turns[start:end]) for number, end in enumerate(ends) for start in [0, *ends[:number][-8:]]}
 
 
 def copied(row: Row) -> str:
@@ -287,17 +244,12 @@ def judge(rows: list[Row], tags: list[str], items: int) -> list[tuple[str | None
     pair_ids = [row.get("pair_id") for row in rows]
     reasons = [alone(row, pair_ids, tags) for row in rows]
     instructions = put_to_many(rows, items)
-    barred = [row for row in rows if "training" in prohibited(row, tags) and row.get("messages")]
-    forbidden, within = {tuple(spoken(row)) for row in barred}, {example for row in barred for example in shown(row)}
-    reserved, later = (
-        {asked for row in rows if held_out(row, tags) for asked in questions(row)[kind]} - instructions
-        for kind in (0, 1)
-    )
+    forbidden = {tuple(spoken(row)) for row in rows if "training" in prohibited(row, tags) and row.get("messages")}
+    reserved = {asked for row in rows if held_out(row, tags) for asked in questions(row)[0]} - instructions
     for index, row in enumerate(rows):
-        if reasons[index] is None and (shown(row) & forbidden or tuple(spoken(row)) in within):
+        if reasons[index] is None and shown(row) & forbidden:
             reasons[index] = "identical_to_prohibited"
-        asked = questions(row)
-        if reasons[index] is None and ({*asked[0], *asked[1]} & reserved or {*asked[0]} & later):
+        if reasons[index] is None and {*questions(row)[0], *questions(row)[1]} & reserved:
             reasons[index] = "held_out_prompt"
     may_validate = [
         stated(row) and "validation" in allowed(row) and "validation" not in prohibited(row, tags) for row in rows
@@ -320,8 +272,8 @@ def asked_texts(row: Row, instructions: set[tuple[Turn, ...]]) -> list[tuple[str
     if set(found[0]) <= instructions:
         return []
     outright = [(asked, True) for asked in found[0]]
-    said = spoken(row)
-    turns = [(asked, False) for own, end, _, _ in turns_of(row) if own and (asked := tuple(said[own:end])) in found[1]]
+    # A turn alone ends without an answer: what comes before it is another question.
+    turns = [(asked, False) for asked in found[1] if not any(turn[0] == "assistant" for turn in asked)]
     return [
         ("".join(content for _, content, _ in asked), mark)
         for asked, mark in [*outright, *turns]

@@ -17,15 +17,10 @@ from training_pipeline.testing.soak import examples
 ASKED = "Wie heißt der Patient über Zimmer 12?"
 SYSTEM = [{"role": "system", "content": "Be brief."}]
 EXAMPLE = chat("Was ist das?", "Geheim.")
-CALLS = '[{"id":"c7","function":{"name":"look","arguments":{}}}]'
 
 
 def turns(*texts: str) -> Chat:
     return [{"role": "assistant" if place % 2 else "user", "content": text} for place, text in enumerate(texts)]
-
-
-def said(role: str, content: str, **fields: Any) -> dict[str, Any]:
-    return {"role": role, "content": content, **fields}
 
 
 def reason(judge: Judge, first: dict[str, Any], messages: Chat) -> str | None:
@@ -49,13 +44,6 @@ def reason(judge: Judge, first: dict[str, Any], messages: Chat) -> str | None:
         turns(ASKED, "a", "mehr", "b"),
         turns("Hallo", "Hi", ASKED, "c"),
         SYSTEM + turns("Hallo", "Hi", ASKED.upper(), "c", "?", "d"),
-        [said("user", "Hallo."), *chat(ASKED, "x")],
-        [said("user", ASKED), said("user", "Bitte."), said("assistant", "x")],
-        [said("user", ASKED[:20]), said("user", ASKED[20:]), said("assistant", "x")],
-        [*(said("user", ASKED[at : at + 5]) for at in range(0, len(ASKED), 5)), said("assistant", "x")],
-        [said("user", ASKED), said("tool", "7"), said("assistant", "x")],
-        [said("user", ASKED, tool_calls=CALLS), said("assistant", "x")],
-        [*turns("Hallo", "Hi"), said("user", "Also:"), *chat(ASKED, "x")],
     ],
 )
 def test_a_held_out_question_is_found(judge: Judge, messages: Chat) -> None:
@@ -85,10 +73,6 @@ def test_another_question_is_not(judge: Judge, messages: Chat) -> None:
         EXAMPLE + turns("y", "z"),
         turns("y", "z") + EXAMPLE,
         turns("y", "z") + EXAMPLE + turns("y", "z"),
-        [said("user", "Hallo."), *EXAMPLE],
-        [said("user", "Was ist"), said("user", "das?"), EXAMPLE[1]],
-        [EXAMPLE[0], said("tool", "7"), EXAMPLE[1]],
-        [said("user", "Was ist das?", tool_calls=CALLS), EXAMPLE[1]],
     ],
 )
 def test_a_prohibited_example_is_found(judge: Judge, messages: Chat) -> None:
@@ -102,33 +86,6 @@ def test_a_prohibited_example_is_found(judge: Judge, messages: Chat) -> None:
 def test_another_answer_is_another_example(judge: Judge, messages: Chat) -> None:
     prohibited = pair(1, prohibited_uses=["training"], messages=EXAMPLE)
     assert reason(judge, prohibited, messages) is None
-
-
-@pytest.mark.parametrize("length", [2, 12, 32])
-@pytest.mark.parametrize("before", [1, 40])
-def test_a_long_conversation_is_found_behind_another(judge: Judge, length: int, before: int) -> None:
-    other, long = (
-        turns(*(f"{word} {number}" for number in range(2 * of))) for word, of in (("x", before), ("s", length))
-    )
-    held = pair(1, allowed_uses=["testing"], messages=long)
-    assert reason(judge, held, [*other, *long[:-1], said("assistant", "Another.")]) == "held_out_prompt"
-    prohibited = pair(1, prohibited_uses=["training"], messages=long)
-    assert reason(judge, prohibited, other + long) == "identical_to_prohibited"
-    assert reason(judge, prohibited, [*other, *long[2:-1], said("assistant", "Another.")]) is None
-
-
-def test_what_stands_in_a_longer_conversation_is_found_alone(judge: Judge) -> None:
-    """As the split ties the two: whichever of them is the longer one."""
-    longer = turns("Hallo", "Hi", "Was ist das?", "Geheim.")
-    held = pair(1, allowed_uses=["testing"], messages=longer)
-    prohibited = pair(1, prohibited_uses=["training"], messages=longer)
-    assert reason(judge, held, chat("Was ist das?", "x")) == "held_out_prompt"
-    assert reason(judge, held, turns("Was ist das?", "x", "Und nun?", "y")) == "held_out_prompt"
-    assert reason(judge, prohibited, EXAMPLE) == "identical_to_prohibited"
-    assert reason(judge, prohibited, longer[:2]) == "identical_to_prohibited"
-    assert reason(judge, prohibited, chat("Was ist das?", "Nichts.")) is None
-    assert reason(judge, prohibited, turns("Servus", "Na", "Was ist das?", "Geheim.")) is None
-    assert reason(judge, held, turns("Servus", "Na", "Was ist das?", "x")) is None
 
 
 def called(arguments: str, call_id: str) -> Chat:

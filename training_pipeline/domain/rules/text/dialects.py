@@ -10,12 +10,10 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.text.characters import engine_function
 
 _STRINGS: Final = dt.Array(dt.string)
 _INTEGERS: Final = dt.Array(dt.int64)
-_MESSAGES: Final = PAIR_SCHEMA["messages"]
 _TEXT_AND_PATTERN: Final = {"text": dt.string, "pattern": dt.string}
 _REPLACE: Final = {**_TEXT_AND_PATTERN, "by": dt.string}
 
@@ -41,8 +39,6 @@ class EngineWords:
     text_at: Callable[[ir.ArrayValue, ir.IntegerValue], ir.StringValue]
     #: (numbers, place): one of the numbers.
     number_at: Callable[[ir.ArrayValue, ir.IntegerValue], ir.IntegerValue]
-    #: (messages, place): one of the messages; null at a place behind them.
-    message_at: Callable[[ir.ArrayValue, ir.IntegerValue], ir.StructValue]
     #: (text): the code point of its first character.
     code: Callable[[ir.StringValue], ir.IntegerValue]
     #: (text, pattern): what the pattern matches, and what stands before, between and behind: one text more.
@@ -71,7 +67,6 @@ DUCKDB: Final = EngineWords(
     between=lambda texts, first, behind: _duckdb_slice(texts, first + 1, behind),
     text_at=_counted_from_one(_one("list_extract", dt.string, texts=_STRINGS, place=dt.int32)),
     number_at=_counted_from_one(_one("list_extract", dt.int64, numbers=_INTEGERS, place=dt.int32)),
-    message_at=_counted_from_one(_one("list_extract", _MESSAGES.value_type, messages=_MESSAGES, place=dt.int32)),
     code=_one("unicode", dt.int64, text=dt.string),
     found=_one("regexp_extract_all", _STRINGS, **_TEXT_AND_PATTERN),
     around=_one("regexp_split_to_array", _STRINGS, **_TEXT_AND_PATTERN),
@@ -84,7 +79,6 @@ DATABRICKS: Final = EngineWords(
     between=lambda texts, first, behind: _spark_slice(texts, (first + 1).cast("int32"), (behind - first).cast("int32")),
     text_at=_counted_from_one(_one("element_at", dt.string, texts=_STRINGS, place=dt.int32)),
     number_at=_counted_from_one(_one("element_at", dt.int64, numbers=_INTEGERS, place=dt.int32)),
-    message_at=_counted_from_one(_one("try_element_at", _MESSAGES.value_type, messages=_MESSAGES, place=dt.int32)),
     code=_one("ascii", dt.int64, text=dt.string),
     found=lambda text, pattern: _spark_find_all(text, pattern, 0),
     around=_spark_split,
