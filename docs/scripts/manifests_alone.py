@@ -2,7 +2,7 @@
 
     python docs/scripts/manifests_alone.py DATASETS PAIR [SHEET]                    # where was this pair used?
     python docs/scripts/manifests_alone.py DATASETS --example FILE [KEY_FILE ...]   # and this example?
-    python docs/scripts/manifests_alone.py DATASETS --dataset DIGEST                # what was trained on, who allowed it?
+    python docs/scripts/manifests_alone.py DATASETS --dataset DIGEST                # what was trained on, and by whom?
     python docs/scripts/manifests_alone.py DATASETS --diff OLD NEW                  # what changed between two?
 
 The first two print a JSON object a line for each dataset whose sheet has the pair: its digest and training sheet, the
