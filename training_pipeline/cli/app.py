@@ -46,7 +46,8 @@ COMMANDS: Final = {
     ),
     "revoke": (
         "commands.revoke:revoke",
-        "Revoke a pair, an item, a label or an example: every model that learned from it is tainted.",
+        "Revoke a pair, an item, a label, an example, a question or a sheet: "
+        "every model that learned from it is tainted.",
     ),
     "revocations": (
         "commands.revoke:revocations",

@@ -20,7 +20,10 @@ from training_pipeline.testing.trainers.local_backend import stand_in_backend, u
 from training_pipeline.testing.trainers.stand_in_evaluation import stand_in_evaluation
 
 ORDER = EvaluationOrder(evaluation_id="ev-1", models=(AskedModel(role="tuned", source="/nowhere"),))
-LINE = '{"training_sheet_id":"s","pair_id":"p","classification":null,"canonical_label_id":null,"messages":[]}'
+LINE = (
+    '{"training_sheet_id":"s","pair_id":"p","classification":null,"canonical_label_id":null,"sheet_id":"s",'
+    '"messages":[]}'
+)
 
 
 def asks(backend: LocalBackend) -> float:

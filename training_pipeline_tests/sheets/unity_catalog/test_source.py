@@ -419,11 +419,11 @@ def test_messages_in_json_mean_what_they_mean_in_a_file(workspace: Workspace) ->
         "fine": [{"role": "user", "content": "Q"}, answer],
         "called": [
             {"role": "user", "content": "Q2"},
-            {"role": "assistant", "tool_calls": [{"a": 1, "b": [True, None]}]},
+            {"role": "assistant", "tool_calls": [{"function": {"name": "a"}, "b": [True, None]}]},
         ],
         "called in text": [
             {"role": "user", "content": "Q3"},
-            {"role": "assistant", "content": "", "tool_calls": '[{"a":1}]'},
+            {"role": "assistant", "content": "", "tool_calls": '[{"function":{"name":"a"}}]'},
         ],
         "called nothing": [{"role": "user", "content": "Q4"}, {"role": "assistant", "tool_calls": []}],
         "called nothing, and answered": [{"role": "user", "content": "Q8"}, {**answer, "tool_calls": []}],
