@@ -13,7 +13,8 @@ from training_pipeline.testing.soak import examples
 
 def row(number: int) -> dict[str, object]:
     keys = {"training_sheet_id": f"s{number % 2}", "pair_id": f"p{number}", "classification": None}
-    return {**keys, "canonical_label_id": None, "length": "0 to 4 words", **dict.fromkeys(NUMBERS, float(number % 2))}
+    keys |= {"canonical_label_id": None, "sheet_id": None, "length": "0 to 4 words"}
+    return {**keys, **dict.fromkeys(NUMBERS, float(number % 2))}
 
 
 @settings(max_examples=examples(20), deadline=None)

@@ -13,7 +13,7 @@ from training_pipeline.testing.trainers.triage import write_jsonl
 
 def staged(number: int, *messages: dict[str, Any]) -> dict[str, Any]:
     keys = {"training_sheet_id": "s", "pair_id": f"p-{number}", "classification": "public", "canonical_label_id": None}
-    return {**keys, "messages": list(messages)}
+    return {**keys, "sheet_id": "letters", "messages": list(messages)}
 
 
 def test_a_pair_is_asked_for_its_last_answer(tiny_chat: ChatFormat, tmp_path: Path) -> None:
