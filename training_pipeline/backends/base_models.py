@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.domain.advice.facts import ModelFacts
 from training_pipeline.domain.training_config import TrainingConfig
+from training_pipeline.sft.config import TinySize
 
 
 class BaseModelOffer(BaseModel):
@@ -33,3 +34,16 @@ class DescribesModels(Protocol):
     def describe(self, base_model: str, config: TrainingConfig) -> ModelFacts:
         """What is known of a base model and a configuration of `plan`. Reads small local files only; never raises."""
         ...
+
+
+def facts_of_built_in() -> ModelFacts:
+    """What is known of the model that the training program makes itself. Pure."""
+    tiny = TinySize()
+    return ModelFacts(
+        from_scratch=True,
+        hidden_size=tiny.hidden_size,
+        layers=tiny.layers,
+        vocabulary=tiny.vocab_size,
+        parameters=tiny.parameters,
+        chat=True,
+    )

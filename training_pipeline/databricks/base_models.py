@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from training_pipeline.backends.base_models import BaseModelOffer
+from training_pipeline.backends.base_models import BaseModelOffer, facts_of_built_in
 from training_pipeline.databricks.compute import ACCELERATORS
 from training_pipeline.domain.advice.facts import ModelFacts, family_of
 from training_pipeline.domain.advice.memory import weight_bytes
@@ -61,15 +61,7 @@ class OfferedModel(BaseModel):
     def facts(self) -> ModelFacts:
         """What is known of the model without its weights. Pure."""
         if self.built_in:
-            tiny = TinySize()
-            return ModelFacts(
-                from_scratch=True,
-                hidden_size=tiny.hidden_size,
-                layers=tiny.layers,
-                vocabulary=tiny.vocab_size,
-                parameters=tiny.parameters,
-                chat=True,
-            )
+            return facts_of_built_in()
         known = size_of(self.source)
         return ModelFacts(
             family=family_of(self.source),

@@ -8,12 +8,13 @@ import struct
 from pathlib import Path
 from typing import Any, Final
 
+from training_pipeline.backends.base_models import facts_of_built_in
 from training_pipeline.backends.local.machine import Machine
 from training_pipeline.domain.advice.facts import ModelFacts, family_of
 from training_pipeline.domain.advice.widths import size_of
 from training_pipeline.infra.files import NotAFile, is_file, read_at_most
 from training_pipeline.infra.json_file import read_json
-from training_pipeline.sft.config import BUILTIN_TINY, TinySize
+from training_pipeline.sft.config import BUILTIN_TINY
 from training_pipeline.sft.model.positions import positions
 
 #: A header of safetensors is JSON of at most so many bytes: the format's own limit.
@@ -30,16 +31,7 @@ def model_facts(base_model: str, machine: Machine, copy: Path | None = None) -> 
     """
     of_machine = {"machine": machine.name, "memory_bytes": machine.memory_bytes, "lean": machine.gpu}
     if base_model == BUILTIN_TINY:
-        tiny = TinySize()
-        return ModelFacts(
-            from_scratch=True,
-            hidden_size=tiny.hidden_size,
-            layers=tiny.layers,
-            vocabulary=tiny.vocab_size,
-            parameters=tiny.parameters,
-            chat=True,
-            **of_machine,
-        )
+        return facts_of_built_in().model_copy(update=of_machine)
     folder = copy or Path(base_model)
     if not folder.is_absolute():
         size = size_of(base_model)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from training_pipeline.alerts.alerts import notice, of_due_decision
 from training_pipeline.domain.decisions import Decision, DecisionKind
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
+from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.model_version import VersionState
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.models.revocations.decisions import Decisions, proposed
@@ -27,6 +28,14 @@ LINKS = Urls(dagster="http://dagster", page="http://page")
 def holding(decisions: Decisions, job_id: str) -> int | None:
     found = decisions.in_force([job_id])[job_id].holding
     return None if found is None else found.number
+
+
+def tainted(store: JobStore, index: UseIndex, revocations: Revocations, folder: Path) -> TrainingJob:
+    """A job that registered version 3 of triage, of which one row was revoked since."""
+    dataset = dataset_of(folder, "invoices", [row("p-1", "train")])
+    job = job_with(store, index, "invoices", dataset, version="3", model_name="triage")
+    revocations.revoke(Revoked(kind="item", value="item of p-1"), reason="r", actor="grace")
+    return job
 
 
 def test_with_four_eyes_a_decision_holds_once_a_second_person_has_made_it(
@@ -71,15 +80,7 @@ def test_with_four_eyes_a_decision_holds_once_a_second_person_has_made_it(
 def test_what_nobody_approved_in_time_is_void_and_says_so(
     store: JobStore, index: UseIndex, revocations: Revocations, tmp_path: Path
 ) -> None:
-    job = job_with(
-        store,
-        index,
-        "invoices",
-        dataset_of(tmp_path, "invoices", [row("p-1", "train")]),
-        version="3",
-        model_name="triage",
-    )
-    revocations.revoke(Revoked(kind="item", value="item of p-1"), reason="r", actor="grace")
+    job = tainted(store, index, revocations, tmp_path)
     moment = timedelta(microseconds=1)
     decisions = Decisions(store, approval=moment)
     first = decisions.decide("triage", "3", "withdraw", reason="r", actor="grace")
@@ -146,9 +147,7 @@ def test_the_number_of_a_removed_decision_is_not_taken_again(
     store: JobStore, index: UseIndex, revocations: Revocations, tmp_path: Path
 ) -> None:
     decisions = Decisions(store)
-    dataset = dataset_of(tmp_path, "invoices", [row("p-1", "train")])
-    job_with(store, index, "invoices", dataset, version="3", model_name="triage")
-    revocations.revoke(Revoked(kind="item", value="item of p-1"), reason="r", actor="grace")
+    tainted(store, index, revocations, tmp_path)
     each: tuple[DecisionKind, ...] = ("withdraw", "accept_risk")
     for decision in each:
         decisions.decide("triage", "3", decision, reason="r", actor="grace")
@@ -163,9 +162,7 @@ def test_only_the_last_decision_about_a_version_is_overdue(
     store: JobStore, index: UseIndex, revocations: Revocations, tmp_path: Path
 ) -> None:
     decisions = Decisions(store)
-    dataset = dataset_of(tmp_path, "invoices", [row("p-1", "train")])
-    job_with(store, index, "invoices", dataset, version="3", model_name="triage")
-    revocations.revoke(Revoked(kind="item", value="item of p-1"), reason="r", actor="grace")
+    tainted(store, index, revocations, tmp_path)
     name, today = "triage", datetime.now(UTC).date()
     tomorrow = today + timedelta(days=1)
     first = decisions.decide(name, "3", "retrain", reason="r", actor="grace", due=today)
