@@ -20,7 +20,7 @@ Integers = NDArray[np.int64]
 class AskedTexts:
     """Questions of pairs and of their turns.
 
-    Where neither of two questions is asked outright, both are what a turn of a conversation asks by itself, and they
+    Where neither of two questions is asked outright, both are what a turn of a conversation asks on its own, and they
     are not compared: "Yes, please." is said in many.
     """
 

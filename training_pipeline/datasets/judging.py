@@ -69,7 +69,7 @@ def ties_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Pla
 
 @lru_cache(maxsize=32)
 def alone_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
-    """Of each pair by itself: `pair_id`, `reason`, `prohibited`, `held_out`, `may_validate`. Pure."""
+    """Of each pair on its own: `pair_id`, `reason`, `prohibited`, `held_out`, `may_validate`. Pure."""
     planner = Planner(dialect)
     required = policy.require_constraints_set_by
     alone = judge_each(planner.pairs, tags, keep=planner.keep, require_constraints_set_by=required)

@@ -67,7 +67,7 @@ class Lifting(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Alone:
-    """The verdicts on pairs, each by itself: whether it has a reason, and what it does to others."""
+    """The verdicts on pairs, each on its own: whether it has a reason, and what it does to others."""
 
     out: NDArray[np.bool_]
     prohibited: NDArray[np.bool_]
@@ -221,7 +221,7 @@ class _Pairs:
         return Lifted(by=by, name=storable(name), pairs=pairs, added=then[0] - now[0], may_validate=then[1] - now[1])
 
     def counted(self, alone: _Alone) -> tuple[int, int]:
-        """How many pairs may be trained on, and how many of them validated on, where this is said of each by itself."""
+        """How many pairs may be trained on, and how many of them validated on, by verdicts on each on its own."""
         passes = ~alone.out
         for first, second, does in (("forbids", "shows", alone.prohibited), ("holds", "asks", alone.held_out)):
             by = self._codes[first][does[self._links[first]]]

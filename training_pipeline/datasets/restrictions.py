@@ -21,7 +21,7 @@ LIFTABLE: Final = (
 )
 #: The uses that a pair is kept from, or kept for: a question that may be evaluated or tested on is not trained on.
 USES: Final = (Use.TRAINING, Use.VALIDATION, Use.EVALUATION, Use.TESTING)
-#: What the pairs of a sheet state: pairs that state the same have the same verdict, each by itself.
+#: What the pairs of a sheet state: pairs that state the same have the same verdict, each on its own.
 STATED: Final = (
     *("status", "allowed_uses", "prohibited_uses", "label_allowed_uses", "label_prohibited_uses"),
     *("data_classification", "label_data_classification", "constraints_set_by"),

@@ -115,7 +115,7 @@ def examine(
 
 
 #: A row for each way in which a pair was met, with the first of the jobs. A question that only some turns of a
-#: conversation ask is the same as one that is asked outright. What the last turn of a pair asks by itself is the same
+#: conversation ask is the same as one that is asked outright. What the last turn of a pair asks on its own is the same
 #: wherever it was asked: the answer to it is what is scored. An example is the same in other letters and blanks, too:
 #: where its prompt is an instruction, or it asks nothing, no question would tell.
 _MET: Final = f"""

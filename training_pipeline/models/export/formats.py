@@ -32,7 +32,7 @@ NOT_MADE: Final[Mapping[ExportFormat, tuple[str, str]]] = {
 
 _COPIED: Final = (
     "The files are those of the trained model, byte for byte: that the answers are the same shows that the folder is "
-    "whole and loads by itself."
+    "whole and loads on its own."
 )
 #: What the same answers show of a format.
 TESTED: Final[Mapping[ExportFormat, str]] = {

@@ -8,7 +8,7 @@ from typing import Any, Final
 Message = dict[str, Any]
 #: A marker, and what it stands for.
 Mark = tuple[str, str]
-#: What templates decide by, or that says nothing by itself.
+#: What templates decide by, or that says nothing on its own.
 _FORM: Final = frozenset({"type", "$ref", "$schema", "$id"})
 _NAMED: Final = ("name", "description")
 
