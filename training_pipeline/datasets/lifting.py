@@ -89,8 +89,13 @@ def lifting(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdrawn = NOT
     """Count for each restriction what lifting it alone would add. Reads only.
 
     Pairs that are invalid keep all that they state, and what is withdrawn stays out. Raises `Conflict` where the pairs
-    are judged elsewhere.
+    are judged elsewhere, and where the sheet excludes what nearly asks a held-out question.
     """
+    if opened.sheet.exclude_near_held_out:
+        raise Conflict(
+            "What lifting a restriction would add is not counted for training sheets with exclude_near_held_out.",
+            hint="Take it out of a copy of the sheet to count there.",
+        )
     if opened.engine.is_remote:
         raise Conflict(
             "What lifting a restriction would add is counted only for training sheets in files.",

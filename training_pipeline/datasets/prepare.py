@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from training_pipeline.datasets.judged import texts
 from training_pipeline.datasets.keyed import keyed_table
 from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.snapshot import included_rows, snapshot_rows
 from training_pipeline.datasets.store import dataset_digest, is_whole
-from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.errors import SheetChanged
 from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.manifest import KEYED_MANIFEST_SCHEMA, MANIFEST_SCHEMA, SNAPSHOT_SCHEMA, text_bytes

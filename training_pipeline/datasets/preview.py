@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from training_pipeline.datasets.verdicts import judged, verdicts
+from training_pipeline.datasets.judged import judged
+from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.examples.rendering import rendered
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
@@ -16,7 +17,7 @@ from training_pipeline.sheets.base import OpenSheet
 def preview(opened: OpenSheet, policy: GatePolicy, limit: int, *, withdrawn: Withdrawn = NOTHING) -> list[str]:
     """The first `limit` lines (no newlines) in the order of the pair ids. Writes nothing."""
     pairs = opened.pairs.select("pair_id", "messages", "tools")
-    if withdrawn:  # what was revoked is known here alone
+    if withdrawn or opened.sheet.exclude_near_held_out:  # what is decided here alone
         with verdicts(opened, policy, withdrawn=withdrawn) as table:
             ids = _first(table, limit).to_pyarrow()["pair_id"].to_pylist()
         return _lines(opened, pairs.filter(pairs.pair_id.isin(ids))) if ids else []

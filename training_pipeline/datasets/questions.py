@@ -10,17 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from training_pipeline.datasets.asked_texts import AskedTexts, asked_texts, hashes_in, held_out_texts
-from training_pipeline.datasets.judging import held_out_questions_plan, questions_plan
-from training_pipeline.datasets.snapshot import included_rows
-from training_pipeline.datasets.verdicts import texts
+from training_pipeline.datasets.asked_texts import AskedTexts, asked_texts, hashes_in
+from training_pipeline.datasets.judged import texts
+from training_pipeline.datasets.judging import questions_plan
 from training_pipeline.domain.hash_key import HashKey
-from training_pipeline.domain.refs import SnapshotRef
 from training_pipeline.domain.rules.comparison import HASH_DIGITS
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.split_report import MOST_NAMED, TextReport
-from training_pipeline.domain.storable import storable
-from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.engine import DuckDB
@@ -78,53 +73,3 @@ def read_questions(
         ),
         control_token_ids=pair_ids.take(kept.filter(kept["controlled"])["number"]),
     )
-
-
-def text_report(
-    opened: OpenSheet, taken: SnapshotRef, asked: Questions, pair_ids: pa.ChunkedArray, key: HashKey | None = None
-) -> TextReport:
-    """Findings about the texts of the included pairs. Reads the held-out questions, where no network is between.
-
-    Those in a warehouse stay there: text of pairs that are left out is not fetched. `key` is that of the
-    snapshot's hashes.
-    """
-    similarity, near = taken.policy.near_question_similarity, None
-    if similarity and not opened.engine.is_remote:
-        near = pair_ids.filter(pa.array(_near_held_out(opened, taken, asked, similarity, key)))
-    return TextReport(
-        control_tokens=len(asked.control_token_ids),
-        control_token_ids=_first(asked.control_token_ids),
-        near_held_out=None if near is None else len(near),
-        near_held_out_ids=() if near is None else _first(near),
-    )
-
-
-def _near_held_out(
-    opened: OpenSheet, taken: SnapshotRef, asked: Questions, similarity: float, key: HashKey | None
-) -> NDArray[np.bool_]:
-    """Of every included row whether a question of it is nearly equal to a held-out one."""
-    held_out, outright = _held_out(opened, taken, key)
-    if not len(held_out) or not len(asked.asked.rows):
-        return np.zeros(len(asked.codes), dtype=bool)
-    found = asked.asked.rows_near(held_out, outright, similarity=similarity)
-    return np.isin(asked.codes, asked.codes[found])
-
-
-def _held_out(opened: OpenSheet, taken: SnapshotRef, key: HashKey | None) -> tuple[pa.ChunkedArray, NDArray[np.bool_]]:
-    """The held-out questions, instructions aside, and which are asked outright. What is held out is excluded."""
-    if not sum(taken.summary.excluded.values()):
-        return pa.chunked_array([], pa.string()), np.empty(0, dtype=bool)
-    included = included_rows(taken, ["pair_id", "prompt_hash", "instruction"])
-    passed = ibis.memtable(pa.table({"pair_id": included["pair_id"]}))
-    engine = opened.engine
-    plan = held_out_questions_plan(engine.dialect, constraints_from_tags(opened.sheet.tags), taken.policy)
-    with (
-        disk_errors("compare the questions with those held out"),
-        engine.work_out(plan, opened.pairs.anti_join(passed, "pair_id")) as found,
-    ):
-        asked = found.to_pyarrow()
-    return held_out_texts(asked["asks"], hashes_in(included.filter(included["instruction"])["prompt_hash"]), key)
-
-
-def _first(pair_ids: pa.ChunkedArray) -> tuple[str, ...]:
-    return tuple(map(storable, pair_ids.slice(0, MOST_NAMED).to_pylist()))

@@ -19,10 +19,12 @@ import duckdb
 import ibis
 import ibis.expr.types as ir
 
+from training_pipeline.datasets.judged import judged
 from training_pipeline.datasets.kept_files import judged_by, keep_newest
+from training_pipeline.datasets.near_held_out import without_near_held_out
 from training_pipeline.datasets.revoked import without_revoked
 from training_pipeline.datasets.rows_file import GROUP
-from training_pipeline.datasets.verdicts import judged, shown
+from training_pipeline.datasets.verdicts import shown
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.rules.text.characters import word_of
@@ -37,7 +39,7 @@ V = TypeVar("V")
 MOST_KEPT: Final = 20
 #: What stands for no reason, where rows are filtered: the pair may be trained on.
 ELIGIBLE: Final = "eligible"
-_COMPARED: Final = ("row_hash", "may_validate", "kept_id", "prompt_hash")
+_COMPARED: Final = ("row_hash", "may_validate", "kept_id", "prompt_hash", "instruction")
 _VERDICT: Final = ("reason", "classification", "usage_reason", *_COMPARED)
 _NAMES: Final = ("item_ref", "canonical_label_id")
 _STATED: Final = ("status", "reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at")
@@ -126,7 +128,8 @@ class SheetRows:
                 opened.engine.fetch(_with_verdicts(opened.pairs, verdicts)) as rows,
                 shown(opened, withdrawn) as examples,
             ):
-                told = without_revoked(rows, withdrawn, examples).drop(*_COMPARED)
+                told = without_revoked(rows, withdrawn, examples)
+                told = without_near_held_out(opened, self._policy, told).drop(*_COMPARED)
                 _numbered(told).to_parquet(made, compression="zstd", row_group_size=GROUP)
             made.chmod(0o600)
             made.replace(file)

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from training_pipeline.datasets.asked_texts import hashes_in, held_out_texts
 from training_pipeline.datasets.comparable_hashes import Space, under
+from training_pipeline.datasets.judged import texts
 from training_pipeline.datasets.predecessor import COLUMNS, Hashed, Known, Predecessor, kept_sides, sides_before
 from training_pipeline.datasets.prepare import required_key
-from training_pipeline.datasets.questions import Questions, read_questions, text_report
+from training_pipeline.datasets.questions import Questions, read_questions
 from training_pipeline.datasets.snapshot import included_rows
+from training_pipeline.datasets.text_report import text_report
 from training_pipeline.datasets.trained_questions import trained_texts
-from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.errors import GateRefused, SheetChanged
 from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.refs import SnapshotRef
@@ -66,7 +67,7 @@ def split_snapshot(
     key = required_key(taken, keys)
     asked = read_questions(opened, taken.policy, rows["pair_id"], rows["prompt_hash"], rows["instruction"], key)
     component, near = _tied_nearly(asked, component, similarity=taken.policy.near_question_similarity)
-    told = text_report(opened, taken, asked, rows["pair_id"], key)
+    told = text_report(opened, taken.policy, rows, asked, key)
     hashed = _hashes(opened, taken, rows, keys)
     items = taken.policy.instruction_prompt_items
     known = None if predecessor is None else sides_before(rows, predecessor, keys, hashed, key, instruction_items=items)

@@ -10,6 +10,9 @@ import ibis
 import ibis.expr.schema as sch
 import ibis.expr.types as ir
 
+from training_pipeline.datasets.near_held_out import ASKED
+from training_pipeline.datasets.questions import read_questions
+from training_pipeline.datasets.text_report import text_report, text_warnings
 from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.export_summary import (
     MOST_APPROVERS,
@@ -41,11 +44,19 @@ _NOBODY: Final = "constraints_set_by_nobody"
 def export_summary(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdrawn = NOTHING) -> ExportSummary:
     """Judge all pairs and count. Writes nothing; also for sheets that may not be trained on.
 
+    What the texts of the included pairs hold is told where no network is between.
+
     The verdicts are fetched first: each count of ours would have Spark plan the statement of the verdicts once more,
     which took it minutes.
     """
     with verdicts(opened, policy, withdrawn=withdrawn) as table:
-        return summarise(table, policy)
+        summary = summarise(table, policy)
+        if opened.engine.is_remote or not summary.eligible:
+            return summary
+        included = table.filter(table.reason.isnull()).select(*ASKED).order_by("pair_id").to_pyarrow()
+    asked = read_questions(opened, policy, *(included[name] for name in ASKED))
+    texts = text_warnings(text_report(opened, policy, included, asked), tokenizer_asked=False)
+    return summary.model_copy(update={"warnings": (*summary.warnings, *texts)})
 
 
 @lru_cache(maxsize=4)

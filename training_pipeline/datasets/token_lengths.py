@@ -18,7 +18,8 @@ from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.plan import Plan
 from training_pipeline.backends.rehearsal import Rehearsing
 from training_pipeline.backends.submission import Submission
-from training_pipeline.datasets.verdicts import texts, verdicts
+from training_pipeline.datasets.judged import texts
+from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.examples.rendering import rendered

@@ -54,6 +54,8 @@ class TrainingSheet(BaseModel):
     owner: str = ""
     created_at: datetime | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+    #: Whether pairs that nearly ask a held-out question are excluded; else they are counted in a warning.
+    exclude_near_held_out: bool = False
     #: The evaluation suite that every model trained on it is evaluated on; empty for none.
     evaluate_on: str = Field("", pattern=SUITE_NAME)
     #: The judge of the answers there, by its name in the settings; empty for none.

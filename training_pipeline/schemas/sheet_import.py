@@ -114,6 +114,9 @@ class ImportTrainingSheet(_Asked):
     template: Origin | None = Field(None, description="The prompt template that asked the questions.")
     tags: list[str] = Field([], max_length=100, description="Tags of the source table.", examples=[["PHI"]])
     owner: str = Field("", max_length=_TEXT, description="Owner of the training sheet.", examples=["operations"])
+    exclude_near_held_out: bool = Field(
+        False, description="Exclude pairs that nearly ask a held-out question.", examples=[False]
+    )
     evaluate_on: str = Field(
         "",
         max_length=_TEXT,

@@ -37,6 +37,11 @@ class TrainingSheet(Answer):
     owner: str = Field(description="Owner of the sheet.", examples=["document-operations"])
     created_at: datetime | None = Field(description="When it was created, if known.", examples=["2026-11-01T09:00:00Z"])
     metadata: dict[str, Any] = Field(description="Further metadata from the source.", examples=[{"language": "en"}])
+    exclude_near_held_out: bool = Field(
+        False,
+        description="Whether pairs that nearly ask a held-out question are excluded; else a warning counts them.",
+        examples=[False],
+    )
     evaluate_on: str = Field(
         "",
         description="The evaluation suite that every model trained on it is evaluated on; empty for none.",

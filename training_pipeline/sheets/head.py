@@ -60,6 +60,7 @@ class Head(BaseModel):
     owner: str = ""
     created_at: datetime | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+    exclude_near_held_out: bool = False
     evaluate_on: str = Field("", pattern=SUITE_NAME)
     evaluate_judge: str = Field("", pattern=JUDGE_NAME_OR_NONE)
     defaults: Defaults = Defaults()

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from training_pipeline.datasets.answers import answer_counts
+from training_pipeline.datasets.judged import texts
 from training_pipeline.datasets.snapshot import included_rows, snapshot
-from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.testing.sheets.pairs import chat, open_sheet, pair
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.datasets.verdicts import judged, texts, verdicts
+from training_pipeline.datasets.judged import judged, texts
+from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.pairs import chat, open_sheet, pair

@@ -79,6 +79,9 @@ def import_file(
     template_version: Annotated[str, typer.Option(help="Its version.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="Tag of the source table, as PHI; may be repeated.")] = None,
     owner: Annotated[str, typer.Option(help="Owner of the training sheet.")] = "",
+    exclude_near_held_out: Annotated[
+        bool, typer.Option("--exclude-near-held-out", help="Exclude pairs that nearly ask a held-out question.")
+    ] = False,
     evaluate_on: Annotated[
         str, typer.Option(help="Evaluation suite on which every model trained on it is evaluated.")
     ] = "",
@@ -165,6 +168,7 @@ def import_file(
         template=_reference(template_id, template_name, template_version),
         tags=tuple(tag or ()),
         owner=owner,
+        exclude_near_held_out=exclude_near_held_out,
         evaluate_on=evaluate_on,
         evaluate_judge=evaluate_judge,
         description=description,

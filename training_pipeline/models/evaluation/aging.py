@@ -12,7 +12,8 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from training_pipeline.datasets.verdicts import texts, verdicts
+from training_pipeline.datasets.judged import texts
+from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import GateRefused, NotFound
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.usage import Use

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from training_pipeline.datasets.judged import texts
 from training_pipeline.datasets.rows_file import write_rows
-from training_pipeline.datasets.verdicts import texts, verdicts
+from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.errors import GateRefused, Lost, Unavailable
 from training_pipeline.domain.manifest import RowsDigest
 from training_pipeline.domain.rules.comparison import Comparison

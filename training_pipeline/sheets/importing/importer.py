@@ -190,6 +190,7 @@ def _head(conversion: Conversion, pairs_file: str) -> Head:
         prompt_template=request.template,
         tags=request.tags,
         owner=request.owner,
+        exclude_near_held_out=request.exclude_near_held_out,
         evaluate_on=request.evaluate_on,
         evaluate_judge=request.evaluate_judge,
         description=request.description,

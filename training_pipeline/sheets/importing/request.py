@@ -51,6 +51,7 @@ class ImportRequest(BaseModel):
     template: Reference | None = None
     tags: tuple[str, ...] = ()
     owner: str = ""
+    exclude_near_held_out: bool = False
     evaluate_on: str = ""
     evaluate_judge: str = ""
     description: str = ""

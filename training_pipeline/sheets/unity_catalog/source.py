@@ -220,7 +220,8 @@ def _select(columns: Columns, defaults: Mapping[str, Any], relation: str, sheets
 def _digest(sheet: TrainingSheet, version: PairsVersion) -> str:
     """SHA-256 over the head with its tags, and the version of the pairs."""
     stated = sheet.model_dump(mode="json")
-    if not sheet.evaluate_judge:  # no sheet is a new one for a field that it does not use
-        del stated["evaluate_judge"]
+    for name in ("evaluate_judge", "exclude_near_held_out"):
+        if not stated[name]:  # no sheet is a new one for a field that it does not use
+            del stated[name]
     head = json.dumps(stated, sort_keys=True)
     return hashlib.sha256(f"{head}\n{version.pairs}\n{version.digest}\n".encode()).hexdigest()

@@ -16,12 +16,13 @@ from training_pipeline.backends.plan import Plan
 from training_pipeline.backends.rehearsal import NOT_REHEARSED, Rehearsal, Rehearsing
 from training_pipeline.backends.submission import Submission
 from training_pipeline.datasets.answers import answer_counts
+from training_pipeline.datasets.judged import texts
 from training_pipeline.datasets.predecessor import Predecessor
 from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import included_rows, snapshot
 from training_pipeline.datasets.split import split_snapshot
+from training_pipeline.datasets.text_report import text_warnings
 from training_pipeline.datasets.token_lengths import estimated_lengths
-from training_pipeline.datasets.verdicts import texts
 from training_pipeline.domain.advice.facts import AnswerCounts, TokenLengths
 from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.estimate.estimate import Estimate
@@ -32,11 +33,10 @@ from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.near.ties import LARGEST_SHARE
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.rules.split import SplitPlan
-from training_pipeline.domain.split_report import KeptSides, NearReport, SplitReport, TextReport
+from training_pipeline.domain.split_report import KeptSides, NearReport, SplitReport
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.staging import disk_errors
-from training_pipeline.sft.encoding.pair_ids import listed
 from training_pipeline.sheets.base import OpenSheet
 
 
@@ -170,7 +170,7 @@ def dry_run(
             *_of_ratio(split),
             *_of_sides(split.kept, fresh),
             *_of_near(split.near),
-            *_of_texts(split.texts, tokenizer_asked=rehearsed),
+            *text_warnings(split.texts, tokenizer_asked=rehearsed),
         ),
         advice=advice,
         estimate=estimate,
@@ -221,22 +221,4 @@ def _of_near(near: NearReport) -> Iterator[SheetWarning]:
             count=near.too_large_groups,
             message=f"{near.too_large_groups:,} groups of nearly equal questions hold more than {LARGEST_SHARE:.0%} of "
             "the pairs each and stay together: one split may have much of a kind that the other has not.",
-        )
-
-
-def _of_texts(found: TextReport, *, tokenizer_asked: bool) -> Iterator[SheetWarning]:
-    """What the texts of the included pairs hold. Control tokens are told by the tokenizer itself where it was asked."""
-    if found.control_tokens and not tokenizer_asked:
-        yield SheetWarning(
-            code="control_tokens",
-            count=found.control_tokens,
-            message=f"{found.control_tokens:,} included pairs spell a control token of a known model family: "
-            f"{listed(found.control_token_ids, found.control_tokens)}. They are trained on as plain text.",
-        )
-    if found.near_held_out:
-        yield SheetWarning(
-            code="near_held_out",
-            count=found.near_held_out,
-            message=f"{found.near_held_out:,} included pairs nearly equal a held-out question: "
-            f"{listed(found.near_held_out_ids, found.near_held_out)}. They are trained on.",
         )

@@ -113,15 +113,16 @@ def test_files_are_the_owners_alone_and_nothing_else_stays(run: Import) -> None:
     assert imported.head_file.read_text().startswith("name: sums\nstatus: approved\n")
 
 
-def test_a_sheet_names_the_suite_of_its_models(run: Import) -> None:
+def test_a_sheet_says_what_is_done_beside_training(run: Import) -> None:
     assert set(refused(run, PROBLEMS[:3], evaluate_on="A suite")) == {"--evaluate-on"}
     assert set(refused(run, PROBLEMS[:3], evaluate_on="sums", evaluate_judge="A judge")) == {"--evaluate-judge"}
     assert "--evaluate-on" in refused(run, PROBLEMS[:3], evaluate_judge="house")["--evaluate-judge"]
-    imported = run(PROBLEMS[:3], evaluate_on="sums-2026-11", evaluate_judge="house")
+    imported = run(PROBLEMS[:3], evaluate_on="sums-2026-11", evaluate_judge="house", exclude_near_held_out=True)
     found = read_head(imported.head_file)
     assert isinstance(found, Head)
     sheet = found.sheet("sums")
     assert (sheet.evaluate_on, sheet.evaluate_judge) == ("sums-2026-11", "house")
+    assert sheet.exclude_near_held_out
 
 
 def test_everything_unstated_is_named_at_once(run: Import) -> None:

@@ -15,13 +15,14 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from training_pipeline.datasets.compare import recheck
+from training_pipeline.datasets.judged import texts
 from training_pipeline.datasets.labels import labels_of
 from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.preview import preview
 from training_pipeline.datasets.snapshot import included_rows, snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.summary import export_summary
-from training_pipeline.datasets.verdicts import texts, verdicts
+from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.datasets.verify import Finding, gate_failures, held_out_in_train
 from training_pipeline.domain.errors import (
     GovernanceChanged,

@@ -14,8 +14,8 @@ import sqlglot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from training_pipeline.datasets.judged import judged
 from training_pipeline.datasets.judging import verdicts_plan
-from training_pipeline.datasets.verdicts import judged
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.sheets.engine import DUCKDB_SQL
