@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
@@ -9,9 +10,15 @@ from pydantic import BaseModel, ConfigDict
 from training_pipeline.backends.submission import Submission
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.export_summary import SheetWarning
+from training_pipeline.sft.preflight.findings import CUT_OFF, REFUSED
 
 #: The code of the warning that it could not be found out what a training would refuse.
 NOT_REHEARSED: Final = "not_rehearsed"
+
+
+def would_fail(warnings: Iterable[SheetWarning]) -> bool:
+    """Whether a job would fail for one of these, or nobody can say."""
+    return any(warning.code in (REFUSED, CUT_OFF, NOT_REHEARSED) for warning in warnings)
 
 
 class Rehearsal(BaseModel):

@@ -4,8 +4,6 @@ and else estimated from their characters.
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Final
 
 import ibis
@@ -17,13 +15,10 @@ from pydantic import BaseModel, ConfigDict
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.plan import Plan
 from training_pipeline.backends.rehearsal import Rehearsing
-from training_pipeline.backends.submission import Submission
 from training_pipeline.datasets.judged import texts
-from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.datasets.rehearsed_pairs import included_ids, rehearse_pairs
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
-from training_pipeline.domain.rules.examples.rendering import rendered
-from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
@@ -64,44 +59,15 @@ def sheet_lengths(
     The tokenizer is asked as the trainer asks it, in a process of its own, with the text of a sample in a directory
     that is gone afterwards.
     """
-    with verdicts(opened, policy, withdrawn=withdrawn) as table, disk_errors("measure the pairs"):
-        kept = table.filter(table.reason.isnull())
-        ids = kept.select("pair_id").order_by(kept.pair_id.hexdigest("sha256")).to_pyarrow()["pair_id"]
+    ids = included_ids(opened, policy, withdrawn)
     is_known = tokenizer_of(backend, plan.base_model) is not None
     if isinstance(backend, Rehearsing) and is_known and len(ids) > 1:
-        lines = _lines(opened, policy, ids.slice(0, MOST_READ))
-        if (counted := _counted(backend, plan, lines)) is not None:
+        counted = rehearse_pairs(opened, policy, backend, plan, ids.slice(0, MOST_READ)).lengths
+        if counted is not None:
             return SheetLengths(lengths=counted, is_estimate=False, pairs=counted.examples, eligible=len(ids))
     with texts(opened, policy) as read, disk_errors("measure the pairs"):
         estimated = estimated_lengths(read, ids)
     return SheetLengths(lengths=estimated, is_estimate=True, pairs=estimated.examples, eligible=len(ids))
-
-
-def _counted(backend: Rehearsing, plan: Plan, lines: list[str]) -> TokenLengths | None:
-    with tempfile.TemporaryDirectory(prefix="training-pipeline-") as directory:
-        train, validation = Path(directory) / "train.jsonl", Path(directory) / "validation.jsonl"
-        train.write_text("".join(f"{line}\n" for line in lines[1:]), encoding="utf-8")
-        validation.write_text(f"{lines[0]}\n", encoding="utf-8")
-        return backend.rehearse(
-            Submission(
-                job_id="lengths",
-                attempt=1,
-                model_name="lengths",
-                base_model=plan.base_model,
-                config=plan.config,
-                train_file=train,
-                validation_file=validation,
-                dataset_digest="",
-            )
-        ).lengths
-
-
-def _lines(opened: OpenSheet, policy: GatePolicy, ids: pa.ChunkedArray) -> list[str]:
-    wanted = ibis.memtable(pa.table({"wanted_id": ids}))
-    with texts(opened, policy) as read, disk_errors("read the pairs"):
-        said = read.semi_join(wanted, read.pair_id == wanted.wanted_id)
-        lines = said.select(line=with_tools(rendered(said.messages), said.tools)).to_pyarrow()
-    return [str(line) for line in lines["line"].to_pylist()]
 
 
 def estimated_lengths(read: ir.Table, ids: pa.ChunkedArray) -> TokenLengths:

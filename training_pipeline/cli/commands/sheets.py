@@ -11,7 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from training_pipeline.app.sheet_source import file_sheets, sheet_source
+from training_pipeline.backends.rehearsal import would_fail
 from training_pipeline.cli.commands import sheets_edit, sheets_show, sheets_versions
+from training_pipeline.cli.commands.sheets_check_training import check_training, show_training
 from training_pipeline.cli.commands.sheets_import import import_file, mapping_in
 from training_pipeline.cli.render.imported import found_as_json, show_found
 from training_pipeline.cli.render.sheet import report_as_json, show_report
@@ -75,19 +77,35 @@ def check(
     limit: Annotated[int, typer.Option(min=0, help="Maximum number of problems to show; all are counted.")] = 50,
     mapping: Annotated[Path | None, typer.Option(help="A file that is no sheet yet: how it is to be read.")] = None,
     split: Annotated[str | None, typer.Option(help="A folder saved by `datasets`: name of the split.")] = None,
+    base_model: Annotated[
+        str | None, typer.Option(help="Of a training sheet: also say what a training of this base model would refuse.")
+    ] = None,
+    max_length: Annotated[
+        int | None, typer.Option(min=1, help="Of a training sheet: also say what a training at this length would cut.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Report every problem of every row; the exit code is 1 if there is an error."""
+    asks_training = base_model is not None or max_length is not None
+    if asks_training and Path(sheet).suffix in (*SUFFIXES, ".yaml"):
+        flag = "--max-length" if base_model is None else "--base-model"
+        raise typer.BadParameter("needs a training sheet's id: import the file first.", param_hint=flag)
     if (foreign := _foreign(Path(sheet), mapping, split)) is not None:
         _check_foreign(foreign, limit, json=json)
         return
-    data, head = _files(file_sheets(Settings()), sheet)
+    settings = Settings()
+    data, head = _files(file_sheets(settings), sheet)
     report = check_file(data, head, limit=limit)
+    training = None
+    if asks_training and not report.errors:
+        training = check_training(settings, file_sheets(settings), sheet, base_model, max_length)
     if json:
-        typer.echo(jsonlib.dumps(report_as_json(data, report)))
+        said = {} if training is None else {"training": [each.model_dump(mode="json") for each in training]}
+        typer.echo(jsonlib.dumps(report_as_json(data, report) | said))
     else:
         show_report(terminal(), data, report)
-    if report.errors:
+        show_training(terminal(), training)
+    if report.errors or would_fail(training or ()):
         raise typer.Exit(1)
 
 

@@ -64,6 +64,8 @@ def sheet_details(sheet: TrainingSheetDetails) -> RenderableType:
         grid.add_row("tags", ", ".join(sheet.tags))
     if sheet.owner:
         grid.add_row("owner", sheet.owner)
+    if sheet.exclude_near_held_out:
+        grid.add_row("excludes", "pairs that nearly ask a held-out question")
     if sheet.evaluate_on:
         judge = f", with the judge {sheet.evaluate_judge}" if sheet.evaluate_judge else ""
         grid.add_row("evaluated on", f"{sheet.evaluate_on}{judge}")
