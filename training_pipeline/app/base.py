@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from training_pipeline.app.alerting import Alerting
     from training_pipeline.auth.tokens import ApiTokens
     from training_pipeline.backends.base import FineTuningBackend
+    from training_pipeline.datasets.known_versions import KnownVersions
     from training_pipeline.datasets.sheet_findings import SheetFindings
     from training_pipeline.domain.model_version import Standing
     from training_pipeline.domain.rules.policy import GatePolicy
@@ -62,6 +63,13 @@ class Base:
         from training_pipeline.datasets.sheet_findings import SheetFindings
 
         return SheetFindings(self.settings.sheet_findings, self.policy)
+
+    @part
+    def known_versions(self) -> KnownVersions:
+        """Which versions training sheets are, known without reading their pairs."""
+        from training_pipeline.datasets.known_versions import KnownVersions
+
+        return KnownVersions(self.source, self.settings.sheet_findings)
 
     @part
     def source(self) -> TrainingSheetSource:

@@ -17,7 +17,7 @@ from training_pipeline.backends import evaluating, handles  # noqa: F401
 from training_pipeline.backends.local import backend as local  # noqa: F401
 from training_pipeline.databricks import backend as databricks  # noqa: F401
 from training_pipeline.databricks import statements  # noqa: F401
-from training_pipeline.datasets import sheet_findings, sheet_rows  # noqa: F401
+from training_pipeline.datasets import known_versions, sheet_findings, sheet_rows  # noqa: F401
 from training_pipeline.models import playground  # noqa: F401
 from training_pipeline.models.evaluation import automatic, evaluations, judges, kept, staged, suites, tracked  # noqa: F401
 from training_pipeline.models.promotion import approval_tags, promote  # noqa: F401

@@ -29,21 +29,23 @@ class JobParts(Base):
     @part
     def jobs(self) -> JobService:
         """Creates, cancels and retries jobs."""
+        from training_pipeline.datasets.sheet_summaries import SheetSummaries
         from training_pipeline.training_jobs.lifecycle.estimating import Estimator
         from training_pipeline.training_jobs.lifecycle.service import JobService
 
-        settings = self.settings
+        settings, findings, withdrawn = self.settings, self.sheet_findings, self.revocations.withdrawn
         return JobService(
             self.store,
-            self.source,
+            self.known_versions,
             self.backend,
             self.poller,
             self.policy,
             database=self.database,
             min_pairs=settings.min_pairs,
-            withdrawn=self.revocations.withdrawn,
+            withdrawn=withdrawn,
             registration=self.registration,
-            findings=self.sheet_findings,
+            findings=findings,
+            summaries=SheetSummaries(self.known_versions, findings, self.policy, withdrawn),
             estimator=Estimator(self.store, price_file=settings.price_file, speed_file=settings.machine_speed),
             keys=self.keys,
             runs=settings.runs.resolve(),

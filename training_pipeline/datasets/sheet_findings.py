@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+import logging
+from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -22,6 +23,7 @@ Found = TypeVar("Found", bound=BaseModel)
 
 #: Findings that are kept; those that were written first go.
 MOST_KEPT: Final = 200
+_log = logging.getLogger(__name__)
 
 
 class SheetFindings:
@@ -31,41 +33,34 @@ class SheetFindings:
         self._directory = directory
         self._policy = policy
 
-    def find(
-        self,
-        model: type[Found],
-        digest: str,
-        make: Callable[[], Found],
-        *,
-        withdrawn: Withdrawn = NOTHING,
-        told: str = "",
-    ) -> Found:
-        """What was found out of this kind about this version, or else what `make` finds out now, which is kept.
-
-        `told` is whatever else the finding depends on. A file that cannot be read is made anew.
-        """
-        known = self.known(model, digest, withdrawn=withdrawn, told=told)
-        if known is not None:
-            return known
-        found = make()
-        self.keep(found, digest, withdrawn=withdrawn, told=told)
-        return found
-
     def known(self, model: type[Found], digest: str, *, withdrawn: Withdrawn = NOTHING, told: str = "") -> Found | None:
-        """What was found out of this kind about this version; None where nothing was. Reads."""
+        """What was found out of this kind about this version; None where nothing was, or it cannot be read. Reads.
+
+        `told` is whatever else the finding depends on.
+        """
         try:
             return model.model_validate_json(self._file(model, digest, withdrawn, told).read_bytes())
         except (OSError, ValidationError):
             return None
 
     def keep(self, found: BaseModel, digest: str, *, withdrawn: Withdrawn = NOTHING, told: str = "") -> None:
-        """Keep what was found out about this version. Writes."""
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        replace_file(self._file(type(found), digest, withdrawn, told), found.model_dump_json().encode())
-        keep_newest(self._directory, "*.json", MOST_KEPT)
+        """Keep what was found out about this version: not before it is closed, for the sheet may change until then.
+
+        Writes. Where it cannot, that is logged: it is found out once more, then.
+        """
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            replace_file(self._file(type(found), digest, withdrawn, told), found.model_dump_json().encode())
+            keep_newest(self._directory, "*.json", MOST_KEPT)
+        except OSError as error:
+            _log.warning("what was found out about a training sheet could not be kept: %s", error.strerror)
 
     def _file(self, model: type[BaseModel], digest: str, withdrawn: Withdrawn, told: str) -> Path:
-        schema = json.dumps(model.model_json_schema(), sort_keys=True)
-        depends = [schema, *judged_by(self._policy, withdrawn), told]
+        depends = [_schema(model), *judged_by(self._policy, withdrawn), told]
         key = hashlib.sha256("\n".join(depends).encode()).hexdigest()[:16]
         return self._directory / f"{digest[:32]}-{key}.json"
+
+
+@cache
+def _schema(model: type[BaseModel]) -> str:
+    return json.dumps(model.model_json_schema(), sort_keys=True)

@@ -10,10 +10,10 @@ import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import duckdb
 import ibis
@@ -32,9 +32,6 @@ from training_pipeline.domain.rules.text.id_order import counted
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 
-K = TypeVar("K")
-V = TypeVar("V")
-
 #: Versions whose rows are kept; the one that was not looked at for longest goes.
 MOST_KEPT: Final = 20
 #: What stands for no reason, where rows are filtered: the pair may be trained on.
@@ -44,8 +41,6 @@ _VERDICT: Final = ("reason", "classification", "usage_reason", *_COMPARED)
 _NAMES: Final = ("item_ref", "canonical_label_id")
 _STATED: Final = ("status", "reviewed_by", "reviewed_at", "constraints_set_by", "constraints_set_at")
 _SEARCHED: Final = ("pair_id", "item_ref", "canonical_label_id")
-#: Digests that are remembered.
-_REMEMBERED: Final = 256
 #: Searches for a text that are remembered.
 _REMEMBERED_TEXTS: Final = 20
 
@@ -85,16 +80,7 @@ class SheetRows:
     def __init__(self, directory: Path, policy: GatePolicy) -> None:
         self._directory = directory
         self._policy = policy
-        self._digests: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._said: OrderedDict[tuple[str, str, str], tuple[str, ...]] = OrderedDict()
-
-    def digest(self, sheet_id: str, stamp: str) -> str | None:
-        """The version of a sheet with this stamp, as far as this process knows it."""
-        return self._digests.get((sheet_id, stamp))
-
-    def remember(self, sheet_id: str, stamp: str, digest: str) -> None:
-        """A sheet with this stamp is this version."""
-        _remember(self._digests, (sheet_id, stamp), digest)
 
     def said(self, sheet_id: str, digest: str, text: str, find: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
         """The ids of the pairs of a version that say a text, which `find` finds unless this process knows them."""
@@ -102,40 +88,46 @@ class SheetRows:
         found = self._said.get(asked)
         if found is None:
             found = find()
-            _remember(self._said, asked, found, most=_REMEMBERED_TEXTS)
+            self._said[asked] = found
+            while len(self._said) > _REMEMBERED_TEXTS:
+                with suppress(KeyError):  # another thread was faster
+                    self._said.popitem(last=False)
         return found
 
     def has(self, sheet_id: str, digest: str, withdrawn: Withdrawn = NOTHING) -> bool:
         """Whether this version was judged already, with the same rows withdrawn. Reads only."""
         return self._file(sheet_id, digest, withdrawn).is_file()
 
-    def judge(self, opened: OpenSheet, withdrawn: Withdrawn = NOTHING, *, stamp: str | None = None) -> None:
-        """Judge all pairs of an open sheet and keep the verdicts, unless that was done. No text is kept.
+    def judge(self, opening: AbstractContextManager[OpenSheet], withdrawn: Withdrawn = NOTHING) -> str:
+        """Open a sheet, judge all its pairs and keep the verdicts, unless that was done; the digest. No text is kept.
 
-        `stamp` is that of the sheet before it was opened; see `digest`.
+        Raises what opening, judging and closing the sheet do, and then keeps nothing.
         """
-        if stamp is not None:
-            self.remember(opened.sheet.id, stamp, opened.digest)
-        file = self._file(opened.sheet.id, opened.digest, withdrawn)
-        if file.is_file():
-            return
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = file.with_name(f".{file.name}.{os.getpid()}.{id(opened)}")
-        try:
-            with (
-                judged(opened, self._policy) as verdicts,
-                disk_errors("judge the pairs"),
-                opened.engine.fetch(_with_verdicts(opened.pairs, verdicts)) as rows,
-                shown(opened, withdrawn) as examples,
-            ):
-                told = without_revoked(rows, withdrawn, examples)
-                told = without_near_held_out(opened, self._policy, told).drop(*_COMPARED)
-                _numbered(told).to_parquet(made, compression="zstd", row_group_size=GROUP)
+        with ExitStack() as held:
+            with opening as opened:
+                file = self._file(opened.sheet.id, opened.digest, withdrawn)
+                if file.is_file():
+                    return opened.digest
+                self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+                made = file.with_name(f".{file.name}.{os.getpid()}.{id(opened)}")
+                held.callback(made.unlink, missing_ok=True)
+                self._write(opened, withdrawn, made)
+            # Only now is it known that what was judged is what the digest is of: else closing it has raised.
             made.chmod(0o600)
             made.replace(file)
-        finally:
-            made.unlink(missing_ok=True)
         keep_newest(self._directory, "*.parquet", MOST_KEPT)
+        return opened.digest
+
+    def _write(self, opened: OpenSheet, withdrawn: Withdrawn, made: Path) -> None:
+        with (
+            judged(opened, self._policy) as verdicts,
+            disk_errors("judge the pairs"),
+            opened.engine.fetch(_with_verdicts(opened.pairs, verdicts)) as rows,
+            shown(opened, withdrawn) as examples,
+        ):
+            told = without_revoked(rows, withdrawn, examples)
+            told = without_near_held_out(opened, self._policy, told).drop(*_COMPARED)
+            _numbered(told).to_parquet(made, compression="zstd", row_group_size=GROUP)
 
     def page(
         self,
@@ -181,13 +173,6 @@ class SheetRows:
     def _file(self, sheet_id: str, digest: str, withdrawn: Withdrawn) -> Path:
         key = hashlib.sha256("\n".join(judged_by(self._policy, withdrawn)).encode()).hexdigest()[:8]
         return self._directory / f"{sheet_id}@{digest[:32]}-{key}.parquet"
-
-
-def _remember(kept: OrderedDict[K, V], key: K, value: V, *, most: int = _REMEMBERED) -> None:
-    kept[key] = value
-    while len(kept) > most:
-        with suppress(KeyError):  # another thread was faster
-            kept.popitem(last=False)
 
 
 def _row(cells: tuple[Any, ...]) -> SheetRow:

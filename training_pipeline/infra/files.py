@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -67,9 +68,9 @@ def _must_be_a_file(mode: int) -> None:
 def replace_file(path: Path, content: bytes) -> None:
     """Replace `path`, readable by its owner only. On disk when this returns; raises `OSError` and changes nothing else.
 
-    Several processes may write the same path: the last one wins, whole.
+    Several threads and processes may write the same path: the last one wins, whole.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:

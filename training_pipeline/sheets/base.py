@@ -23,14 +23,25 @@ class OpenSheet:
     pairs: ir.Table
     #: What works out expressions over the pairs: our own DuckDB, or a warehouse in which they stay.
     engine: Engine = field(default_factory=DuckDB)
+    #: What `Stamped.look` says as long as this is the version, once closing the sheet has not raised; null where the
+    #: source has no stamps, or the sheet was changed so lately that the next change might have the same one.
+    stamp: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StampedSheet:
+    """A sheet's head, with a text that is another one whenever the head or the pairs are."""
+
+    sheet: TrainingSheet
+    stamp: str
 
 
 @runtime_checkable
 class Stamped(Protocol):
     """What a source has besides where it can say fast whether a sheet is still what it was."""
 
-    def stamp(self, sheet_id: str) -> str:
-        """A text that is another one whenever the sheet is. Raises `NotFound`, or `SheetUnreadable`. Reads only."""
+    def look(self, sheet_id: str) -> StampedSheet:
+        """The sheet as it is now. Raises `NotFound`, or `SheetUnreadable`. Does not read the pairs."""
         ...
 
 

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,10 @@ from training_pipeline.datasets import sheet_rows
 from training_pipeline.datasets.kept_files import keep_newest
 from training_pipeline.datasets.sheet_rows import SheetRow, SheetRows
 from training_pipeline.datasets.summary import export_summary
+from training_pipeline.domain.errors import SheetChanged
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
@@ -36,8 +40,8 @@ def pairs() -> list[dict[str, object]]:
 def judged(tmp_path: Path) -> tuple[SheetRows, str, dict[str, int]]:
     write_sheet(tmp_path / "sheets", "small", pairs())
     kept = SheetRows(tmp_path / "rows", POLICY)
+    kept.judge(FileTrainingSheets([tmp_path / "sheets"]).open("small"))
     with FileTrainingSheets([tmp_path / "sheets"]).open("small") as opened:
-        kept.judge(opened)
         counts = {str(reason): count for reason, count in export_summary(opened, POLICY).excluded.items()}
         return kept, opened.digest, counts
 
@@ -86,11 +90,10 @@ def test_what_is_revoked_says_so_and_another_revocation_is_judged_anew(tmp_path:
     kept = SheetRows(tmp_path / "rows", POLICY)
     # A pair by its id, one by its item, and one that is left out for another reason.
     withdrawn = Withdrawn(named=(("pair", "p-9"), ("item", "item-20"), ("pair", "p-4")))
+    kept.judge(FileTrainingSheets([tmp_path / "sheets"]).open("small"), withdrawn)
     with FileTrainingSheets([tmp_path / "sheets"]).open("small") as opened:
-        kept.judge(opened, withdrawn, stamp="now")
         summary = export_summary(opened, POLICY, withdrawn=withdrawn)
         digest = opened.digest
-    assert (kept.digest("small", "now"), kept.digest("small", "before")) == (digest, None)
     assert (kept.has("small", digest, withdrawn), kept.has("small", digest)) == (True, False)
     revoked = every(kept, digest, 50, withdrawn=withdrawn, reason="revoked")
     # The example of p-9 is that of p-10.
@@ -133,16 +136,30 @@ def test_what_a_killed_process_left_is_removed_once_it_is_old(tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == [made.name, "s@3.parquet"]
 
 
+def test_nothing_is_kept_of_a_sheet_that_changes_while_it_is_judged(tmp_path: Path) -> None:
+    write_sheet(tmp_path / "sheets", "small", pairs())
+    kept, sheets = SheetRows(tmp_path / "rows", POLICY), FileTrainingSheets([tmp_path / "sheets"])
+
+    @contextmanager
+    def changing() -> Iterator[OpenSheet]:
+        with sheets.open("small") as opened:
+            yield opened
+            write_sheet(tmp_path / "sheets", "small", rows(5))
+
+    with pytest.raises(SheetChanged):
+        kept.judge(changing())
+    assert list((tmp_path / "rows").iterdir()) == []
+
+
 def test_only_so_many_versions_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheet_rows, "MOST_KEPT", 1)
     kept = SheetRows(tmp_path / "rows", POLICY)
     digests = []
     for count in (11, 12):
         write_sheet(tmp_path / "sheets", "small", rows(count))
-        with FileTrainingSheets([tmp_path / "sheets"]).open("small") as opened:
-            kept.judge(opened)
-            kept.judge(opened)
-            digests.append(opened.digest)
+        sheets = FileTrainingSheets([tmp_path / "sheets"])
+        digests.append(kept.judge(sheets.open("small")))
+        assert kept.judge(sheets.open("small")) == digests[-1]
     assert [kept.has("small", digest) for digest in digests] == [False, True]
     with pytest.raises(FileNotFoundError):
         kept.page("small", digests[0])

@@ -10,20 +10,27 @@ from typing import ClassVar
 import pytest
 
 from training_pipeline.datasets import sheet_summaries
+from training_pipeline.datasets.known_versions import KnownVersions
+from training_pipeline.datasets.sheet_findings import SheetFindings
 from training_pipeline.datasets.sheet_summaries import SheetSummaries
 from training_pipeline.datasets.summary import export_summary
 from training_pipeline.domain.errors import NotFound, PipelineError, SheetUnreadable
 from training_pipeline.domain.export_summary import ExportSummary
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
-from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.files import source as files
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.sheets.unstamped import Unstamped
 
 POLICY = GatePolicy()
 MOST = 1000
+
+
+def nothing() -> Withdrawn:
+    return NOTHING
 
 
 class Opening(FileTrainingSheets):
@@ -38,24 +45,6 @@ class Opening(FileTrainingSheets):
         while self.happening:
             self.happening.pop()()
         with super().open(sheet_id) as found:
-            yield found
-
-
-class Unstamped:
-    """The same sheets, of a source that cannot say fast whether one is still what it was."""
-
-    def __init__(self, source: Opening) -> None:
-        self._source = source
-
-    def list(self) -> list[TrainingSheet]:
-        return self._source.list()
-
-    def get(self, sheet_id: str) -> TrainingSheet:
-        return self._source.get(sheet_id)
-
-    @contextmanager
-    def open(self, sheet_id: str) -> Iterator[OpenSheet]:
-        with self._source.open(sheet_id) as found:
             yield found
 
 
@@ -81,26 +70,29 @@ def judging(monkeypatch: pytest.MonkeyPatch) -> Judging:
 
 
 @pytest.fixture
-def source(tmp_path: Path) -> Opening:
+def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opening:
     write_sheet(tmp_path, "small", rows(40))
+    monkeypatch.setattr(files, "SETTLED_NS", -(10**15))  # no test waits until its file is old
     return Opening([tmp_path])
 
 
-def summaries(source: Opening | Unstamped, withdrawn: Withdrawn = NOTHING) -> SheetSummaries:
-    return SheetSummaries(source, POLICY, lambda _: withdrawn)
+def summaries(source: Opening | Unstamped, kept: Path, withdrawn: Callable[[], Withdrawn] = nothing) -> SheetSummaries:
+    findings = SheetFindings(kept / "kept", POLICY)
+    return SheetSummaries(KnownVersions(source, kept / "kept"), findings, POLICY, lambda _: withdrawn())
 
 
-def test_a_version_is_opened_and_judged_once(source: Opening, judging: Judging) -> None:
-    found = summaries(source)
-    first = found.count("small", most=MOST)
+def test_a_version_is_opened_and_judged_once_by_whichever_process(
+    source: Opening, judging: Judging, tmp_path: Path
+) -> None:
+    first = summaries(source, tmp_path).count("small", most=MOST)
     assert first.summary is not None
     assert (first.sheet.id, first.summary.total, first.summary.eligible) == ("small", 40, 40)
-    assert found.count("small", most=MOST) is first
+    assert summaries(source, tmp_path).count("small", most=MOST) == first
     assert (source.opened, judging.times) == (1, 1)
 
 
-def test_all_who_ask_at_once_share_one_judging(source: Opening, judging: Judging) -> None:
-    found, together = summaries(source), Barrier(8)
+def test_all_who_ask_at_once_share_one_judging(source: Opening, judging: Judging, tmp_path: Path) -> None:
+    found, together = summaries(source, tmp_path), Barrier(8)
     judging.let.clear()
 
     def ask() -> str:
@@ -116,15 +108,15 @@ def test_all_who_ask_at_once_share_one_judging(source: Opening, judging: Judging
 
 
 def test_where_a_source_has_no_stamps_a_sheet_is_opened_each_time_and_judged_once(
-    source: Opening, judging: Judging
+    source: Opening, judging: Judging, tmp_path: Path
 ) -> None:
-    found = summaries(Unstamped(source))
+    found = summaries(Unstamped(source), tmp_path)
     assert found.count("small", most=MOST) == found.count("small", most=MOST)
     assert (source.opened, judging.times) == (2, 1)
 
 
 def test_a_changed_sheet_is_judged_anew(source: Opening, judging: Judging, tmp_path: Path) -> None:
-    found = summaries(source)
+    found = summaries(source, tmp_path)
     before = found.count("small", most=MOST)
     write_sheet(tmp_path, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
     after = found.count("small", most=MOST)
@@ -135,12 +127,12 @@ def test_a_changed_sheet_is_judged_anew(source: Opening, judging: Judging, tmp_p
 def test_a_sheet_that_changes_before_it_is_opened_is_not_taken_for_what_it_was(
     source: Opening, judging: Judging, tmp_path: Path
 ) -> None:
-    found, stamp = summaries(source), source.stamp("small")
+    found, before = summaries(source, tmp_path), source.look("small")
     head = (tmp_path / "small.yaml").read_bytes()
     source.happening.append(lambda: (tmp_path / "small.yaml").write_bytes(head + b"# looked through\n"))
     seen = found.count("small", most=MOST)
     (tmp_path / "small.yaml").write_bytes(head)  # and its stamp is what it was at first
-    assert source.stamp("small") == stamp
+    assert source.look("small") == before
     assert found.count("small", most=MOST).digest != seen.digest
 
 
@@ -148,7 +140,7 @@ def test_counts_of_another_version_than_was_opened_are_not_kept(
     source: Opening, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The sheet is another one while its pairs are read, and then again what it was."""
-    found = summaries(Unstamped(source))
+    found = summaries(Unstamped(source), tmp_path)
 
     def changing(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdrawn) -> ExportSummary:
         write_sheet(tmp_path, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
@@ -164,9 +156,9 @@ def test_counts_of_another_version_than_was_opened_are_not_kept(
     assert counted.eligible == 40
 
 
-def test_what_is_withdrawn_counts_at_once(source: Opening, judging: Judging) -> None:
+def test_what_is_withdrawn_counts_at_once(source: Opening, judging: Judging, tmp_path: Path) -> None:
     withdrawn = NOTHING
-    found = SheetSummaries(source, POLICY, lambda _: withdrawn)
+    found = summaries(source, tmp_path, lambda: withdrawn)
     assert found.count("small", most=MOST).summary is not None
     with source.open("small") as opened:
         pair_id = opened.pairs.limit(1).to_pandas()["pair_id"][0]
@@ -176,15 +168,18 @@ def test_what_is_withdrawn_counts_at_once(source: Opening, judging: Judging) -> 
     assert counted.excluded[Reason.REVOKED] == 1
 
 
-def test_a_sheet_with_more_pairs_is_not_judged(source: Opening, judging: Judging) -> None:
-    found = summaries(source)
+def test_a_sheet_with_more_pairs_is_not_judged(source: Opening, judging: Judging, tmp_path: Path) -> None:
+    found = summaries(source, tmp_path)
     assert found.count("small", most=39).summary is None
-    assert judging.times == 0
+    assert found.count("small", most=39).summary is None
+    assert (source.opened, judging.times) == (1, 0)
     assert found.count("small", most=40).summary is not None
+    assert found.count("small", most=39).summary is None
+    assert (source.opened, judging.times) == (2, 1)
 
 
 def test_what_is_wrong_is_told_each_time_until_it_is_mended(source: Opening, judging: Judging, tmp_path: Path) -> None:
-    found = summaries(source)
+    found = summaries(source, tmp_path)
     with pytest.raises(NotFound):
         found.count("none", most=MOST)
     whole = (tmp_path / "small.jsonl").read_bytes()

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final, TypeVar
-
-from pydantic import BaseModel
+from typing import Any, Final
 
 from training_pipeline.app.container import Services
+from training_pipeline.client.sheets.finding import finding, judged_digest
 from training_pipeline.datasets import pair_texts
 from training_pipeline.datasets.lifting import Lifting, lifting
 from training_pipeline.datasets.near_groups import NearGroups, near_groups
 from training_pipeline.datasets.token_lengths import SheetLengths, sheet_lengths, tokenizer_of
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.advice.facts import TokenLengths, whole
-from training_pipeline.domain.errors import Forbidden, NotFound
+from training_pipeline.domain.errors import Forbidden, NotFound, SheetChanged
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
@@ -37,7 +34,6 @@ from training_pipeline.sheets.base import OpenSheet
 
 #: Bars of a histogram, about.
 _BARS: Final = 20
-Found = TypeVar("Found", bound=BaseModel)
 
 
 def sees_every_text(services: Services, caller: Caller) -> bool:
@@ -51,8 +47,10 @@ def sees_every_text(services: Services, caller: Caller) -> bool:
 def pair_conversations(services: Services, caller: Caller, sheet_id: str, pair_id: str) -> PairConversations:
     """What a pair says. Raises `NotFound`, and `Forbidden` where only a steward may read it."""
     withdrawn = services.revocations.withdrawn(sheet_id)
-    with services.source.open(sheet_id) as opened:
-        services.sheet_rows.judge(opened, withdrawn)
+    judged = judged_digest(services, sheet_id, withdrawn)
+    with services.known_versions.open(sheet_id) as opened:
+        if opened.digest != judged:
+            raise SheetChanged(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
         if not _may_read(services, caller, opened, pair_id, withdrawn):
             raise Forbidden(
                 f"Pair '{pair_id}' may not be trained on, or its sheet is not approved: only a steward reads its text.",
@@ -92,13 +90,18 @@ def lengths(services: Services, sheet_id: str, base_model: str | None, max_lengt
     asked = TrainingConfig() if max_length is None else TrainingConfig(max_length=max_length)
     plan = services.backend.plan(base_model, asked, train_pairs=None)
     told = tokenizer_of(services.backend, plan.base_model) or ""
-    with _finding(services, sheet_id, SheetLengths, told=told) as (opened, withdrawn, find):
-        found = find(lambda: sheet_lengths(opened, services.policy, services.backend, plan, withdrawn=withdrawn))
-        digest = opened.digest
+    of = finding(
+        services,
+        sheet_id,
+        SheetLengths,
+        lambda opened, withdrawn: sheet_lengths(opened, services.policy, services.backend, plan, withdrawn=withdrawn),
+        told=told,
+    )
+    found = of.found
     most = whole(plan.config.max_length)
     return TrainingSheetLengths(
         training_sheet_id=sheet_id,
-        digest=digest,
+        digest=of.digest,
         base_model=plan.base_model,
         is_estimate=found.is_estimate,
         pairs=found.pairs,
@@ -135,12 +138,16 @@ def _round_up(width: int) -> int:
 
 def near_duplicates(services: Services, sheet_id: str) -> TrainingSheetNearDuplicates:
     """Groups of pairs that ask the same, or nearly."""
-    with _finding(services, sheet_id, NearGroups) as (opened, withdrawn, find):
-        found = find(lambda: near_groups(opened, services.policy, withdrawn=withdrawn))
-        digest = opened.digest
+    of = finding(
+        services,
+        sheet_id,
+        NearGroups,
+        lambda opened, withdrawn: near_groups(opened, services.policy, withdrawn=withdrawn),
+    )
+    found = of.found
     return TrainingSheetNearDuplicates(
         training_sheet_id=sheet_id,
-        digest=digest,
+        digest=of.digest,
         similarity=found.similarity,
         groups=found.groups,
         pairs=found.pairs,
@@ -150,28 +157,16 @@ def near_duplicates(services: Services, sheet_id: str) -> TrainingSheetNearDupli
 
 def what_lifting_adds(services: Services, sheet_id: str) -> TrainingSheetLifting:
     """What lifting each restriction alone would add. Raises `Conflict` where the pairs are judged elsewhere."""
-    with _finding(services, sheet_id, Lifting) as (opened, withdrawn, find):
-        found = find(lambda: lifting(opened, services.policy, withdrawn=withdrawn))
-        digest = opened.digest
+    of = finding(
+        services, sheet_id, Lifting, lambda opened, withdrawn: lifting(opened, services.policy, withdrawn=withdrawn)
+    )
+    found = of.found
     told = [LiftedRestriction.model_validate(one) for one in found.restrictions]
     return TrainingSheetLifting(
         training_sheet_id=sheet_id,
-        digest=digest,
+        digest=of.digest,
         eligible=found.eligible,
         may_validate=found.may_validate,
         reasons=[LiftedReason(reason=one.name, pairs=one.pairs, added=one.added) for one in told if one.by == "reason"],
         restrictions=told,
     )
-
-
-@contextmanager
-def _finding(
-    services: Services, sheet_id: str, model: type[Found], *, told: str = ""
-) -> Iterator[tuple[OpenSheet, Withdrawn, Callable[[Callable[[], Found]], Found]]]:
-    withdrawn = services.revocations.withdrawn(sheet_id)
-    with services.source.open(sheet_id) as opened:
-
-        def find(make: Callable[[], Found]) -> Found:
-            return services.sheet_findings.find(model, opened.digest, make, withdrawn=withdrawn, told=told)
-
-        yield opened, withdrawn, find

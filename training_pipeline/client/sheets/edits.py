@@ -41,13 +41,19 @@ def edit_page(
         and (here := _directory(services)) is not None
         and may_be_taken_over(here, sheet_id),
         edit_at=None if why is None else _table_page(services),
-        digest=edits.digest(sheet_id),
+        digest=None if why is not None else _digest(services, sheet_id),
         edits=[TrainingSheetEdit.of(one) for one in window.shown(found)],
         total=total,
         page=window.page,
         page_size=page_size,
         next_cursor=window.next_cursor(found, lambda last: paging.NumberPosition(number=last.number)),
     )
+
+
+def _digest(services: Services, sheet_id: str) -> str | None:
+    """The version that somebody sees who is about to edit it; what is edited is compared with the sheet itself."""
+    at = services.known_versions.look(sheet_id)
+    return services.sheet_edits.digest(sheet_id) if at is None or at.digest is None else at.digest
 
 
 def take_sheet_over(services: Services, sheet_id: str, *, digest: str, actor: str) -> None:

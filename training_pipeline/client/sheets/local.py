@@ -11,6 +11,7 @@ from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.client.sheets.contents import lengths, near_duplicates, pair_conversations, what_lifting_adds
 from training_pipeline.client.sheets.edits import edit_page, pair_text, take_sheet_over
+from training_pipeline.client.sheets.finding import finding
 from training_pipeline.client.sheets.rows import sheet_pair_page
 from training_pipeline.client.sheets.versions import SheetVersions
 from training_pipeline.datasets.preview import preview
@@ -60,16 +61,14 @@ class LocalSheets(OnServices):
     @needs(Role.VIEWER)
     def training_sheet(self, sheet_id: str) -> TrainingSheetDetails:
         """See `Client`."""
-        with self._services.source.open(sheet_id) as opened:
-            withdrawn = self._services.revocations.withdrawn(sheet_id)
-            counted = self._services.sheet_findings.find(
-                Counted,
-                opened.digest,
-                lambda: export_summary(opened, self._services.policy, withdrawn=withdrawn),
-                withdrawn=withdrawn,
-            )
-            fields = TrainingSheet.fields_of(opened.sheet)
-            return TrainingSheetDetails(**fields, digest=opened.digest, export_summary=ExportSummary.of(counted))
+        of = finding(
+            self._services,
+            sheet_id,
+            Counted,
+            lambda opened, withdrawn: export_summary(opened, self._services.policy, withdrawn=withdrawn),
+        )
+        fields = TrainingSheet.fields_of(of.sheet)
+        return TrainingSheetDetails(**fields, digest=of.digest, export_summary=ExportSummary.of(of.found))
 
     @needs(Role.VIEWER)
     def sheet_pairs(

@@ -7,14 +7,13 @@ from typing import Final
 
 from training_pipeline.app.container import Services
 from training_pipeline.client.sheets.contents import sees_every_text
+from training_pipeline.client.sheets.finding import judged_digest
 from training_pipeline.datasets.pair_texts import pairs_that_say
 from training_pipeline.datasets.sheet_rows import ELIGIBLE
 from training_pipeline.domain.access import Caller
-from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.sheet_pairs import SheetPair, TrainingSheetPairs
-from training_pipeline.sheets.base import Stamped
 
 #: Pairs that a search for a text may find.
 MOST_THAT_SAY: Final = 10_000
@@ -50,7 +49,7 @@ def sheet_pair_page(
                 "cursor", "bad_cursor", "belongs to a version that is no longer kept; start again without it"
             )
     else:
-        digest = _judged(services, sheet_id, withdrawn)
+        digest = judged_digest(services, sheet_id, withdrawn)
     among = None
     if text:
         verdict = _readable(services, caller, sheet_id, verdict)
@@ -75,17 +74,6 @@ def sheet_pair_page(
         page_size=page_size,
         next_cursor=None if more is None else paging.encode(more),
     )
-
-
-def _judged(services: Services, sheet_id: str, withdrawn: Withdrawn) -> str:
-    """The version of the sheet as it is, judged. A sheet that is what it was is not opened again."""
-    stamp = services.source.stamp(sheet_id) if isinstance(services.source, Stamped) else None
-    known = None if stamp is None else services.sheet_rows.digest(sheet_id, stamp)
-    if known is not None and services.sheet_rows.has(sheet_id, known, withdrawn):
-        return known
-    with services.source.open(sheet_id) as opened:
-        services.sheet_rows.judge(opened, withdrawn, stamp=stamp)
-        return opened.digest
 
 
 def _readable(services: Services, caller: Caller, sheet_id: str, verdict: str | None) -> str | None:

@@ -6,9 +6,10 @@ import hashlib
 import logging
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,7 @@ from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.files import is_file
-from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.base import OpenSheet, StampedSheet
 from training_pipeline.sheets.columns import column_problems
 from training_pipeline.sheets.duckdb_connection import connect
 from training_pipeline.sheets.files.duckdb_macros import MACROS
@@ -34,6 +35,8 @@ from training_pipeline.sheets.head import Head, parse_head, read_head, read_head
 
 SAMPLES: Final = Path(__file__).parents[1] / "samples"
 SUFFIXES: Final = (".jsonl", ".parquet", ".csv")
+#: So long after its last change a file's stamp is taken for the version: no file system's clock is as coarse.
+SETTLED_NS: Final = 3 * 10**9
 SHEET_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 _log = logging.getLogger(__name__)
@@ -115,10 +118,10 @@ class FileTrainingSheets:
             if content == before:
                 raise unreadable(sheet_id, path.name, [*([] if isinstance(head, Head) else head), *problems])
 
-    def stamp(self, sheet_id: str) -> str:
-        """The head and which file its pairs are, and when that was changed last. Does not read the pairs."""
+    def look(self, sheet_id: str) -> StampedSheet:
+        """The head, stamped with which file its pairs are and when that was changed last. Does not read the pairs."""
         files = self.files(sheet_id)
-        return hashlib.sha256(files.head_bytes + repr(_stamp(files.data)).encode()).hexdigest()
+        return StampedSheet(files.head.sheet(sheet_id), _stamp_of(files, _stamp(files.data)))
 
     @contextmanager
     def open(self, sheet_id: str) -> Iterator[OpenSheet]:
@@ -128,10 +131,10 @@ class FileTrainingSheets:
         are read), and `SheetChanged` if the pairs were changed meanwhile, whatever else came of that.
         """
         files = self.files(sheet_id)
-        before = _stamp(files.data)
+        now, before = time.time_ns(), _stamp(files.data)
         try:
             with self._opened(files) as opened:
-                yield opened
+                yield replace(opened, stamp=_stamp_of(files, before) if _is_settled(before, now) else None)
         except (PipelineError, OSError):
             if _has_changed(files.data, before):
                 raise _changed(sheet_id) from None
@@ -246,6 +249,17 @@ def _stamp(path: Path) -> tuple[int, ...]:
     except FileNotFoundError:
         return ()
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def _is_settled(stamp: tuple[int, ...], now: int) -> bool:
+    """Whether whatever changes the file from now on gives it another stamp: not within one tick of a clock. Pure."""
+    return bool(stamp) and stamp[-1] + SETTLED_NS < now
+
+
+def _stamp_of(files: SheetFiles, stamp: tuple[int, ...]) -> str:
+    """The stamp of a sheet whose file of pairs has this one. Pure."""
+    told = f"{files.id}\n{files.data}\n{stamp}\n".encode()
+    return hashlib.sha256(told + files.head_bytes).hexdigest()
 
 
 def digest_of(files: SheetFiles) -> str:

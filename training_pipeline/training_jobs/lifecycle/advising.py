@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.backends.base import FineTuningBackend
@@ -16,8 +14,6 @@ from training_pipeline.domain.advice.facts import AnswerCounts, Facts, ModelFact
 from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.training_config import TrainingConfig
-
-_log = logging.getLogger(__name__)
 
 
 class Measured(BaseModel):
@@ -40,11 +36,7 @@ class Advisor:
 
     def remember(self, measured: Measured, sheet_digest: str, base_model: str, withdrawn: Withdrawn) -> None:
         """Keep what a dry run measured on this version of a sheet with this base model. Writes."""
-        told = self._told(base_model)
-        try:
-            self._findings.keep(measured, sheet_digest, withdrawn=withdrawn, told=told)
-        except OSError as error:  # a dry run is none the worse for it
-            _log.warning("what was measured for the advice could not be kept: %s", error.strerror)
+        self._findings.keep(measured, sheet_digest, withdrawn=withdrawn, told=self._told(base_model))
 
     def remembered(self, sheet_digest: str, base_model: str, withdrawn: Withdrawn) -> Measured:
         """What a dry run measured on this version of a sheet with this base model, if any did. Reads."""

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.plan import Plan
 from training_pipeline.backends.rehearsal import Rehearsal
+from training_pipeline.datasets.known_versions import KnownVersions
 from training_pipeline.datasets.sheet_findings import SheetFindings
 from training_pipeline.datasets.sheet_summaries import SheetSummaries
 from training_pipeline.domain.advice.item import AdviceRecord
@@ -25,7 +26,6 @@ from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest, problems_of_names
-from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.advising import Advisor, Measured
 from training_pipeline.training_jobs.lifecycle.ancestors import require_usable
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun, Rehearsed, dry_run, fresh_split_warning, split_of
@@ -50,13 +50,14 @@ class NewJobs:
     def __init__(
         self,
         store: JobStore,
-        source: TrainingSheetSource,
+        versions: KnownVersions,
         backend: FineTuningBackend,
         policy: GatePolicy,
         *,
         min_pairs: int,
         withdrawn: WithdrawnRows,
         findings: SheetFindings,
+        summaries: SheetSummaries,
         estimator: Estimator,
         clock: Callable[[], datetime],
         keys: HashKeys = NO_KEYS,
@@ -66,12 +67,12 @@ class NewJobs:
         self._runs = runs
         self._keys = keys
         self._store = store
-        self._source = source
+        self._versions = versions
         self._backend = backend
         self._policy = policy
         self._min_pairs = min_pairs
         self._withdrawn = withdrawn
-        self._summaries = SheetSummaries(source, policy, withdrawn)
+        self._summaries = summaries
         self._clock = clock
         self._advisor = Advisor(backend, findings)
         self._estimator = estimator
@@ -80,7 +81,7 @@ class NewJobs:
         """The dry run of `create` and the launch after it; stores nothing. Raises what they would."""
         predecessor = followed(self._store, chosen_predecessor(self._store, request, retry_of=retry_of))
         withdrawn = self._withdrawn(request.training_sheet_id)
-        with self._source.open(request.training_sheet_id) as opened:
+        with self._versions.open(request.training_sheet_id) as opened:
             self._resolved(request, None)  # what cannot be is told before any pair is judged
             with split_of(
                 opened,
@@ -95,19 +96,20 @@ class NewJobs:
                 plan = self._resolved(request, summary if summary.total <= COUNTED_AT_ONCE else None)
                 rehearsal = found.rehearsal(self._backend, plan)
                 measured = self._measured(plan, found, rehearsal)
-            report = found.split.report
-            self._advisor.remember(measured, opened.digest, plan.base_model, withdrawn)
-            facts = self._advisor.facts(plan, measured, train_pairs=report.train, validation_pairs=report.validation)
-            return dry_run(
-                opened,
-                summary,
-                report,
-                plan,
-                advice=self._advisor.advise(facts),
-                estimate=self._estimator.estimate(facts, opened.sheet.id),
-                rehearsal=rehearsal,
-                fresh=self._dropped(request),
-            )
+        report = found.split.report
+        # Only now is it known that what was measured is what the digest is of: else closing the sheet has raised.
+        self._advisor.remember(measured, opened.digest, plan.base_model, withdrawn)
+        facts = self._advisor.facts(plan, measured, train_pairs=report.train, validation_pairs=report.validation)
+        return dry_run(
+            opened,
+            summary,
+            report,
+            plan,
+            advice=self._advisor.advise(facts),
+            estimate=self._estimator.estimate(facts, opened.sheet.id),
+            rehearsal=rehearsal,
+            fresh=self._dropped(request),
+        )
 
     def estimate(self, request: JobRequest, *, train_pairs: int, validation_pairs: int) -> Estimate:
         """How long a job with so many pairs trains, and what it costs. Opens no sheet.

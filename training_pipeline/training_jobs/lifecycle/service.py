@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from training_pipeline.backends.base import FineTuningBackend
+from training_pipeline.datasets.known_versions import KnownVersions
 from training_pipeline.datasets.sheet_findings import SheetFindings
+from training_pipeline.datasets.sheet_summaries import SheetSummaries
 from training_pipeline.domain.advice.item import AdviceRecord
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.estimate.estimate import Estimate
@@ -18,7 +20,6 @@ from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_config import JobRequest
 from training_pipeline.infra.database import Database
-from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.annotate import annotate
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
@@ -38,7 +39,7 @@ class JobService:
     def __init__(
         self,
         store: JobStore,
-        source: TrainingSheetSource,
+        versions: KnownVersions,
         backend: FineTuningBackend,
         poller: Poller,
         policy: GatePolicy,
@@ -48,6 +49,7 @@ class JobService:
         withdrawn: WithdrawnRows,
         registration: Registration,
         findings: SheetFindings,
+        summaries: SheetSummaries,
         estimator: Estimator | None = None,
         keys: HashKeys = NO_KEYS,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -60,13 +62,14 @@ class JobService:
         self._clock = clock
         self._new = NewJobs(
             store,
-            source,
+            versions,
             backend,
             policy,
             min_pairs=min_pairs,
             withdrawn=withdrawn,
             keys=keys,
             findings=findings,
+            summaries=summaries,
             estimator=estimator or Estimator(store),
             clock=clock,
             runs=runs,

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import NoReturn
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,8 @@ from training_pipeline.client.sheets.contents import histogram
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.advice.facts import TokenLengths
 from training_pipeline.domain.errors import Forbidden, NotFound
+from training_pipeline.sheets.files import source as files
+from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 
@@ -76,6 +80,37 @@ def test_what_is_found_out_holds_no_text_and_is_found_out_once(
     viewer.near_duplicates("told")
     viewer.training_sheet("told")
     assert [file.stat().st_mtime_ns for file in sorted(services.settings.sheet_findings.iterdir())] == times
+
+
+def test_pages_of_a_sheet_that_nobody_changed_do_not_read_its_pairs(
+    people: tuple[LocalClient, LocalClient], services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "SETTLED_NS", -(10**15))  # no test waits until its file is old
+    steward, viewer = people
+
+    def everything() -> list[object]:
+        return [
+            viewer.training_sheet("told"),
+            viewer.sheet_pairs("told"),
+            viewer.sheet_lengths("told"),
+            viewer.near_duplicates("told"),
+            viewer.what_lifting_adds("told"),
+            viewer.sheet_edits("told"),
+        ]
+
+    found = everything()
+
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("the pairs are read")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FileTrainingSheets, "open", refuse)
+        patched.setattr(files, "digest_of", refuse)
+        assert everything() == found
+    write_sheet(services.settings.sheets, "told", rows(9))
+    assert viewer.training_sheet("told").export_summary.total == 9
+    steward.revoke({"pair": "p-0006", "sheet": "told", "reason": "consent withdrawn"})
+    assert viewer.training_sheet("told").export_summary.eligible == 9 - 2
 
 
 @given(st.dictionaries(st.integers(0, 9000), st.integers(1, 50)))
