@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,7 +75,7 @@ def test_every_reading_of_the_sheet_says_the_same(tmp_path: Path) -> None:
     assert preview(opened, POLICY, 100) == [oracle.example(row) for row in kept]
     assert prepare(opened, tmp_path / "dataset").summary.eligible == 18
     listed = SheetRows(tmp_path / "rows", POLICY)
-    listed.judge(opened)
+    listed.judge(nullcontext(opened))
     held = listed.page(opened.sheet.id, opened.digest, reason=str(Reason.HELD_OUT_PROMPT)).rows
     assert [row.pair_id for row in held] == ["p-000000", "p-000001", "p-000025"]
     assert listed.page(opened.sheet.id, opened.digest, reason="eligible").total == 18
