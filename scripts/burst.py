@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
-from busy import load
+from busy import topped_up
 from torment import Torment
 
 from training_pipeline.client.config import API_PATH, RemoteService
@@ -99,7 +99,7 @@ def main() -> int:
     parser.add_argument("--state", type=Path, required=True, help="a new directory for the installation")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=40)
-    parser.add_argument("--load", type=int, default=0, help="processes that keep the machine busy")
+    parser.add_argument("--load", type=int, default=0, help="load average to keep, by processes that only compute")
     parser.add_argument("--patience", type=float, default=3600.0, help="seconds for all jobs to end")
     parser.add_argument("--real", action="store_true", help="train with the real program, not with a stand-in")
     asked = parser.parse_args()
@@ -114,7 +114,7 @@ def main() -> int:
     ) as system:
         system.up(seconds=UP_SECONDS)
         burst = Burst(system, asked)
-        with load(asked.load):
+        with topped_up(asked.load):
             seconds = burst.create_all()
             highest = os.getloadavg()[0]
             began = time.monotonic()

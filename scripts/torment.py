@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import psutil
-from busy import load
+from busy import topped_up
 from sqlalchemy.exc import DBAPIError
 
 from training_pipeline.backends.local.runs import Runs
@@ -207,7 +207,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--together", type=int, default=6, help="jobs at a time")
     parser.add_argument("--pause", type=float, default=4.0, help="seconds between two kills, on average")
-    parser.add_argument("--load", type=int, default=0, help="processes that keep the machine busy")
+    parser.add_argument("--load", type=int, default=0, help="load average to keep, by processes that only compute")
     parser.add_argument("--real", action="store_true", help="train with the real program, not with a stand-in")
     asked = parser.parse_args()
     asked.state = asked.state.absolute()
@@ -216,7 +216,7 @@ def main() -> int:
     behaviour = {} if asked.real else {"steps": 20, "seconds_per_step": 0.25}
     settings = {"run_grace_seconds": 30, "max_attempts": 3}
     with (
-        load(asked.load),
+        topped_up(asked.load),
         closing(
             RunningSystem(
                 asked.state / "state",
