@@ -263,7 +263,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "tuning/tables.py",
     ),
     "defs/test_evaluations.py": ("defs/evaluation_metadata.py",),
-    "defs/test_retraining.py": ("retraining/retrain.py",),
+    "defs/test_retraining.py": ("client/retraining.py", "retraining/retrain.py"),
     "defs/test_revocations.py": ("models/revocations/unreported.py",),
     "domain/test_study_space.py": ("domain/search.py",),
     "domain/rules/test_gates.py": (

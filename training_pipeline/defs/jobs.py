@@ -8,13 +8,13 @@ from typing import Any
 import dagster as dg
 
 from training_pipeline.app.container import Services
+from training_pipeline.client.jobs.local import LocalJobs
 from training_pipeline.defs.assets import FINALIZE_ASSETS, LAUNCH_ASSETS
 from training_pipeline.defs.launchpad import JOB_ID, REQUESTED_BY, caller_of, changed, form, stated
 from training_pipeline.defs.metadata import of_plan
 from training_pipeline.defs.partitions import job_tags
-from training_pipeline.domain.access import Role, require, require_role
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.domain.job import ACTIVE, Action, TrainingJob
+from training_pipeline.domain.job import ACTIVE
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
 
 ServicesParam = dg.ResourceParam[Services]
@@ -57,15 +57,15 @@ def create(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     caller = caller_of(context.run, stated_name, services.settings)
     request = {**stated(asked, JobRequest), "training_config": stated(config, TrainingConfig)}
     with in_one_sentence():
-        require_role(caller, Role.OPERATOR)
+        client = LocalJobs(services, caller)
         if dry_run:
-            plan = services.jobs.plan(request)
+            plan = client.plan(request)
             context.add_output_metadata(of_plan(plan))
-            counts = f"{plan.summary.eligible} of {plan.summary.total} pairs may be trained on"
+            counts = f"{plan.export_summary.eligible} of {plan.export_summary.total} pairs may be trained on"
             context.log.info(f"{counts}. Dry run: nothing was stored.")
             return
-        job = services.jobs.create(request, created_by=caller.name)
-    _tell(context, job, f"Created training job {job.id}; the sensor launch_pending_jobs will start it.")
+        job = client.create(request).job
+    _tell(context, services, job.id, f"Created training job {job.id}; the sensor launch_pending_jobs will start it.")
 
 
 @dg.op(
@@ -81,10 +81,9 @@ def cancel(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     asked: Mapping[str, str] = context.op_config
     caller = caller_of(context.run, asked["requested_by"], services.settings)
     with in_one_sentence():
-        require(caller, Action.CANCEL, services.store.get(asked["job_id"]))
-        job = services.jobs.cancel(asked["job_id"], actor=caller.name, reason=asked["reason"])
+        job = LocalJobs(services, caller).cancel(asked["job_id"], reason=asked["reason"])
     done = "is being stopped, and is cancelled once its backend confirms it" if job.status in ACTIVE else "is cancelled"
-    _tell(context, job, f"Training job {job.id} {done}.")
+    _tell(context, services, job.id, f"Training job {job.id} {done}.")
 
 
 @dg.op(
@@ -98,16 +97,16 @@ def cancel(context: dg.OpExecutionContext, services: ServicesParam) -> None:
 def retry(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     """The new job; `retry_of` is the job it retries."""
     asked: Mapping[str, Any] = context.op_config
-    changes = changed(asked["training_config"])
+    changes = changed(asked["training_config"], TrainingConfig)
     caller = caller_of(context.run, asked["requested_by"], services.settings)
     with in_one_sentence():
-        require(caller, Action.RETRY, services.store.get(asked["job_id"]))
-        job = services.jobs.retry(asked["job_id"], actor=caller.name, changes=changes)
-    _tell(context, job, f"Created training job {job.id} as a retry of {job.retry_of}.")
+        job = LocalJobs(services, caller).retry(asked["job_id"], changes=changes).job
+    _tell(context, services, job.id, f"Created training job {job.id} as a retry of {job.retry_of}.")
 
 
-def _tell(context: dg.OpExecutionContext, job: TrainingJob, message: str) -> None:
-    """Report the job in the run's log and in the op's output metadata."""
+def _tell(context: dg.OpExecutionContext, services: Services, job_id: str, message: str) -> None:
+    """Report the job in the run's log, in the op's output metadata and in the run's tags."""
+    job = services.store.get(job_id)
     context.log.info(message)
     context.add_output_metadata(
         {

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from training_pipeline.domain.access import Caller, local_caller
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.domain.launched_by import launcher
+from training_pipeline.domain.validation import as_number
 from training_pipeline.settings import Settings
 
 #: In the form of a change: as it was.
@@ -72,14 +73,27 @@ def stated(config: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """The values of a form without those that are empty or equal to the default."""
     return {
         name: value
-        for name, value in config.items()
+        for name, value in _numbered(config, model).items()
         if value != "" and (name not in model.model_fields or value != model.model_fields[name].default)
     }
 
 
-def changed(config: Mapping[str, Any]) -> dict[str, Any]:
+def changed(config: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """The values of a form of changes without those left unchanged."""
-    return {name: value for name, value in config.items() if value != UNCHANGED}
+    return {name: value for name, value in _numbered(config, model).items() if value != UNCHANGED}
+
+
+def _numbered(config: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """The values with numbers for what reads as one in fields that take one: YAML reads 1e-4 as a text."""
+    return {
+        name: as_number(value) if isinstance(value, str) and _takes_number(model, name) else value
+        for name, value in config.items()
+    }
+
+
+def _takes_number(model: type[BaseModel], name: str) -> bool:
+    schema = _schema(model)["properties"].get(name)
+    return schema is not None and _kind(schema)[0].get("type") in {"integer", "number"}
 
 
 @cache

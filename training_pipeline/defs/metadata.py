@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -19,7 +19,8 @@ from training_pipeline.domain.manifest import MANIFEST_SCHEMA
 from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 from training_pipeline.domain.split_report import KeptSides, TextReport
 from training_pipeline.domain.training_sheet import Reference
-from training_pipeline.training_jobs.lifecycle.dry_run import DryRun
+from training_pipeline.schemas.training_sheet import DryRun, Warned
+from training_pipeline.schemas.training_sheet import ExportSummary as ShownSummary
 from training_pipeline.urls import Urls
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _approvers(summary: ExportSummary) -> dict[str, int]:
     return {**summary.approvers, **others}
 
 
-def exclusions(summary: ExportSummary) -> dg.MetadataValue[Any]:
+def exclusions(summary: ExportSummary | ShownSummary) -> dg.MetadataValue[Any]:
     """The exclusions by reason, with the stewards' usage reasons; the counts add up to all excluded pairs.
 
     The counts come first: the UI shows the beginning of a wide table.
@@ -245,17 +246,18 @@ def _recipe(record: LineageRecord) -> Metadata:
 
 def of_plan(plan: DryRun) -> Metadata:
     """The plan of a dry run."""
+    summary = plan.export_summary
     return {
-        "training_sheet": f"{plan.sheet.name} ({plan.sheet.id})",
-        "included": plan.summary.eligible,
-        "excluded": plan.summary.total - plan.summary.eligible,
-        "exclusions": exclusions(plan.summary),
+        "training_sheet": f"{plan.training_sheet_name} ({plan.training_sheet_id})",
+        "included": summary.eligible,
+        "excluded": summary.total - summary.eligible,
+        "exclusions": exclusions(summary),
         "train_pairs": plan.split.train,
         "validation_pairs": plan.split.validation,
         "requested_ratio": plan.split.requested_ratio,
         "achieved_ratio": round(plan.split.achieved_ratio, 6),
         "base_model": plan.base_model,
-        "configuration": dg.MetadataValue.json(plan.config.model_dump()),
+        "configuration": dg.MetadataValue.json(plan.training_config),
         "planned_steps": plan.planned_steps,
         "warnings": _warnings(plan.warnings),
     }
@@ -282,7 +284,7 @@ def _mlflow(job: TrainingJob, links: Urls) -> Any:
     return dg.MetadataValue.url(page) if page else job.handles.mlflow_run_id or ""
 
 
-def _warnings(warnings: tuple[SheetWarning, ...]) -> dg.MetadataValue[Any]:
+def _warnings(warnings: Sequence[SheetWarning] | Sequence[Warned]) -> dg.MetadataValue[Any]:
     return dg.MetadataValue.md("\n".join(f"- {warning.message}" for warning in warnings) or "none")
 
 

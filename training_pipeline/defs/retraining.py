@@ -7,6 +7,8 @@ from typing import Final
 import dagster as dg
 
 from training_pipeline.app.container import Services
+from training_pipeline.client.retraining import LocalRetraining
+from training_pipeline.defs.jobs import in_one_sentence
 from training_pipeline.defs.launchpad import REQUESTED_BY, caller_of
 from training_pipeline.retraining.retrain import NAME, SheetCheck
 from training_pipeline.settings import Settings
@@ -24,26 +26,27 @@ from training_pipeline.settings import Settings
     },
     description="Check every training sheet, report why it is due or not, and create the training jobs that are due.",
 )
-def look(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -> None:
+def check_sheets(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -> None:
     """Create the jobs that are due. If a sheet cannot be checked, the run fails after all others were."""
     asked = context.op_config
     tick = asked["tick"] or f"run {context.run.root_run_id or context.run_id}"
     create = not asked["dry_run"]
     caller = caller_of(context.run, asked["requested_by"], services.settings)
-    looks = services.retrainer.check_sheets(tick=tick, requested_by=caller.name, create=create)
-    for one in looks:
+    with in_one_sentence():
+        checks = LocalRetraining(services, caller).check_sheets(tick=tick, create=create)
+    for one in checks:
         (context.log.error if one.failed else context.log.info)(_line(one))
         for warning in one.warnings:
             context.log.warning(warning)
-    failed = [one for one in looks if one.failed]
+    failed = [one for one in checks if one.failed]
     if failed:
         names = ", ".join(one.training_sheet_id for one in failed)
         raise dg.Failure(
-            f"{len(failed)} of {len(looks)} training sheets could not be checked: {names}. All others were checked.",
-            metadata=_report(looks),
+            f"{len(failed)} of {len(checks)} training sheets could not be checked: {names}. All others were checked.",
+            metadata=_report(checks),
             allow_retries=False,
         )
-    context.add_output_metadata(_report(looks))
+    context.add_output_metadata(_report(checks))
 
 
 @dg.job(
@@ -52,8 +55,8 @@ def look(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -
     "owners set in the block `retraining` of the sheet's metadata. Started by the schedule of the same name.",
 )
 def retrain_changed_sheets() -> None:
-    """One op: look."""
-    look()
+    """One op: check_sheets."""
+    check_sheets()
 
 
 def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
@@ -71,7 +74,7 @@ def make_schedule(settings: Settings) -> dg.ScheduleDefinition:
         """One run per tick, which checks the sheets."""
         tick = context.scheduled_execution_time.isoformat()
         config = {"requested_by": f"schedule {NAME}", "tick": tick}
-        return dg.RunRequest(run_key=tick, run_config={"ops": {"look": {"config": config}}})
+        return dg.RunRequest(run_key=tick, run_config={"ops": {"check_sheets": {"config": config}}})
 
     return schedule
 
@@ -86,12 +89,12 @@ def _line(one: SheetCheck) -> str:
     return f"{one.training_sheet_id}: {what}: {one.why}"
 
 
-def _report(looks: Sequence[SheetCheck]) -> dict[str, dg.MetadataValue]:
-    rows = [f"| {one.training_sheet_id} | {_what(one)} | {one.why.replace('|', '/')} |" for one in looks]
-    warnings = [f"- {warning}" for one in looks for warning in one.warnings]
+def _report(checks: Sequence[SheetCheck]) -> dict[str, dg.MetadataValue]:
+    rows = [f"| {one.training_sheet_id} | {_what(one)} | {one.why.replace('|', '/')} |" for one in checks]
+    warnings = [f"- {warning}" for one in checks for warning in one.warnings]
     return {
-        "looked_at": dg.MetadataValue.int(len(looks)),
-        "created": dg.MetadataValue.int(sum(one.created is not None for one in looks)),
+        "checked": dg.MetadataValue.int(len(checks)),
+        "created": dg.MetadataValue.int(sum(one.created is not None for one in checks)),
         "sheets": dg.MetadataValue.md("\n".join([*_HEAD, *rows])),
         "warnings": dg.MetadataValue.md("\n".join(warnings) or "none"),
     }

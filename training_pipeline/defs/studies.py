@@ -7,17 +7,17 @@ from typing import Any, Final
 import dagster as dg
 
 from training_pipeline.app.container import Services
+from training_pipeline.client.studies.local import LocalStudies
 from training_pipeline.defs.jobs import in_one_sentence
 from training_pipeline.defs.launchpad import REQUESTED_BY, caller_of, form, stated
 from training_pipeline.defs.partitions import training_job_partitions
 from training_pipeline.defs.trial_partitions import archived_trials
-from training_pipeline.domain.access import Role, require_role
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.search import SearchSpace
-from training_pipeline.domain.study import Pruner, Study, StudyRequest
+from training_pipeline.domain.study import Pruner, StudyRequest
 from training_pipeline.domain.study_space import search_of
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
-from training_pipeline.schemas.asked_study import asked_study
+from training_pipeline.schemas.study import StudyPage
 
 #: What is searched, as the command line takes it.
 _SPACE: Final = {
@@ -47,8 +47,8 @@ def create_study_from_form(context: dg.OpExecutionContext, services: dg.Resource
     asked: dict[str, Any] = dict(context.op_config)
     caller = caller_of(context.run, asked.pop("requested_by"), services.settings)
     with in_one_sentence():
-        require_role(caller, Role.OPERATOR)
-        study = services.studies.create(_request(services, asked), created_by=caller.name)
+        body, problems = _request(asked)
+        study = LocalStudies(services, caller).create_study(body, also=problems)
     _tell(context, study)
 
 
@@ -82,8 +82,8 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
     return advance_studies
 
 
-def _request(services: Services, asked: Mapping[str, Any]) -> StudyRequest:
-    """The request that a form states; raises `InvalidRequest` with everything that is wrong with it."""
+def _request(asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldProblem]]:
+    """The body that a form states, and what is wrong with the searches that it leaves out."""
     space, problems = _searched(asked["space"])
     job = {name: value for name, value in asked.items() if name in _OF_JOB}
     of_study = {name: value for name, value in asked.items() if name in _OF_STUDY}
@@ -93,7 +93,7 @@ def _request(services: Services, asked: Mapping[str, Any]) -> StudyRequest:
         "space": space,
         "pruner": stated(asked["pruner"], Pruner),
     }
-    return asked_study(body, services.studies.problems, StudyRequest, also=problems)
+    return body, problems
 
 
 def _searched(space: Mapping[str, str]) -> tuple[dict[str, Any], list[FieldProblem]]:
@@ -108,7 +108,7 @@ def _searched(space: Mapping[str, str]) -> tuple[dict[str, Any], list[FieldProbl
     return found, problems
 
 
-def _tell(context: dg.OpExecutionContext, study: Study) -> None:
+def _tell(context: dg.OpExecutionContext, study: StudyPage) -> None:
     """Report the study in the run's log and in the op's output metadata."""
     context.log.info(f"Created the study {study.name}; the sensor advance_studies starts its trials.")
     request, time = study.request, study.estimate.time
@@ -119,7 +119,7 @@ def _tell(context: dg.OpExecutionContext, study: Study) -> None:
             "training_sheet": request.job.training_sheet_id,
             "model": request.job.model_name,
             "most_trials": request.most_trials,
-            "base_models": ", ".join(each.model.reference for each in study.base_models),
+            "base_models": ", ".join(each.base_model for each in study.base_models),
             "space": dg.MetadataValue.json(request.space.model_dump(exclude_none=True)),
             "estimate": f"{time.middle:.0f} seconds a trial" if time.middle is not None else f"none: {time.reason}",
         }

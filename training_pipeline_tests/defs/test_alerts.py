@@ -122,7 +122,7 @@ def test_a_failed_look_at_the_sheets_is_told(
         "name: Broken\nstatus: approved\nmetadata: {retraining: 3}\nsource_sheet: {id: a}\nprompt_template: {id: b}\n"
     )
     (services.settings.sheets / "broken.jsonl").write_text("")
-    config = {"ops": {"look": {"config": {"requested_by": "clock"}}}}
+    config = {"ops": {"check_sheets": {"config": {"requested_by": "clock"}}}}
     job = definitions.resolve_job_def("retrain_changed_sheets")
     assert not job.execute_in_process(instance=instance, run_config=config, raise_on_error=False).success
     assert "1 new alerts" in told(services, instance)

@@ -48,7 +48,22 @@ def test_only_what_a_person_said_is_asked_for() -> None:
     defaults = {name: field.default_value for name, field in form(TrainingConfig).items()}
     assert stated(defaults, TrainingConfig) == {}
     assert stated({**defaults, "epochs": 3, "method": "lora"}, TrainingConfig) == {"epochs": 3, "method": "lora"}
-    assert changed({"epochs": UNCHANGED, "seed": 42, "method": "auto"}) == {"seed": 42, "method": "auto"}
+    assert changed({"epochs": UNCHANGED, "seed": 42, "method": "auto"}, TrainingConfig) == {
+        "seed": 42,
+        "method": "auto",
+    }
+
+
+def test_a_number_that_yaml_reads_as_a_text_is_a_number() -> None:
+    assert stated({"learning_rate": "1e-4", "epochs": "3", "method": "auto"}, TrainingConfig) == {
+        "learning_rate": 1e-4,
+        "epochs": 3,
+    }
+    assert changed({"learning_rate": "5e-5", "epochs": UNCHANGED}, TrainingConfig) == {"learning_rate": 5e-5}
+    assert stated({"training_sheet_id": "12", "model_name": "7"}, JobRequest) == {
+        "training_sheet_id": "12",
+        "model_name": "7",
+    }
 
 
 def run(

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from training_pipeline.app.container import Services
 from training_pipeline.defs.retraining import make_schedule, retrain_changed_sheets
+from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import required
 from training_pipeline.retraining.retrain import SheetCheck
@@ -22,6 +23,8 @@ from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.dagster_runs import create, finish, launch
 from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.store.tables import alerts
+from training_pipeline_tests.defs.test_assets import failure
+from training_pipeline_tests.defs.test_launchpad import run_by
 
 RULE = {"model_name": "triage", "training_config": {"epochs": 1}, "min_changed_pairs": 3, "min_days": 7}
 LATER = timedelta(days=8)
@@ -213,10 +216,10 @@ def test_the_run_reports_every_sheet_and_is_red_where_one_could_not_be_looked_at
 ) -> None:
     sheet(services, rows(40))
     job = definitions.resolve_job_def("retrain_changed_sheets")
-    config = {"ops": {"look": {"config": {"requested_by": "ada", "dry_run": True}}}}
+    config = {"ops": {"check_sheets": {"config": {"requested_by": "ada", "dry_run": True}}}}
     done = job.execute_in_process(instance=instance, run_config=config)
     shown = next(event for event in done.all_events if event.is_successful_output).step_output_data.metadata
-    assert shown["looked_at"].value == 2
+    assert shown["checked"].value == 2
     assert "| small | due | no training job has succeeded yet |" in str(shown["sheets"].value)
     sheet(services, rows(40), rule={"weekly": True})
     red = job.execute_in_process(instance=instance, run_config=config, raise_on_error=False)
@@ -224,6 +227,15 @@ def test_the_run_reports_every_sheet_and_is_red_where_one_could_not_be_looked_at
     failed = next(event for event in red.all_events if event.is_step_failure).step_failure_data
     assert failed.user_failure_data is not None
     assert "1 of 2 training sheets could not be checked: small" in (failed.user_failure_data.description or "")
+    assert services.store.list()[1] == 0
+
+
+def test_viewers_retrain_nothing(services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
+    sheet(services, rows(40))
+    viewer = Caller("eve", Role.VIEWER, "t1")
+    assert "requires the role operator" in failure(
+        run_by(viewer, definitions, instance, "retrain_changed_sheets", "check_sheets", tick="t1")
+    )
     assert services.store.list()[1] == 0
 
 
@@ -240,7 +252,7 @@ def test_a_tick_only_launches_a_run_that_is_named_after_it(settings: Settings, i
     assert data.run_requests is not None
     (request,) = data.run_requests
     assert request.run_key == "2026-11-24T04:30:00+00:00"
-    assert request.run_config["ops"]["look"]["config"]["tick"] == request.run_key
+    assert request.run_config["ops"]["check_sheets"]["config"]["tick"] == request.run_key
 
 
 def test_only_jobs_that_are_over_count_as_a_models_past(services: Services) -> None:

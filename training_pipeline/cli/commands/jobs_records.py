@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Iterator
 from typing import Annotated, Final
 
 import typer
@@ -17,13 +15,12 @@ from training_pipeline.cli.render.compare import job_comparison
 from training_pipeline.cli.render.diff import job_diff
 from training_pipeline.cli.render.lineage import lineage_pairs, lineage_record
 from training_pipeline.cli.render.metrics import metric_figures
-from training_pipeline.client.jobs.base import Jobs, Pairs
+from training_pipeline.client.jobs.base import Pairs
+from training_pipeline.client.jobs.every_step import MOST_POINTS, write_csv
 from training_pipeline.domain.pair_change import PairChange
-from training_pipeline.schemas.metrics import MetricPoint
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
 
 #: The most that the REST API gives at once.
-MOST_POINTS: Final = 10_000
 MOST_PAIRS: Final = 10_000
 
 
@@ -64,10 +61,7 @@ def metrics(
         raise typer.BadParameter("Use either --csv or --json, not both.", param_hint="--csv")
     with open_jobs(url, token) as client:
         if as_csv:
-            writer = csv.writer(sys.stdout, lineterminator="\n")
-            writer.writerow(MetricPoint.model_fields)
-            for point in every_step(client, job_id, from_step, to_step):
-                writer.writerow(point.model_dump(mode="json").values())
+            write_csv(client, job_id, sys.stdout, from_step=from_step, to_step=to_step)
             return
         found = client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=resolution)
     print_json(found) if json else say(metric_figures(found))
@@ -124,14 +118,3 @@ def compare(
     with open_jobs(url, token) as client:
         found = client.compare(job_ids)
     print_json(found) if json else say(job_comparison(found))
-
-
-def every_step(client: Jobs, job_id: str, from_step: int, to_step: int) -> Iterator[MetricPoint]:
-    """Every measured step of the range, in order; a range with too many steps is fetched in halves."""
-    found = client.metrics(job_id, from_step=from_step, to_step=to_step, resolution=MOST_POINTS)
-    if not found.sampled:
-        yield from found.series
-        return
-    middle = (found.series[0].step + found.series[-1].step) // 2
-    yield from every_step(client, job_id, from_step, middle)
-    yield from every_step(client, job_id, middle + 1, to_step)

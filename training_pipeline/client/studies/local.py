@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from training_pipeline.client.roles import needs
 from training_pipeline.client.services import OnServices, checked
 from training_pipeline.domain.access import Role, require_own
+from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.study import StudyRequest, StudyStatus
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.asked_study import asked_study
@@ -20,9 +21,10 @@ class LocalStudies(OnServices):
     """`OfStudies` over the services of one installation."""
 
     @needs(Role.OPERATOR)
-    def create_study(self, body: Mapping[str, Any] | CreateStudy) -> StudyPage:
-        """See `Client`."""
-        return self.study(self._services.studies.create(self._asked(body), created_by=self.caller.name).name)
+    def create_study(self, body: Mapping[str, Any] | CreateStudy, *, also: Sequence[FieldProblem] = ()) -> StudyPage:
+        """See `Client`. `also` is what is wrong with fields that the body leaves out: it is refused with the rest."""
+        asked = self._asked(body, also)
+        return self.study(self._services.studies.create(asked, created_by=self.caller.name).name)
 
     @needs(Role.OPERATOR)
     def plan_study(self, body: Mapping[str, Any] | CreateStudy) -> StudyDryRun:
@@ -84,5 +86,5 @@ class LocalStudies(OnServices):
         require_own(self.caller, self._services.studies.get(name).created_by, f"promote a trial of the study {name}")
         return self.shown(self._services.studies.promote(name, number=asked.trial, actor=self.caller.name))
 
-    def _asked(self, body: Mapping[str, Any] | CreateStudy) -> StudyRequest:
-        return asked_study(body, self._services.studies.problems, CreateStudy)
+    def _asked(self, body: Mapping[str, Any] | CreateStudy, also: Sequence[FieldProblem] = ()) -> StudyRequest:
+        return asked_study(body, self._services.studies.problems, CreateStudy, also=also)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any, Final
 
 from anyio import to_thread
@@ -9,11 +10,10 @@ from fastapi.responses import Response
 from nicegui import ui
 from pydantic import Field
 
-from training_pipeline.app.container import Services
+from training_pipeline.client.jobs.every_step import write_csv
 from training_pipeline.schemas.metrics import TrainingJobMetrics
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.training_jobs.store.metric_series import FIRST_STEP, LAST_STEP
-from training_pipeline.training_jobs.store.metrics import series as all_steps
 from training_pipeline.web import formats, urls
 from training_pipeline.web.charts.lines import Read, Series, of, tokens_per_second
 from training_pipeline.web.charts.metric_chart import MetricChart, Titles
@@ -186,13 +186,9 @@ def _figures(found: TrainingJobMetrics) -> dict[str, str]:
     return shown
 
 
-async def csv_of(services: Services, job_id: str) -> Response:
+async def csv_of(client: PageClient, job_id: str) -> Response:
     """All steps of a job as a file. Raises `NotFound`."""
-
-    def read() -> str:
-        services.jobs.get(job_id)
-        return str(all_steps(services.store, job_id).to_csv(index=False))
-
-    text = await to_thread.run_sync(read)
+    text = io.StringIO()
+    await to_thread.run_sync(write_csv, client.local, job_id, text)
     headers = {"Content-Disposition": f'attachment; filename="{job_id}-metrics.csv"'}
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)

@@ -66,9 +66,9 @@ def register(site: Site) -> None:
         await _job(site, request, job_id, tab)
 
     @pages.get("/jobs/{job_id}/metrics.csv")
-    async def metrics(job_id: str) -> Response:
+    async def metrics(request: Request, job_id: str) -> Response:
         try:
-            return await csv_of(site.services, job_id)
+            return await csv_of(site.client(request), job_id)
         except PipelineError as error:
             return of_pipeline_error(urls.job(job_id), error)
 

@@ -138,7 +138,7 @@ def test_jobs_side_by_side(command: Command, url: str, done: TrainingJob, servic
 
 
 def test_every_step_as_csv(command: Command, url: str, done: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training_pipeline.cli.commands.jobs_records.MOST_POINTS", 10)  # so that stretches are halved
+    monkeypatch.setattr("training_pipeline.client.jobs.every_step.MOST_POINTS", 10)  # so that stretches are halved
     asked = ("jobs", "metrics", done.id, "--csv", "--resolution", "10")
     here = command(*asked)
     assert here == command(*asked, "--url", url)
