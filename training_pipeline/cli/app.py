@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -111,8 +111,21 @@ def load(name: str) -> Any:
 app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"training-pipeline {version('training_pipeline')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _root(ctx: typer.Context) -> None:
+def _root(
+    ctx: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback prints it
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """From expert-reviewed question-answer pairs to a fine-tuned language model, under governance, with its lineage."""
     # What was started by another environment can be stopped in this one, and help is what somebody reads to mend it.
     if ctx.invoked_subcommand != "down" and "--help" not in takewhile(lambda one: one != "--", sys.argv[1:]):

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.endswith("LOADED []\n")
     assert all(name in output for name in app.COMMANDS)
+
+
+def test_the_version_is_printed_whatever_is_set(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINING_PIPELINE_STATE_DIRECTORY", "misspelt")
+    assert app.guarded(lambda: app.app(["--version"])) == 0
+    assert capsys.readouterr().out == f"training-pipeline {version('training_pipeline')}\n"
 
 
 @pytest.mark.parametrize("name", app.COMMANDS)
