@@ -56,7 +56,7 @@ class StudyPlanner:
             except PipelineError:
                 if not problems and not any(found.values()):
                     raise
-        problems += [*_named(found), *_of_no_effect(request, plans), *base_models.problems_of(request, plans)]
+        problems += [*of_base_models(found), *_of_no_effect(request, plans), *base_models.problems_of(request, plans)]
         try:
             problems += self._objectives.problems_of(request)
         except PipelineError:  # as planning was told, where something else is wrong as well
@@ -111,11 +111,11 @@ def _of_job(request: StudyRequest, problem: FieldProblem) -> FieldProblem:
     return FieldProblem(f"/{'space' if searched else 'job'}{problem.pointer}", problem.code, problem.message)
 
 
-def _named(found: Mapping[str | None, Sequence[FieldProblem]]) -> list[FieldProblem]:
+def of_base_models(found: Mapping[str | None, Sequence[FieldProblem]]) -> list[FieldProblem]:
     """The problems of all base models; what not all of them have names the one that has it. Pure."""
     return [
         each
-        if all(each in others for others in found.values()) or str(asked) in each.message
+        if all(each in others for others in found.values())
         else FieldProblem(each.pointer, each.code, f"with {asked}: {each.message}")
         for asked, problems in found.items()
         for each in problems

@@ -154,8 +154,8 @@ def test_every_base_model_is_held_to_the_rules_of_a_job(
     said = problems(services, "one", "none", "owner/closed", cost=5.0)
     assert said.keys() == {"/space/base_model", "/cost"}
     unknown, closed = said["/space/base_model"]
-    assert unknown.startswith("there is no base model 'none'")
-    assert closed.startswith("there is no base model owner/closed that may be used here")
+    assert unknown.startswith("with none: there is no base model 'none'")
+    assert closed.startswith("with owner/closed: there is no base model owner/closed that may be used here")
     job: dict[str, Any] = {"training_sheet_id": "small", "model_name": "triage", "base_model": "one"}
     assert problems(services, "one", "two", job=job) == {
         "/space/base_model": ["is searched and set in the job; leave one of them out"]

@@ -10,7 +10,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.backends.defaults import resolve
 from training_pipeline.backends.plan import Plan
 from training_pipeline.domain.advice.facts import ModelFacts
-from training_pipeline.domain.errors import GateRefused, InvalidRequest, NotFound
+from training_pipeline.domain.errors import FieldProblem, GateRefused, InvalidRequest, NotFound
 from training_pipeline.domain.estimate.estimate import Estimate, Estimated
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.study import StudyStatus, TrialStatus
@@ -20,6 +20,7 @@ from training_pipeline.testing.studies.trial_life import TrialBackend, stored_st
 from training_pipeline.training_jobs.lifecycle.advising import Advisor
 from training_pipeline.training_jobs.lifecycle.estimating import Estimator
 from training_pipeline.tuning import records
+from training_pipeline.tuning.planning import of_base_models
 
 #: Its ends and its middle are multiples of four.
 LONG = {"low": 4, "high": 996, "step": 2}
@@ -72,6 +73,17 @@ def test_everything_that_is_wrong_is_told_at_once(
     assert found == {"/space/batch_size": f"{said}set one of them otherwise; likewise with 10, 14, 18 and 244 more"}
     with pytest.raises(InvalidRequest, match="no base model unknown"):
         made(services, job={"training_sheet_id": "small", "model_name": "triage", "base_model": "unknown"})
+
+
+def test_what_not_every_base_model_has_says_which_one_has_it() -> None:
+    both = FieldProblem("/name", "taken", "there is a study of that name")
+    short = FieldProblem("/space/base_model", "does_not_fit", "needs more memory than there is")
+    assert of_base_models({"more": [both, short], "less": [both]}) == [
+        both,
+        FieldProblem("/space/base_model", "does_not_fit", "with more: needs more memory than there is"),
+        both,
+    ]
+    assert of_base_models({None: [short]}) == [short]
 
 
 def test_a_study_on_what_may_not_be_trained_on_is_refused(services: Services) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import and_, func, or_, select
 
@@ -37,9 +37,12 @@ from training_pipeline.training_jobs.lifecycle.submit import registered_name
 from training_pipeline.training_jobs.polling.metrics_sync import NOT_FINITE_CODE, collect_points
 from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.events import EventType, is_told
+from training_pipeline.training_jobs.store.events import EventType, has_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.tables import training_job_events
+
+#: Of the one event that says that others may not use the model.
+NOT_SHARED_CODE: Final = "not_shared"
 
 
 class Finalizer:
@@ -188,8 +191,7 @@ class Finalizer:
         self._tracking.end_run(job.handles.mlflow_run_id, "FINISHED")
         message = f"Registered {name} version {version}." if version else f"Kept the model at {result.model_dir}."
         with self._store.begin() as connection:
-            told = (EventType.INFO, message)
-            job = self._registration.record(connection, job, version, files=result.model_files, event=told)
+            job = self._registration.record(connection, job, version, files=result.model_files, message=message)
         if version is not None:
             self._share(job, name)
         return job
@@ -204,8 +206,9 @@ class Finalizer:
                 raise
             said = f"Warning: {name} could not be granted to others: {describe(error)}"
             with self._store.begin() as connection:
-                if not is_told(connection, job.id, said):
-                    self._store.within(connection).record(job.id, EventType.ERROR, said)
+                if not has_event(connection, job.id, NOT_SHARED_CODE):
+                    data = {"code": NOT_SHARED_CODE}
+                    self._store.within(connection).record(job.id, EventType.ERROR, said, data=data)
 
     def _as_trained(self, record: LineageRecord, result: TrainingResult) -> LineageRecord:
         """The record with what only the training program knows: its recipe, and the commit and the files of the base
@@ -244,7 +247,7 @@ class Finalizer:
         """How many of the job's events warn of a measured value that was not a finite number. Reads only."""
         events = training_job_events.c
         code = events.data["code"].astext
-        # Events of version 0.1.0 have no code, only this sentence.
+        # Events of version 0.1.0 have no code, only this sentence. Goes with 0.3.
         in_words = and_(code.is_(None), events.message.contains("not a finite number"))
         warns = and_(events.type == EventType.METRIC_UPDATE, or_(code == NOT_FINITE_CODE, in_words))
         with self._store.begin() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Connection
 
@@ -15,8 +15,11 @@ from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle.submit import registered_name
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.events import EventType, is_told
+from training_pipeline.training_jobs.store.events import EventType, has_event
 from training_pipeline.training_jobs.store.jobs import JobStore
+
+#: Of the one event that says where the model of a job is.
+MODEL_RECORDED_CODE: Final = "model_recorded"
 
 
 class Tainting(Protocol):
@@ -86,17 +89,18 @@ class Registration:
         version: str | None,
         *,
         files: Mapping[str, str] | None = None,
-        event: tuple[EventType, str] | None = None,
+        message: str | None = None,
     ) -> TrainingJob:
         """Store the job's version, and what was revoked taints it in the same transaction. Idempotent.
 
         `version` is null for a model that is kept as an artifact. `files` are the model's, where they are known. The
-        event is written once, however often the job is finished.
+        `message` becomes an event, once, however often the job is finished.
         """
         within, name = self._store.within(connection), registered_name(job)
         self._revocations.registering(connection, job, lineage.read(within, job.id), name, version)
         lineage.set_model(within, job.id, version=version, files=files)
         values: dict[str, Any] = {"uc_model_name": None if version is None else name, "uc_model_version": version}
-        if event is not None and is_told(connection, job.id, event[1]):
-            event = None
-        return within.update(job.id, values, event=event) or job
+        if message is None or has_event(connection, job.id, MODEL_RECORDED_CODE):
+            return within.update(job.id, values) or job
+        event = (EventType.INFO, message)
+        return within.update(job.id, values, event=event, data={"code": MODEL_RECORDED_CODE}) or job

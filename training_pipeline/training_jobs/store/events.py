@@ -76,11 +76,11 @@ def record_event(
     announce(connection, job_id)
 
 
-def is_told(connection: Connection, job_id: str, message: str) -> bool:
-    """Whether the job has an event of these words. Reads only."""
+def has_event(connection: Connection, job_id: str, code: str) -> bool:
+    """Whether the job has an event with this `code` in its data. Reads only."""
     events = training_job_events.c
-    told = select(events.id).where(events.job_id == job_id, events.message == message).exists()
-    return bool(connection.execute(select(told)).scalar_one())
+    found = select(events.id).where(events.job_id == job_id, events.data["code"].astext == code).exists()
+    return bool(connection.execute(select(found)).scalar_one())
 
 
 def event_from_row(row: Mapping[str, Any] | RowMapping) -> Event:

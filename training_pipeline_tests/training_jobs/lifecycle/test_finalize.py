@@ -80,8 +80,8 @@ def test_a_grant_that_is_refused_is_told_once_and_the_version_stands(
     services: Services, refused: PipelineError, tmp_path: Path
 ) -> None:
     job = trained(services, mlflow_run_id="run-1")
-    for _ in range(2):
-        done = finalizer_of(services, Registry(refused)).register(job, a_result(tmp_path))
+    for error in (refused, BackendDenied("Still no MANAGE.")):
+        done = finalizer_of(services, Registry(error)).register(job, a_result(tmp_path))
         assert done.result.uc_model_version == "3"
         assert lineage.read(services.store, job.id).model_version == "3"
         assert [one.message for one in services.store.events(job.id, limit=2)[0]] == [
