@@ -8,6 +8,7 @@ from typing import Final
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.examples.chat_format import Problem
+from training_pipeline.sheets.files.row import shown_name
 from training_pipeline.sheets.head import Head
 
 #: Columns that together stand for `messages`: an optional system message, one question, one answer.
@@ -27,7 +28,9 @@ def column_problems(columns: Mapping[str, int | None], head: Head) -> Iterator[P
     unknown = [name for name in columns if name not in allowed]
     for number, name in enumerate(unknown):
         near = _near(name) if number < _COMPARED and len(name) < _COMPARED else ""
-        yield Problem(name, "unknown_column", f"is not a known column{near}", columns[name])
+        shown = shown_name(name)
+        hidden = "; is it the text of a pair, in a file without the names of its columns?" if shown != name else ""
+        yield Problem(shown, "unknown_column", f"is not a known column{near or hidden}", columns[name])
     yield from twin_columns({name: line for name, line in columns.items() if name in allowed})
     for name in REQUIRED_COLUMNS:
         if name not in columns:

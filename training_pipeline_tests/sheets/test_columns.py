@@ -30,6 +30,12 @@ def test_an_unknown_column_is_named_with_the_one_that_was_meant() -> None:
     assert problems(*ROW, "zzz", head=f"{HEAD}ignored_columns: [zzz]\n") == []
 
 
+def test_a_column_called_by_the_text_of_a_pair_is_not_shown() -> None:
+    (found,) = problems(*ROW, "Is there a fracture?")
+    assert (found.path, found.code) == ("(20 characters)", "unknown_column")
+    assert "without the names of its columns" in found.message
+
+
 def test_columns_that_differ_in_capitals_only_are_one_too_many() -> None:
     ignored = f"{HEAD}ignored_columns: [STATUS]\n"
     assert codes(*ROW, "STATUS", head=ignored) == [("STATUS", "repeated_column")]

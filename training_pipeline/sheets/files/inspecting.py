@@ -16,7 +16,7 @@ from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, TEXT_COLUMNS
 from training_pipeline.sheets.files.duckdb_sql import RawFile, identifier, quoted
 from training_pipeline.sheets.files.json_objects import DEEPEST
-from training_pipeline.sheets.files.rows import csv_records, read_rows
+from training_pipeline.sheets.files.rows import csv_records, parquet_batches, read_rows
 from training_pipeline.sheets.head import Head
 
 #: What the engine takes for JSON and JSON does not, where it may be that, for a text may look the same: NaN, Infinity,
@@ -90,7 +90,7 @@ def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path) -> RawFi
     with pq.ParquetFile(data) as file:
         metadata = file.metadata
         names = [name for name in file.schema_arrow.names if name in KNOWN_COLUMNS]
-        for _ in file.iter_batches(columns=names):
+        for _ in parquet_batches(file, names):
             pass  # the engine reads pages that contradict themselves as if nothing were wrong; Arrow refuses them
     relation = _plain(f"read_parquet({quoted(_pattern(data))})", metadata.schema.to_arrow_schema())
     described = connection.sql(f"SELECT * FROM {relation}")  # noqa: S608

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.rules.examples.json_text import Ambiguous, first_counts, no_constant
-from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names, shown_name
 
 #: So deep an object may be nested. Where this process would give up depends on who raised its recursion limit.
 DEEPEST: Final = 900
@@ -68,7 +68,8 @@ class JsonObjects:
         if not self._faulty:
             return Row(line, values)
         problems = [
-            Problem(key, "repeated_column", "appears twice in this line; keep one", line) for key in self._repeated
+            Problem(shown_name(key), "repeated_column", "appears twice in this line; keep one", line)
+            for key in self._repeated
         ]
         if self._faulty > bool(self._repeated):
             twice = "a key appears twice in one object; the first counts"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -21,7 +21,7 @@ from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.rules.examples.json_text import first_counts, no_constant
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.files.json_objects import JsonObjects
-from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names, shown_name
 from training_pipeline.sheets.head import Head
 
 #: Longest line or field (bytes) that is read: the engine's limit for one JSON object.
@@ -147,7 +147,7 @@ def _csv(data: Path, head: Head) -> Iterator[Row]:
                         message = message.format(header.index("") + 1, head.delimiter)
                         yield broken_row(line, "unnamed_column", message)
                     for name in filter(None, repeated_names(header)):
-                        problem = Problem(name, "repeated_column", "appears twice in the header", line)
+                        problem = Problem(shown_name(name), "repeated_column", "appears twice in the header", line)
                         yield Row(line, None, [problem])
                 elif len(fields) != len(header):
                     counts = f"has {len(fields)} fields where the header has {len(header)}"
@@ -216,7 +216,7 @@ def _parquet(data: Path, head: Head) -> Iterator[Row]:
     try:
         with pq.ParquetFile(data) as file:
             ignored = [name for name in file.schema_arrow.names if name in head.ignored_columns]
-            for batch in file.iter_batches(batch_size=2048):
+            for batch in parquet_batches(file):
                 for row in batch_rows(batch.drop_columns(ignored), line + 1):
                     line = row.line
                     yield row
@@ -225,6 +225,19 @@ def _parquet(data: Path, head: Head) -> Iterator[Row]:
     except Exception:  # noqa: BLE001 - Arrow raises errors of many classes
         where = f"after row {line}" if line else "from its first byte on"
         yield Row(line, None, [Problem("", "corrupt_parquet", f"cannot be read as Parquet {where}; write it again")])
+
+
+def parquet_batches(file: pq.ParquetFile, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """All of a Parquet file, or these columns of it; raises at the end where it has other rows than its footer says.
+
+    Arrow stops without a word at the end of the shortest column.
+    """
+    rows = 0
+    for batch in file.iter_batches(batch_size=2048, columns=columns):
+        rows += batch.num_rows
+        yield batch
+    if rows != file.metadata.num_rows:
+        raise pa.ArrowInvalid("not as many rows as its footer says")
 
 
 def batch_rows(batch: pa.RecordBatch, first: int) -> Iterator[Row]:

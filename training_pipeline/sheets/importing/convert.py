@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.rules.examples.chat_format import Problem
-from training_pipeline.sheets.files.row import Row
+from training_pipeline.sheets.files.row import Row, shown_name
 from training_pipeline.sheets.importing.duplicates import Seen
 from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Gathering, Notes, flattened
 from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
@@ -144,7 +144,9 @@ class Conversion:
     def refusals(self) -> Iterator[FieldProblem]:
         """What the mapping leaves open, once all rows were read."""
         tally, mapping = self.tally, self.request.mapping
-        there = f"the file has {', '.join(_short(name) for name in islice(tally.columns, 40))}"
+        there = f"the file has {', '.join(shown_name(name) for name in islice(tally.columns, 40))}"
+        if any(shown_name(name) != name for name in islice(tally.columns, 40)):
+            there = f"{there}; has it a line with the names of its columns?"
         for target, names in mapping.columns.items():
             for name in names:
                 if name not in tally.columns:
@@ -155,7 +157,9 @@ class Conversion:
                     yield FieldProblem(flag_of(target), "unknown_column", f"which column is the {target}? {there}")
             knows_none = not self.plan.sources.keys() & {"question", "answer"}
             if self._nested is not None and tally.rows == 1 and knows_none:
-                text = f"is one object; if the list in '{_short(self._nested)}' has the rows, make a file of that list"
+                text = (
+                    f"is one object; if the list in '{shown_name(self._nested)}' has the rows, make a file of that list"
+                )
                 yield FieldProblem("FILE", "rows_inside", text)
         for name in tally.columns:
             states = _STATEMENTS.get(spelled(name))
@@ -172,11 +176,11 @@ class Conversion:
         for name, count in () if missing else tally.unused.items():
             last = spelled(name.rpartition(".")[2].rpartition("]")[2])
             if last in _QUESTION_PARTS and name not in mapping.ignore:
-                text = f"'{_short(name)}' ({count:,} rows) belongs to the question by its name and is not used"
+                text = f"'{shown_name(name)}' ({count:,} rows) belongs to the question by its name and is not used"
                 advice = "add it (--question-column may be repeated), or leave it out with --ignore"
                 yield FieldProblem("--ignore", "unused_question_part", f"{text}: {advice}")
             if last in _JUDGEMENTS and name not in mapping.ignore:
-                text = f"'{_short(name)}' ({count:,} rows) may judge the answers by its name and is not used"
+                text = f"'{shown_name(name)}' ({count:,} rows) may judge the answers by its name and is not used"
                 advice = "use it (as with --status-column, --allowed-uses-column), or leave it out with --ignore"
                 yield FieldProblem("--ignore", "unused_judgement", f"{text}: {advice}")
         for target, values in tally.unmapped.items():
@@ -225,7 +229,3 @@ def convert(source: Source, request: ImportRequest) -> Conversion:
 
 def _are_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 60 else f"{name[:57]}..."

@@ -61,7 +61,7 @@ def judge(made: MutatedSheet, directory: Path) -> list[str]:
         findings.extend(_head_findings(files.head, made.head))
         report = check(files.data, files.head, limit=10_000)
         errors = report.errors
-        findings.leaks("check", [problem.message for problem in report.problems])
+        findings.leaks("check", [f"{problem.path} {problem.message}" for problem in report.problems])
     with findings.collected("open", may_refuse=errors != 0):
         with sheets.open("s") as opened:
             rows = opened.pairs.to_pyarrow().to_pylist()
@@ -96,7 +96,7 @@ class _Findings:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if isinstance(error, PipelineError):
-            told = [problem.message for problem in error.problems] + [error.message]
+            told = [f"{problem.pointer} {problem.message}" for problem in error.problems] + [error.message, error.hint]
             self.leaks(self._what, told)
             if not self._may_refuse and isinstance(error, SheetUnreadable):
                 self.add(f"{self._what}: refused, and check finds no error: {error.problems[0].message[:100]}")

@@ -265,6 +265,15 @@ def test_check_and_gates_agree_in_other_formats(put: Put, sheets: FileTrainingSh
     assert invalid == len({problem.line for problem in result.problems if problem.code in INVALIDATING}) > 0
 
 
+def test_parquet_with_a_column_that_is_short_is_no_sound_sheet(put: Put, sheets: FileTrainingSheets) -> None:
+    """Arrow's batches end there without a word, and the engine reads another column instead: of mutated files."""
+    made = mutated_sheet(222, 639)
+    path = put(made.pairs, ".parquet", head=made.head.decode())
+    assert "corrupt_parquet" in {problem.code for problem in report(path).problems}
+    with pytest.raises(SheetUnreadable, match="cannot be read as Parquet"), sheets.open(path.stem):
+        pass
+
+
 def test_parquet_that_only_the_engine_refuses_is_no_sound_sheet(put: Put, sheets: FileTrainingSheets) -> None:
     """A footer that contradicts itself, which Arrow passes over: found among mutated files."""
     made = mutated_sheet(1, 3567)

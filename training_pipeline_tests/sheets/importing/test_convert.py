@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from training_pipeline.domain.errors import InvalidRequest, SheetUnreadable
+from training_pipeline.domain.errors import InvalidRequest, PipelineError, SheetUnreadable
 from training_pipeline.sheets.importing import tally
 from training_pipeline.sheets.importing.importer import Imported, dry, import_sheet
 from training_pipeline.sheets.importing.mapping import read_mapping, write_mapping
@@ -115,6 +115,17 @@ def test_a_dry_run_says_the_same_and_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(SheetUnreadable, match="line 2, answer: is null"):
         dry(request_for(file, status="labeled"))
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize("lines", ["p1,Is there a fracture?,No\np2,q,a\n", "What is it?,What is it?\nq,a\n"])
+def test_a_file_without_a_line_of_names_shows_no_text_of_a_pair(tmp_path: Path, lines: str) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text(lines)
+    with pytest.raises(PipelineError) as refused:
+        dry(request_for(file, status="labeled"))
+    told = [f"{problem.pointer} {problem.message}" for problem in refused.value.problems]
+    assert "characters)" in told[0]
+    assert not [text for text in told if "fracture" in text or "What is" in text]
 
 
 @pytest.mark.parametrize("name", ["prompt", "conversations"])

@@ -15,7 +15,7 @@ import pyarrow as pa
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.files.json_objects import is_too_deep
-from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names, shown_name
 from training_pipeline.sheets.files.rows import batch_rows
 
 #: An Arrow file, and a stream of batches, which is what `datasets` writes.
@@ -70,7 +70,9 @@ def rows(file: Path, *, after: int = 0) -> Iterator[Row]:
             for batch in _batches(opened):
                 for name in repeated_names(batch.schema.names):
                     yield Row(
-                        line + 1, None, [Problem(name, "repeated_column", "stands twice in its schema", line + 1)]
+                        line + 1,
+                        None,
+                        [Problem(shown_name(name), "repeated_column", "stands twice in its schema", line + 1)],
                     )
                     return
                 batch.validate(full=True)  # Arrow trusts a file, and would read what is not its own

@@ -11,7 +11,7 @@ from typing import Final
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.delimiter import NO_DELIMITERS
-from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names, shown_name
 from training_pipeline.sheets.files.rows import NotUtf8, records_of
 from training_pipeline.sheets.importing.reading.opening import open_text
 
@@ -59,7 +59,7 @@ def rows(file: Path, form: Form) -> Iterator[Row]:
                 if header is None:
                     header = [name.strip() or f"column {number}" for number, name in enumerate(fields, 1)]
                     for name in repeated_names(header):
-                        problem = Problem(name, "repeated_column", "appears twice in the header", line)
+                        problem = Problem(shown_name(name), "repeated_column", "appears twice in the header", line)
                         yield Row(line, None, [problem])
                 elif len(fields) != len(header) and any(fields[len(header) :]) | (len(fields) < len(header)):
                     counts = f"has {len(fields)} fields where the header has {len(header)}"

@@ -9,11 +9,10 @@ from typing import Final
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
-from training_pipeline.sheets.files.row import Row, repeated_names
-from training_pipeline.sheets.files.rows import batch_rows
+from training_pipeline.sheets.files.row import Row, repeated_names, shown_name
+from training_pipeline.sheets.files.rows import batch_rows, parquet_batches
 
 MAGIC: Final = b"PAR1"
-_BATCH: Final = 2048
 
 
 def rows(file: Path) -> Iterator[Row]:
@@ -22,9 +21,9 @@ def rows(file: Path) -> Iterator[Row]:
     try:
         with pq.ParquetFile(file) as opened:
             for name in repeated_names(opened.schema_arrow.names):
-                yield Row(1, None, [Problem(name, "repeated_column", "stands twice in its schema", 1)])
+                yield Row(1, None, [Problem(shown_name(name), "repeated_column", "stands twice in its schema", 1)])
                 return
-            for batch in opened.iter_batches(batch_size=_BATCH):
+            for batch in parquet_batches(opened):
                 for row in batch_rows(batch, line + 1):
                     line = row.line
                     yield row

@@ -16,7 +16,7 @@ from typing import Any, Final
 from python_calamine import CalamineWorkbook, PasswordError
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
-from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names, shown_name
 
 SUFFIXES: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 #: A zip archive, and the older compound file.
@@ -73,7 +73,9 @@ def _named(records: Iterator[list[Any]], first: int) -> Iterator[Row]:
         if header is None:
             header = [_text(value).strip() or f"column {place}" for place, value in enumerate(values, 1)]
             for name in repeated_names(header):
-                yield Row(number, None, [Problem(name, "repeated_column", "appears twice in the header", number)])
+                yield Row(
+                    number, None, [Problem(shown_name(name), "repeated_column", "appears twice in the header", number)]
+                )
         else:
             yield Row(number, dict(zip(header, values, strict=False)))
 
