@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from training_pipeline.domain.errors import InvalidRequest
-from training_pipeline.infra.loopback import is_loopback
+from training_pipeline.domain.loopback import leads_here
 from training_pipeline.settings import Settings
 from training_pipeline.settings.prefix import PREFIX
 
@@ -36,8 +36,7 @@ class RemoteService(BaseModel):
     @property
     def is_here(self) -> bool:
         """Whether its address is one of this machine alone."""
-        host = urlsplit(self.url).hostname or ""
-        return host == "localhost" or is_loopback(host) is True
+        return leads_here(urlsplit(self.url).hostname or "")
 
     @property
     def exposes_token(self) -> bool:

@@ -13,7 +13,6 @@ import hashlib
 import importlib.util
 import io
 import json
-import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -200,12 +199,3 @@ def training_program() -> Path:
     assert spec is not None  # noqa: S101 - a part of this package
     assert spec.submodule_search_locations  # noqa: S101
     return Path(next(iter(spec.submodule_search_locations)))
-
-
-def created_at(job_id: str) -> str | None:
-    """The time in an id such as `tj-20261123-072145-9f3a2c`, as digits; null for ids of another form. Pure.
-
-    Of an evaluation of a model that is kept, it is the time in the id of the model's job.
-    """
-    found = re.fullmatch(r"(?:tj|ev|ev-tj)-(\d{8})-(\d{6})-[0-9a-f]+(?:-[a-z_]+)?", job_id)
-    return found[1] + found[2] if found else None

@@ -19,6 +19,7 @@ from training_pipeline.databricks.run_states import meaning
 from training_pipeline.databricks.workspace import Connection, Gone
 from training_pipeline.domain.errors import BackendFailed, NotFound
 from training_pipeline.domain.job import ACTIVE, JobStatus
+from training_pipeline.domain.job_id import made_at
 
 if TYPE_CHECKING:
     from databricks.sdk.service import jobs, ml
@@ -92,7 +93,7 @@ class Runs:
         """Look for the run among those submitted since the job was created; the oldest that is ours."""
         from databricks.sdk.service.jobs import RunType
 
-        created = program.created_at(key[0])
+        created = made_at(key[0])
         since = datetime.strptime(created, "%Y%m%d%H%M%S").replace(tzinfo=UTC) - _CLOCKS if created else None
         name = program.run_name(*key)
         with self._connection.calling("list the submitted runs", grant=_OURS):

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import dagster as dg
 
+from training_pipeline.domain.figure_in_words import interval
 from training_pipeline.models.evaluation.records import Evaluation, StoredFigure
 from training_pipeline.models.promotion.gate import Decision
 from training_pipeline.models.promotion.records import Promotion
@@ -84,8 +85,7 @@ def _duel(one: StoredFigure) -> str:
 
 
 def _interval(one: StoredFigure) -> str:
-    ends = ("?" if end is None else f"{end:.4g}" for end in (one.lower, one.upper))
-    return f"{' to '.join(ends)} ({one.level * 100:.4g} %)"
+    return f"{interval(one.lower, one.upper)} ({one.level * 100:.4g} %)"
 
 
 def _counts(found: Mapping[str, int]) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from training_pipeline.domain.loopback import leads_here
 
 #: What a judge may be called.
 JUDGE_NAME: Final = r"^[a-z0-9][a-z0-9_.-]{0,62}$"
@@ -26,7 +27,7 @@ def _address(url: str) -> str:
         raise ValueError("must not contain a user or password: name a variable with the key in key_env")
     if parts.query or parts.fragment or any(letter.isspace() for letter in url.strip()):
         raise ValueError("must not contain ?, # or blanks: it ends as in https://host/v1")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_here(parts.hostname or "")):
+    if parts.scheme != "https" and not (parts.scheme == "http" and leads_here(parts.hostname or "")):
         raise ValueError("must begin with https://, or with http:// and an address of this machine, such as 127.0.0.1")
     if not parts.hostname or parts.port == 0:
         raise ValueError("must name a host, as in https://host/v1")
@@ -38,13 +39,6 @@ def _reaches(name: str) -> str:
     if name.startswith(_WITHHELD):
         raise ValueError(f"must not begin with {', '.join(_WITHHELD)}: such variables do not reach the program")
     return name
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class JudgeEndpoint(BaseModel):

@@ -1,17 +1,10 @@
-"""Which addresses lead to this machine alone."""
+"""Which host names lead to this machine alone, as DNS says."""
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 
-
-def is_loopback(address: str | None) -> bool | None:
-    """Whether an IP address is of this machine alone; null for what is no IP address, such as a name or a socket."""
-    try:
-        return ipaddress.ip_address((address or "").partition("%")[0]).is_loopback
-    except ValueError:
-        return None
+from training_pipeline.domain.loopback import is_loopback
 
 
 def resolves_to_loopback(host: str) -> bool:

@@ -5,11 +5,13 @@ line in `.env`.
 from __future__ import annotations
 
 import glob
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from training_pipeline.settings.access import AccessSettings, leads_here
+from training_pipeline.domain.loopback import names_this_machine
+from training_pipeline.settings.access import AccessSettings
 from training_pipeline.settings.alerts import AlertSettings
 from training_pipeline.settings.api import ApiSettings
 from training_pipeline.settings.dagster_ui import DagsterUiSettings
@@ -76,7 +78,8 @@ class Settings(
     @model_validator(mode="after")
     def _without_tokens_it_is_for_this_machine_alone(self) -> Settings:
         urls = {"API_PUBLIC_URL": self.api_public_url, "DAGSTER_URL": self.dagster_url}
-        asked = [f"{PREFIX}{name}" for name, url in urls.items() if url is not None and not leads_here(url)]
+        hosts = {name: urlsplit(url).hostname or "" for name, url in urls.items() if url is not None}
+        asked = [f"{PREFIX}{name}" for name, host in hosts.items() if not names_this_machine(host)]
         if self.api_trusted_proxies:
             asked.append(f"{PREFIX}API_TRUSTED_PROXIES")
         if self.auth == "none" and asked:

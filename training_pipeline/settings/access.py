@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Literal
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from training_pipeline.domain.access import Role
 from training_pipeline.settings.stated_urls import all_readable, readable
-
-
-def leads_here(url: str) -> bool:
-    """Whether a URL names this machine by its loopback interface. Pure: no name is looked up."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 class AccessSettings(BaseModel):

@@ -121,17 +121,3 @@ def test_the_script_finds_its_files_wherever_a_worker_has_them(code: Path, tmp_p
 def test_only_the_first_node_trains(code: Path) -> None:
     done = start(code / "command.sh", NODE_RANK="1")
     assert (done.returncode, done.stdout) == (0, "")
-
-
-@pytest.mark.parametrize(
-    ("job_id", "digits"),
-    [
-        ("tj-20261123-072145-9f3a2c", "20261123072145"),
-        ("ev-20261123-072145-9f3a2c", "20261123072145"),
-        ("ev-tj-20261123-072145-9f3a2c-held_back", "20261123072145"),
-        ("tj-1", None),
-        ("x", None),
-    ],
-)
-def test_the_time_in_a_job_id(job_id: str, digits: str | None) -> None:
-    assert program.created_at(job_id) == digits

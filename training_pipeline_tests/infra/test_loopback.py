@@ -4,17 +4,7 @@ import socket
 
 import pytest
 
-from training_pipeline.infra.loopback import is_loopback, resolves_to_loopback
-
-
-def test_addresses() -> None:
-    addresses = ("127.0.0.1", "127.3.2.1", "::1", "::1%lo", "0.0.0.0", "::", "192.0.2.1", "fe80::1%eth0")
-    assert [is_loopback(address) for address in addresses] == [True] * 4 + [False] * 4
-    assert is_loopback("::ffff:127.0.0.1") is not None, "later releases of Python say yes"
-
-
-def test_what_is_no_address_is_neither() -> None:
-    assert [is_loopback(address) for address in ("localhost", "testserver", "/run/x.sock", "", None)] == [None] * 5
+from training_pipeline.infra.loopback import resolves_to_loopback
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])

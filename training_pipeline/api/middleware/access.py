@@ -26,7 +26,7 @@ from training_pipeline.api.middleware.rate_limit import Buckets, address_key
 from training_pipeline.api.problems import of_pipeline_error, problem
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import Forbidden, PipelineError, Unauthenticated, Unavailable
-from training_pipeline.infra.loopback import is_loopback
+from training_pipeline.domain.loopback import is_loopback
 from training_pipeline.settings import Settings
 from training_pipeline.settings.prefix import PREFIX
 

@@ -7,14 +7,13 @@ the only protection against such a page.
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from training_pipeline.infra.loopback import is_loopback
+from training_pipeline.domain.loopback import is_loopback, names_this_machine
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -47,7 +46,7 @@ def is_for_us(connection: HTTPConnection, trusted: frozenset[str]) -> bool:
     except ValueError:
         return False
     server = (connection.scope.get("server") or ("",))[0]
-    return name == server or name == "localhost" or name.endswith(".localhost") or is_loopback(name) is True
+    return name == server or names_this_machine(name)
 
 
 def names_of_this_machine() -> frozenset[str]:
@@ -66,12 +65,4 @@ def is_known_host(connection: HTTPConnection, trusted: frozenset[str], names: fr
         name = urlsplit(f"//{connection.headers.get('host', '').lower()}").hostname or ""
     except ValueError:
         return False
-    return name in names or _is_address(name)
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    return name in names or is_loopback(name) is not None

@@ -11,6 +11,8 @@ from rich.text import Text
 
 from training_pipeline.cli.render.job import badge, figure
 from training_pipeline.cli.render.progress import clock
+from training_pipeline.cli.render.values import shortened
+from training_pipeline.domain.figure_in_words import interval
 from training_pipeline.domain.pair_change import PairChange
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     )
 
 _LETTERS: Final = "ABCDEFGH"
-_SHORT: Final = 12
-_SHA256: Final = 64
 
 
 def job_comparison(found: TrainingJobComparison) -> RenderableType:
@@ -107,7 +107,7 @@ def _differences(found: list[Difference], letters: Mapping[str, str]) -> Rendera
     for letter in letters.values():
         table.add_column(letter, overflow="fold")
     for each in found:
-        table.add_row(each.field, *(Text(_value(value)) for value in each.values))
+        table.add_row(each.field, *(Text(shortened(value)) for value in each.values))
     return table
 
 
@@ -137,8 +137,7 @@ def _suite(found: SuiteScores, letters: Mapping[str, str]) -> RenderableType:
             counts = () if duel is None else (duel.wins, duel.losses, duel.ties, duel.unscored)
             beside = tuple(f"{count:,}" for count in counts) or ("",) * 4
             if mean is not None:
-                bounds = ("?" if bound is None else f"{bound:.4g}" for bound in (mean.lower, mean.upper))
-                figures = (f"{mean.estimate:.4g}", " to ".join(bounds), f"{mean.n:,}")
+                figures = (f"{mean.estimate:.4g}", interval(mean.lower, mean.upper), f"{mean.n:,}")
                 table.add_row(
                     metric, letters[job.job_id], Text(f"{job.model_name} {job.model_version}"), *figures, *beside
                 )
@@ -153,9 +152,3 @@ def _table(*titles: str) -> Table:
     for title in titles:
         table.add_column(title, no_wrap=True)
     return table
-
-
-def _value(value: object) -> str:
-    if value is None:
-        return "-"
-    return value[:_SHORT] if isinstance(value, str) and len(value) == _SHA256 else str(value)

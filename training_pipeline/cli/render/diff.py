@@ -10,14 +10,12 @@ from rich.text import Text
 
 from training_pipeline.cli.render.job import facts
 from training_pipeline.cli.render.jobs import go_on
+from training_pipeline.cli.render.values import shortened
 from training_pipeline.domain.pair_change import MEANINGS, PairChange
 
 if TYPE_CHECKING:
     from training_pipeline.schemas.diff import PairDifference, TrainingJobDiff
     from training_pipeline.schemas.lineage import LineagePair
-
-_SHORT = 12
-_SHA256 = 64
 
 
 def job_diff(found: TrainingJobDiff, *, first_page: bool) -> RenderableType:
@@ -41,7 +39,7 @@ def _summary(found: TrainingJobDiff) -> list[RenderableType]:
     for title in ("what else differs", found.first_job_id, found.second_job_id):
         fields.add_column(title, overflow="fold")
     for field in found.fields:
-        fields.add_row(field.field, Text(_value(field.before)), Text(_value(field.after)))
+        fields.add_row(field.field, Text(shortened(field.before)), Text(shortened(field.after)))
     return [counts, Text(), fields]
 
 
@@ -71,9 +69,3 @@ def _who(pair: LineagePair | None) -> str:
     if name is None:
         name, at = pair.reviewed_by, pair.reviewed_at
     return "not recorded" if name is None else f"{name}, {at}" if at else name
-
-
-def _value(value: object) -> str:
-    if value is None:
-        return "-"
-    return value[:_SHORT] if isinstance(value, str) and len(value) == _SHA256 else str(value)

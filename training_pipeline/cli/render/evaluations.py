@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from training_pipeline.domain.figure_in_words import interval, model_of
 from training_pipeline.models.evaluation.records import EvaluationStatus
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def judged(found: ModelEvaluation) -> list[tuple[str, bool]]:
         return []
     lines = [(f"Judged by {judge.name}: {judge.model} at {judge.url}, pairs up to {judge.max_classification}.", False)]
     for each in judge.answers:
-        mine = _called(each.model, found.champion_version)
+        mine = model_of(each.model, found.champion_version)
         reasons = "".join(f", {count:,} not judged: {reason}" for reason, count in each.not_judged.items())
         agrees = "" if each.agreement is None else f"; agrees with exact match in {each.agreement:.1%}"
         who = f" by {', '.join(each.answered_as)} (prompt {each.prompt_version})" if each.answered_as else ""
@@ -66,18 +67,8 @@ def judged(found: ModelEvaluation) -> list[tuple[str, bool]]:
 
 def compared(figure: EvaluationFigure, champion: str | None) -> str:
     """Whose figure it is, in words. Pure."""
-    mine = _called(figure.model, champion)
-    return mine if figure.over is None else f"{mine}, better than {_called(figure.over, champion)} by"
-
-
-def _called(role: str, champion: str | None) -> str:
-    return {"tuned": "this version", "base": "base model", "champion": f"version {champion}"}.get(role, role)
-
-
-def interval(figure: EvaluationFigure) -> str:
-    """The interval in words. Pure."""
-    lower, upper = ("?" if bound is None else f"{bound:.4g}" for bound in (figure.lower, figure.upper))
-    return f"{lower} to {upper}"
+    mine = model_of(figure.model, champion)
+    return mine if figure.over is None else f"{mine}, better than {model_of(figure.over, champion)} by"
 
 
 def _reasons(refused: Mapping[str, int], aged: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -99,7 +90,7 @@ def _figures(found: Sequence[EvaluationFigure], champion: str | None) -> Table:
             Text(compared(each, champion)),
             Text(of),
             f"{each.estimate:.4g}",
-            interval(each),
+            interval(each.lower, each.upper),
             f"{each.n:,}",
             duel,
         )

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, update
 
 from training_pipeline.backends.metric_point import MetricPoint
 from training_pipeline.domain.error_in_words import describe
+from training_pipeline.domain.figure_in_words import interval
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus, StoredFigure
 from training_pipeline.models.evaluation.tables import model_evaluations
 from training_pipeline.tracking.mlflow import RunTracking
@@ -83,7 +84,7 @@ def points(evaluation: Evaluation) -> Iterator[MetricPoint]:
 def summary(evaluation: Evaluation) -> str:
     """The figures of the version over all pairs in a line, and the evaluation that they are of. Pure."""
     said = [
-        f"{each.metric} {each.estimate:.4g} ({_end(each.lower)} to {_end(each.upper)}, {each.n} pairs)"
+        f"{each.metric} {each.estimate:.4g} ({interval(each.lower, each.upper)}, {each.n} pairs)"
         for each in _means(evaluation)
     ]
     return f"{evaluation.id}: {'; '.join(said)}"
@@ -93,7 +94,3 @@ def _means(evaluation: Evaluation) -> list[StoredFigure]:
     return [
         each for each in evaluation.figures or () if each.model == "tuned" and each.over is None and each.of is None
     ]
-
-
-def _end(bound: float | None) -> str:
-    return "?" if bound is None else f"{bound:.4g}"

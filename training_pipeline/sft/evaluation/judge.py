@@ -112,7 +112,7 @@ class Judge:
         timeout = httpx2.Timeout(order.seconds, connect=min(_CONNECT_SECONDS, order.seconds))
         # A proxy tunnels TLS and reads nothing; to this machine none leads.
         async with httpx2.AsyncClient(
-            headers=headers, timeout=timeout, follow_redirects=False, trust_env=not _is_here(order.url)
+            headers=headers, timeout=timeout, follow_redirects=False, trust_env=not leads_here(order.url)
         ) as client:
             tasks = [asyncio.create_task(self._one(client, turns, *each)) for each in texts]
             while any(not task.done() for task in tasks):
@@ -181,11 +181,11 @@ def _can_be_sent(key: str) -> bool:
     return key.isascii() and (not key or key.isprintable())
 
 
-def _is_here(url: str) -> bool:
-    """Whether an endpoint is on this machine. Pure."""
+def leads_here(url: str) -> bool:
+    """Whether a connection of this process to `url` stays on this machine: by the rule of `domain.loopback`."""
     host = urlsplit(url).hostname or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return host == "localhost"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from training_pipeline.domain.errors import GateRefused, NotFound, PermissionWithdrawn
+from training_pipeline.domain.job_id import MADE
 from training_pipeline.domain.lineage import BaseModelRecord, LineageRecord, ModelOrigin
 from training_pipeline.sft.config import BUILTIN_TINY
 from training_pipeline.training_jobs.store import lineage
@@ -15,7 +16,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 #: Files of weights: what a model is known by, wherever it was copied to and whatever was written beside it.
 WEIGHTS: Final = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 #: The folder of an attempt, or of a job.
-_RUN_FOLDER: Final = re.compile(r"(tj-\d{8}-\d{6}-[0-9a-f]{6})(?:-\d+)?")
+_RUN_FOLDER: Final = re.compile(rf"({MADE})(?:-\d+)?")
 #: What to do about a base model that is not on record.
 FINISHED: Final = "Take the model of a job that has succeeded, or wait until this one has."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from training_pipeline.domain.figure_in_words import interval
 from training_pipeline.schemas.comparison import JobScores, SuiteScores, TrainingJobComparison
 from training_pipeline.web import formats, urls
 from training_pipeline.web.comparison.curves import LETTERS
@@ -50,7 +51,7 @@ def _row(metric: str, job: JobScores, letter: str, *, is_beside: bool) -> None:
         with Tag("td"):
             link(f"{job.model_name} {job.model_version}", urls.model_version(job.model_name, job.model_version))
         Tag("td", f"{mean.estimate:.4g}", classes="number")
-        Tag("td", _interval(mean.lower, mean.upper), classes="number")
+        Tag("td", interval(mean.lower, mean.upper), classes="number")
         Tag("td", formats.count(mean.n), classes="number")
         if not is_beside:
             return
@@ -60,13 +61,9 @@ def _row(metric: str, job: JobScores, letter: str, *, is_beside: bool) -> None:
             if duel is None
             else [
                 f"{duel.difference:+.4g}",
-                _interval(duel.lower, duel.upper),
+                interval(duel.lower, duel.upper),
                 *(formats.count(count) for count in (duel.wins, duel.losses, duel.ties, duel.unscored)),
             ]
         )
         for words in shown:
             Tag("td", words, classes="number")
-
-
-def _interval(lower: float | None, upper: float | None) -> str:
-    return " to ".join("?" if bound is None else f"{bound:.4g}" for bound in (lower, upper))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from training_pipeline.domain.figure_in_words import interval, model_of
 from training_pipeline.models.evaluation.records import ACTIVE
 from training_pipeline.schemas.evaluation import EvaluationFigure, ModelEvaluation
 from training_pipeline.schemas.model_version import ModelVersionDetails
@@ -65,7 +66,7 @@ def _judge(found: ModelEvaluation) -> None:
         if each.missing is not None:
             with Tag("div", classes="notice", role="note"):
                 icon("alert")
-                Tag("p", f"{_name(each.model, found)}: {each.missing}", classes="prose")
+                Tag("p", f"{model_of(each.model, found.champion_version)}: {each.missing}", classes="prose")
     counts = ["Judged", "No answer", "Not sent", "Not judged", "Like exact match"]
     columns = ["Answers of", "Answered as", "Prompt", *counts]
     if not judge.answers:
@@ -74,7 +75,7 @@ def _judge(found: ModelEvaluation) -> None:
         for each in judge.answers:
             reasons = ", ".join(f"{formats.count(count)} {reason}" for reason, count in each.not_judged.items())
             with Tag("tr"):
-                Tag("td", _name(each.model, found), classes="strong")
+                Tag("td", model_of(each.model, found.champion_version), classes="strong")
                 Tag("td", ", ".join(each.answered_as))
                 Tag("td", each.prompt_version)
                 Tag("td", formats.count(each.judged), classes="number")
@@ -86,14 +87,14 @@ def _judge(found: ModelEvaluation) -> None:
 
 def _means(found: ModelEvaluation, figures: Sequence[EvaluationFigure]) -> None:
     with small_table(
-        "Figures", ["Metric", "Model", "Mean", "Interval", "Pairs"], numbers=["Mean", "Interval", "Pairs"]
+        "Metrics", ["Metric", "Model", "Mean", "Interval", "Pairs"], numbers=["Mean", "Interval", "Pairs"]
     ):
         for each in figures:
             with Tag("tr"):
                 Tag("td", each.metric, classes="strong")
-                Tag("td", _name(each.model, found))
+                Tag("td", model_of(each.model, found.champion_version))
                 Tag("td", f"{each.estimate:.4g}", classes="number")
-                Tag("td", _interval(each), classes="number")
+                Tag("td", interval(each.lower, each.upper), classes="number")
                 Tag("td", formats.count(each.n), classes="number")
 
 
@@ -105,18 +106,8 @@ def _duels(found: ModelEvaluation, figures: Sequence[EvaluationFigure]) -> None:
         for each in figures:
             with Tag("tr"):
                 Tag("td", each.metric, classes="strong")
-                Tag("td", _name(each.over or "", found))
+                Tag("td", model_of(each.over or "", found.champion_version))
                 Tag("td", f"{each.estimate:.4g}", classes="number")
-                Tag("td", _interval(each), classes="number")
+                Tag("td", interval(each.lower, each.upper), classes="number")
                 for count in (each.wins, each.losses, each.ties):
                     Tag("td", formats.count(count), classes="number")
-
-
-def _name(role: str, found: ModelEvaluation) -> str:
-    names = {"tuned": "this version", "base": "base model", "champion": f"version {found.champion_version}"}
-    return names.get(role, role)
-
-
-def _interval(figure: EvaluationFigure) -> str:
-    lower, upper = ("?" if bound is None else f"{bound:.4g}" for bound in (figure.lower, figure.upper))
-    return f"{lower} to {upper}"

@@ -181,4 +181,4 @@ def test_a_text_is_no_name_of_a_model() -> None:
     ],
 )
 def test_no_proxy_leads_to_this_machine(url: str, here: bool) -> None:
-    assert judging._is_here(url) is here
+    assert judging.leads_here(url) is here
