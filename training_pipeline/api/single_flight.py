@@ -1,4 +1,8 @@
-"""Shares one call among all who ask for the same thing at the same moment."""
+"""Shares one call among all who ask for the same thing at the same moment.
+
+For one event loop, where those who wait hold no thread; nothing is kept, and whoever asks after a change can have a new
+call. `infra.shared_work` is for threads, and keeps answers that do not change.
+"""
 
 from __future__ import annotations
 

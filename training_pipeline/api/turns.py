@@ -2,6 +2,9 @@
 
 How many may wait, and for how long, is bounded: beyond that a request is told at once to come again, and nothing of it
 was done. Whoever repeats a request that waits or is being worked on waits for its answer with it.
+
+For one event loop: whoever waits holds a connection and no thread, so that many may. `infra.fair_turns` is for threads,
+of which nobody gets all; `backends.local.asking_turns` is for all processes of an installation.
 """
 
 from __future__ import annotations

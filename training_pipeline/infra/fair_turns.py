@@ -1,4 +1,8 @@
-"""Turns at work of which only so much is done at the same time, and of which nobody has all."""
+"""Turns at work of which only so much is done at the same time, and of which nobody has all.
+
+For the threads of one process: whoever waits holds a thread, so that few may, and turns go to whoever may have one, not
+to whoever came first. `api.turns` is for an event loop, `backends.local.asking_turns` for several processes.
+"""
 
 from __future__ import annotations
 

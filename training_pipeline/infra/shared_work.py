@@ -1,4 +1,8 @@
-"""Work that many threads ask for at the same time: done once, and its answer kept for those who ask later."""
+"""Work that many threads ask for at the same time: done once, and its answer kept for those who ask later.
+
+For answers that stay true, by a key that says all they depend on. `api.single_flight` is for an event loop and for
+answers that change.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Whose turn it is to ask models of this machine: one question a person, a few at a time, in the order they came.
 
-Everything is file locks, so that it holds for every process of an installation, and who dies leaves the line.
+Everything is file locks, so that it holds for every process of an installation, and who dies leaves the line. Where one
+process does the work, `infra.fair_turns` and `api.turns` do without files.
 """
 
 from __future__ import annotations
