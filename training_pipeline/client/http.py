@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,15 +14,14 @@ from pydantic import BaseModel, ValidationError
 
 from training_pipeline.client import errors
 from training_pipeline.client.config import API_PATH, RemoteService
-from training_pipeline.domain.errors import InvalidRequest
+from training_pipeline.domain.errors import InvalidRequest, PipelineError
+from training_pipeline.infra.retry import RetryPolicy
 
 CONNECT_SECONDS: Final = 10.0
 #: A little more than the service itself gives a request (TRAINING_PIPELINE_API_REQUEST_SECONDS).
 ANSWER_SECONDS: Final = 75.0
-#: A request that may be sent again is, until the pauses between add up to this.
-AGAIN_SECONDS: Final = 300.0
-#: The share of a pause that is added at random at most, so that many do not come back at once.
-JITTER: Final = 0.5
+#: How a request that may be sent again is, where the service is busy. It says how long to wait each time.
+BUSY: Final = RetryPolicy(first=1.0, jitter=0.5, deadline=300.0)
 #: A stream that is silent for this long, without a heartbeat, is taken for dead.
 SILENCE_SECONDS: Final = 60.0
 
@@ -86,24 +84,29 @@ class HttpService:
         """The answer to one request; parameters that are None are left out. Raises `PipelineError`.
 
         A request that may be sent again, as one with an idempotency key, is sent again where it is refused with one of
-        the codes `again`: after as many seconds as the answer says, and until they add up to `AGAIN_SECONDS`.
+        the codes `again`: after as many seconds as the answer says, and until they add up to the deadline of `BUSY`.
         """
         stated = {name: value for name, value in (params or {}).items() if value is not None}
         if problems := [*errors.not_json(body)]:
             raise InvalidRequest("The request is invalid.", problems=problems)
-        waited = 0.0
-        while True:
+        pause: float | None = None
+
+        def once() -> httpx2.Response:
+            nonlocal pause
+            pause = None
             try:
                 response = self._client.request(method, path, params=stated, json=body, headers=headers)
             except httpx2.RequestError as error:
                 raise errors.of_transport(self.url, error) from None
             if response.is_success and "json" in response.headers.get("content-type", ""):
                 return response
-            refused, pause = errors.of_response(self.url, response), errors.pause_of(response)
-            if refused.code not in again or pause is None or waited + pause > AGAIN_SECONDS:
-                raise refused
-            waited += pause
-            self._sleep(pause * (1 + random.uniform(0, JITTER)))  # noqa: S311 - no secret
+            pause = errors.pause_of(response)
+            raise errors.of_response(self.url, response)
+
+        def is_busy(error: BaseException) -> bool:
+            return isinstance(error, PipelineError) and error.code in again and pause is not None
+
+        return BUSY.call(once, when=is_busy, stated=lambda: pause, sleep=self._sleep) if again else once()
 
     def read(self, model: type[M], content: bytes | str) -> M:
         """JSON of the service as a model; raises `NotTheService` where it is none of this release's."""

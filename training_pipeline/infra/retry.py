@@ -33,7 +33,7 @@ class RetryPolicy:
 
     def pause(self, failures: int) -> float:
         """Seconds to wait after so many failures in a row, 1 or more."""
-        return self._pause(failures) * (1 + random.uniform(0, self.jitter))  # noqa: S311 - no secret
+        return self._jittered(self._pause(failures))
 
     def waited(self, failures: int) -> float:
         """Seconds that the pauses after so many failures in a row add up to, at least."""
@@ -41,9 +41,7 @@ class RetryPolicy:
 
     def gives_up(self, failures: int) -> bool:
         """Whether so many failures in a row are the end, instead of another pause."""
-        if self.attempts is not None and failures >= self.attempts:
-            return True
-        return self.deadline is not None and self.waited(failures) > self.deadline
+        return self._ends(failures, self.waited(failures))
 
     def pauses(self) -> tuple[float, ...]:
         """The pauses of what always fails, for a program that is told them. `ValueError` for those without end."""
@@ -57,19 +55,44 @@ class RetryPolicy:
         function: Callable[[], _T],
         *,
         when: Callable[[BaseException], bool],
+        stated: Callable[[], float | None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> _T:
-        """What `function` returns, called again after a failure for which `when`; raises the last failure as it is."""
+        """What `function` returns, called again after a failure for which `when`; raises the last failure as it is.
+
+        `stated` says how long the other side wants us to wait after the last failure, in the place of our own pause;
+        null where it does not say.
+        """
         import tenacity  # only where calls are repeated: it brings asyncio, and commands start without
+
+        pauses: list[float] = []
+
+        def pause(failures: int) -> float:
+            if len(pauses) < failures:
+                asked = stated()
+                pauses.append(self._pause(failures) if asked is None else asked)
+            return pauses[-1]
+
+        def gives_up(failures: int) -> bool:
+            pause(failures)
+            return self._ends(failures, sum(pauses))
 
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception(when),
-            wait=lambda state: self.pause(state.attempt_number),
-            stop=lambda state: self.gives_up(state.attempt_number),
+            wait=lambda state: self._jittered(pause(state.attempt_number)),
+            stop=lambda state: gives_up(state.attempt_number),
             sleep=sleep,
             reraise=True,
         )
         return retrying(function)
+
+    def _ends(self, failures: int, waited: float) -> bool:
+        if self.attempts is not None and failures >= self.attempts:
+            return True
+        return self.deadline is not None and waited > self.deadline
+
+    def _jittered(self, pause: float) -> float:
+        return pause * (1 + random.uniform(0, self.jitter))  # noqa: S311 - no secret
 
     def _pause(self, failures: int) -> float:
         try:

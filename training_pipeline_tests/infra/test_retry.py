@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -85,6 +86,30 @@ def test_the_pauses_are_those_of_a_call_that_always_fails(attempts: int, first: 
         policy.call(fails, when=lambda _: True, sleep=slept.append)
     assert list(policy.pauses()) == slept
     assert len(slept) == attempts - 1
+
+
+@given(st.lists(st.one_of(st.none(), st.floats(0.0, 50.0)), max_size=8), st.floats(1.0, 200.0))
+def test_the_other_sides_pause_takes_the_place_of_ours_and_counts_towards_the_deadline(
+    stated: list[float | None], deadline: float
+) -> None:
+    policy = RetryPolicy(first=1.0, deadline=deadline)
+    calls: list[int] = []
+    slept: list[float] = []
+
+    def fails() -> None:
+        calls.append(1)
+        if len(calls) <= len(stated):
+            raise OSError
+
+    wanted = [policy.pause(number) if pause is None else pause for number, pause in enumerate(stated, start=1)]
+    kept = list(itertools.takewhile(lambda number: sum(wanted[: number + 1]) <= deadline, range(len(wanted))))
+    try:
+        policy.call(fails, when=lambda _: True, stated=lambda: stated[len(calls) - 1], sleep=slept.append)
+    except OSError:
+        assert len(kept) < len(wanted)
+    else:
+        assert len(kept) == len(wanted)
+    assert slept == wanted[: len(kept)]
 
 
 def test_pauses_without_end_are_not_listed() -> None:

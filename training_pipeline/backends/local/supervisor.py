@@ -25,9 +25,10 @@ from training_pipeline.backends.local.early_start import await_orders
 from training_pipeline.backends.local.run_directory import Outcome, RunDirectory
 from training_pipeline.backends.local.supervised_run import RemnantsAlive, SupervisedRun
 from training_pipeline.infra.file_lock import try_lock
+from training_pipeline.infra.retry import RetryPolicy
 
-#: Seconds between two attempts to write the outcome where the disk is full.
-_RETRY_SECONDS: Final = 5.0
+#: The pauses between two attempts to write the outcome where the disk is full. A signal to stop waits for their end.
+_WRITES: Final = RetryPolicy(first=0.5, longest=5.0)
 
 log = logging.getLogger("supervisor")
 
@@ -81,6 +82,7 @@ def _supervise(supervised: SupervisedRun) -> Outcome | None:
 
 def _write(run: RunDirectory, supervised: SupervisedRun, outcome: Outcome) -> None:
     """Write the outcome down, as soon as there is room for it; in vain where the directory is gone."""
+    failures = 0
     while run.path.exists():
         try:
             run.write_outcome(outcome)
@@ -88,7 +90,8 @@ def _write(run: RunDirectory, supervised: SupervisedRun, outcome: Outcome) -> No
             log.warning("could not write the outcome (%s); trying again", error.strerror)
             if supervised.interrupted:
                 return
-            time.sleep(_RETRY_SECONDS)
+            failures += 1
+            time.sleep(_WRITES.pause(failures))
         else:
             run.tell()
             log.info("%s", outcome.status)

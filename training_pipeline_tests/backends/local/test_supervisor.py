@@ -20,6 +20,7 @@ from training_pipeline.backends.local.run_directory import NEWS, Orders, Outcome
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.infra.file_lock import try_lock
 from training_pipeline.infra.json_file import write_json
+from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.testing.trainers.local_backend import (
     kill_and_wait,
     reap,
@@ -128,7 +129,7 @@ def test_a_full_disk_only_delays_the_outcome(runs: Path, monkeypatch: pytest.Mon
         write(self, outcome)
 
     monkeypatch.setattr(RunDirectory, "write_outcome", full_at_first)
-    monkeypatch.setattr(supervisor, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(supervisor, "_WRITES", RetryPolicy(first=0.01, longest=0.01))
     worker = supervised_run.SupervisedRun(run, run.orders())  # type: ignore[arg-type]
     supervisor._write(run, worker, Outcome("succeeded", 1.0))
     assert len(attempts) == 3
