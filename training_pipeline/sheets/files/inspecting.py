@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, TEXT_COLUMNS
-from training_pipeline.sheets.files.duckdb_sql import RawFile, identifier, quoted
+from training_pipeline.sheets.files.duckdb_sql import RawFile, identifier, quoted, wrong_types
 from training_pipeline.sheets.files.json_objects import DEEPEST
 from training_pipeline.sheets.files.rows import csv_records, parquet_batches, read_rows
 from training_pipeline.sheets.head import Head
@@ -106,11 +106,16 @@ def parquet_problems(data: Path) -> Iterator[Problem]:
         try:
             file = f"read_parquet({quoted(_pattern(data))})"
             engine.execute(f"SELECT bool_and(hash(COLUMNS(*)) IS NOT NULL) FROM {file}")  # noqa: S608
+            read = engine.sql(f"SELECT * FROM {file}")  # noqa: S608
+            types = dict(zip(read.columns, read.types, strict=True))
         except duckdb.OutOfMemoryException:
             raise MemoryError from None
         except duckdb.Error as error:  # its text may quote the file
             text = f"cannot be read as Parquet by the engine that judges pairs ({type(error).__name__}); write it again"
             yield Problem("", "corrupt_parquet", text)
+            return
+    for name, kind in wrong_types(RawFile("", types)).items():  # where the schema that Arrow wrote says something else
+        yield Problem(name, "wrong_type", f"is {kind} to the engine that judges pairs; expected text")
 
 
 def _plain(relation: str, schema: pa.Schema) -> str:

@@ -274,6 +274,18 @@ def test_parquet_with_a_column_that_is_short_is_no_sound_sheet(put: Put, sheets:
         pass
 
 
+def test_parquet_that_says_text_in_one_of_its_two_schemas_is_no_sound_sheet(
+    put: Put, sheets: FileTrainingSheets
+) -> None:
+    """Arrow goes by the schema that it wrote beside Parquet's own, the engine by that one: of mutated files."""
+    made = mutated_sheet(227, 1955)
+    path = put(made.pairs, ".parquet", head=made.head.decode())
+    (found,) = (problem for problem in report(path).problems if problem.severity is Severity.ERROR)
+    assert (found.path, found.code) == ("messages", "wrong_type")
+    with pytest.raises(SheetUnreadable, match="expected text"), sheets.open(path.stem):
+        pass
+
+
 def test_parquet_that_only_the_engine_refuses_is_no_sound_sheet(put: Put, sheets: FileTrainingSheets) -> None:
     """A footer that contradicts itself, which Arrow passes over: found among mutated files."""
     made = mutated_sheet(1, 3567)
