@@ -1,6 +1,8 @@
-"""What one launch reads of a training sheet, by format: each of its steps opens the sheet anew.
+"""What one launch reads of a training sheet, by format: its steps share one reading, and the last one reads anew.
 
-    python bench/sheet_reads.py [--pairs 20000]
+    python bench/sheet_reads.py [--pairs 20000] [--anew]
+
+With `--anew`, each step opens the sheet for itself.
 
 Prints, for the same pairs as JSONL, CSV and Parquet, how often each step of a launch reads the file from end to end,
 and its processor seconds. What is read from spilled tables counts, too.
@@ -31,7 +33,8 @@ from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.verify import gate_failures, held_out_in_train
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet
-from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline.sheets.files.source import SETTLED_NS, FileTrainingSheets
+from training_pipeline.sheets.one_reading import OneReading
 
 T = TypeVar("T")
 POLICY = GatePolicy()
@@ -40,6 +43,7 @@ POLICY = GatePolicy()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=20_000)
+    parser.add_argument("--anew", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -51,7 +55,8 @@ def main() -> None:
                 f"COPY ({_columns(ending)} FROM '{folder}/sheet.parquet') TO '{each}/sheet.{ending}' ({options})"
             )
             (each / "sheet.yaml").write_text(HEAD)
-            launch(each / f"sheet.{ending}", spill=folder / "spill")
+            time.sleep(2 * SETTLED_NS / 1e9)
+            launch(each / f"sheet.{ending}", spill=folder / "spill", anew=asked.anew)
 
 
 def _columns(ending: str) -> str:
@@ -60,16 +65,18 @@ def _columns(ending: str) -> str:
     return "SELECT *" if ending != "csv" else f"SELECT * REPLACE ({', '.join(f'to_json({x}) AS {x}' for x in lists)})"
 
 
-def launch(data: Path, *, spill: Path) -> None:
+def launch(data: Path, *, spill: Path, anew: bool) -> None:
     """The steps of a launch that read the sheet."""
-    source = FileTrainingSheets([data.parent], temp_directory=spill)
+    once = OneReading(FileTrainingSheets([data.parent], temp_directory=spill))
     size = data.stat().st_size
     print(f"{data.suffix[1:]}, {size / 1e6:,.0f} MB")
     totals = [0.0, 0.0]
 
     def step(name: str, of: Callable[[OpenSheet], T]) -> T:
         read, spent = bytes_read(), time.process_time()
-        with source.open("sheet") as opened:
+        if anew or name == "unchanged":
+            once.close()
+        with once.open("sheet") as opened:
             found = of(opened)
         costs = [(bytes_read() - read) / size, time.process_time() - spent]
         totals[:] = map(sum, zip(totals, costs, strict=True))
@@ -80,7 +87,6 @@ def launch(data: Path, *, spill: Path) -> None:
         plan = split_snapshot(opened, taken, ratio=0.8, seed="bench", min_pairs=10)
         return write_dataset(opened, taken, plan, root=data.parent / "datasets")
 
-    step("open only", lambda _: None)
     step("labels", labels_of)
     taken = step("judge", lambda opened: snapshot(opened, POLICY, directory=data.parent / "snapshots"))
     step("gates again", lambda opened: gate_failures(opened, taken))

@@ -188,7 +188,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/commands/test_suites.py": ("cli/render/suite.py",),
     "cli/commands/test_uses.py": ("cli/render/uses.py",),
     "cli/system/test_supervise.py": ("cli/system/commands.py",),
-    "client/sheets/test_contents.py": ("schemas/sheet_contents.py",),
+    "client/sheets/test_contents.py": ("client/sheets/finding.py", "schemas/sheet_contents.py"),
     "client/sheets/test_versions.py": ("domain/sheet_change.py", "schemas/sheet_versions.py"),
     "datasets/test_lifting.py": ("datasets/restrictions.py",),
     "datasets/test_sheet_rows.py": ("datasets/kept_files.py",),

@@ -40,7 +40,7 @@ external_assets = [dg.AssetSpec(key, partitions_def=training_job_partitions, **a
 def training_sheet(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Read the sheet's head and digest."""
     with job_run.step(context, Phase.LAUNCH) as job:
-        sheet = job_run.sheet or job_run.services.launcher.read_sheet(job)
+        sheet = job_run.sheet or job_run.launcher.read_sheet(job)
         yield dg.MaterializeResult(
             metadata=md.of_sheet(job, sheet, job_run.links), data_version=dg.DataVersion(sheet.digest)
         )
@@ -56,7 +56,7 @@ def training_sheet(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
 def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Judge every pair and store the verdicts."""
     with job_run.step(context, Phase.LAUNCH) as job:
-        launcher = job_run.services.launcher
+        launcher = job_run.launcher
         taken = launcher.judge(job, required(job.data.sheet, "training sheet"))
         summary = taken.summary
         excluded = sum(summary.excluded.values())
@@ -96,7 +96,7 @@ def governed_pairs(context: dg.AssetExecutionContext, job_run: JobRunParam) -> R
 def splits(context: dg.AssetExecutionContext, job_run: JobRunParam) -> Results:
     """Split the included pairs and store the dataset under its digest."""
     with job_run.step(context, Phase.LAUNCH) as job:
-        launcher, taken = job_run.services.launcher, required(job.data.snapshot, "snapshot")
+        launcher, taken = job_run.launcher, required(job.data.snapshot, "snapshot")
         try:
             dataset = launcher.split(job, taken)
         except SplitRefused:
@@ -140,7 +140,7 @@ def fine_tuning_run(context: dg.AssetExecutionContext, job_run: JobRunParam) -> 
     """Hand the dataset to the backend and return at once."""
     with job_run.step(context, Phase.LAUNCH) as job:
         services = job_run.services
-        launcher, dataset = services.launcher, required(job.data.dataset, "dataset")
+        launcher, dataset = job_run.launcher, required(job.data.dataset, "dataset")
         try:
             launcher.unchanged(job, dataset)
         except GovernanceChanged:

@@ -21,6 +21,7 @@ from training_pipeline.domain.lineage import version_of
 from training_pipeline.domain.refs import SheetRef
 from training_pipeline.infra import advisory_lock
 from training_pipeline.training_jobs.lifecycle.claims import lock_key
+from training_pipeline.training_jobs.lifecycle.launch import Launcher
 from training_pipeline.urls import Urls
 
 SOURCE_SHEET, PROMPT_TEMPLATE, CANONICAL_LABELS = (dg.AssetKey(name) for name in EXTERNAL)
@@ -43,6 +44,13 @@ class JobRun:
     locked: bool
     #: The training sheet as this run has read it, before its first step.
     sheet: SheetRef | None = None
+    #: The services' launcher, with what it keeps open between the steps of this run.
+    launches: Launcher | None = None
+
+    @property
+    def launcher(self) -> Launcher:
+        """The steps of the launch."""
+        return self.launches or self.services.launcher
 
     @property
     def links(self) -> Urls:
@@ -61,7 +69,7 @@ class JobRun:
             raise dg.Failure(BY_HAND, allow_retries=False)
         if not self.locked:
             raise dg.Failure(f"Another run is already working on training job {self.job_id}.", allow_retries=False)
-        begin = self.services.launcher.begin if phase is Phase.LAUNCH else self.services.finalizer.begin
+        begin = self.launcher.begin if phase is Phase.LAUNCH else self.services.finalizer.begin
         try:
             job = begin(self.job_id, self.attempt, run_id=self.run_id)
         except PipelineError as error:  # the claim is not ours, or not known to be: the job is left alone
@@ -137,8 +145,9 @@ def make_resources(open_services: Callable[[], Services]) -> dict[str, dg.Resour
                 yield JobRun(parts, *claim, locked=False)
                 return
             if phase == Phase.LAUNCH and context.instance is not None:
-                sheet = _read_sources(parts, context.instance, job_id, attempt=claim[3], run_id=run.run_id)
-                yield JobRun(parts, *claim, locked=True, sheet=sheet)
+                launcher = stack.enter_context(parts.launcher.reading_once())
+                sheet = _read_sources(launcher, context.instance, job_id, attempt=claim[3], run_id=run.run_id)
+                yield JobRun(parts, *claim, locked=True, sheet=sheet, launches=launcher)
                 return
             yield JobRun(parts, *claim, locked=True)
 
@@ -146,7 +155,7 @@ def make_resources(open_services: Callable[[], Services]) -> dict[str, dg.Resour
 
 
 def _read_sources(
-    parts: Services, instance: dg.DagsterInstance, job_id: str, *, attempt: int, run_id: str
+    launcher: Launcher, instance: dg.DagsterInstance, job_id: str, *, attempt: int, run_id: str
 ) -> SheetRef | None:
     """Report the external assets before the first step starts, for that is when Dagster reads their versions.
 
@@ -155,8 +164,8 @@ def _read_sources(
     """
     try:
         with interrupts.kept():
-            job = parts.launcher.begin(job_id, attempt, run_id=run_id)
-            sheet = parts.launcher.read_sheet(job)
+            job = launcher.begin(job_id, attempt, run_id=run_id)
+            sheet = launcher.read_sheet(job)
             report_sources(instance, job_id, sheet)
     except PipelineError:
         return None

@@ -12,6 +12,8 @@ from training_pipeline.domain.job import JobStatus, Phase
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
+from training_pipeline.sheets.files import source as files
+from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.dagster_runs import create, execute, finish, launch
 from training_pipeline.testing.system.installation import stand_in_services
@@ -161,6 +163,21 @@ def test_a_constraint_that_changes_before_the_submit_stops_the_job(
     assert now.status is JobStatus.FAILED
     assert "1 training_prohibited" in (now.error_message or "")
     assert services.backend.find(job.id, job.attempt) is None
+
+
+def test_a_launch_reads_its_sheet_once_and_anew_before_the_submit(
+    services: Services, definitions: dg.Definitions, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, opened, done = create(services), list[str](), FileTrainingSheets.open
+
+    def counted(self: FileTrainingSheets, sheet_id: str) -> object:
+        opened.append(sheet_id)
+        return done(self, sheet_id)
+
+    monkeypatch.setattr(files, "SETTLED_NS", -(10**15))  # no test waits until its file is old
+    monkeypatch.setattr(FileTrainingSheets, "open", counted)
+    assert launch(services, definitions, instance, job).success
+    assert opened == ["small", "small"]
 
 
 @pytest.mark.parametrize("step", ["read_sheet", "judge", "split"])

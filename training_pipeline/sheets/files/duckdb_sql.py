@@ -28,6 +28,8 @@ class RawFile:
     empty: bool = False
     #: CSV: text in a list column is split here.
     list_separator: str | None = None
+    #: CSV: the relation is a table of ours, which nobody needs once its pairs are made.
+    is_kept: bool = False
     #: Parquet: no message calls a tool, by the file's own statistics.
     no_tool_calls: bool = False
 

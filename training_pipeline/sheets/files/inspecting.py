@@ -35,8 +35,8 @@ _CSV_BATCH: Final = 10_000
 def inspect(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) -> RawFile:
     """Look at a file: its columns, whether it has rows, and for JSONL whether every line is a sound object.
 
-    Reads the file once from end to end, and keeps the fields of CSV in a table of the connection. Raises whatever
-    DuckDB, Arrow and Python raise for what they cannot read.
+    Reads the file once from end to end, and keeps the fields of CSV in a table of the connection, to be dropped by the
+    caller. Raises whatever DuckDB, Arrow and Python raise for what they cannot read.
     """
     match data.suffix.lower():
         case ".jsonl":
@@ -83,7 +83,7 @@ def _inspect_csv(connection: duckdb.DuckDBPyConnection, data: Path, head: Head) 
         connection.execute("INSERT INTO csv_fields SELECT * FROM csv_batch")
         connection.unregister("csv_batch")
         empty = False
-    return RawFile("csv_fields", types, empty=empty, list_separator=head.list_separator)
+    return RawFile("csv_fields", types, empty=empty, list_separator=head.list_separator, is_kept=True)
 
 
 def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path) -> RawFile:

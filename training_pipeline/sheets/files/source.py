@@ -157,14 +157,18 @@ class FileTrainingSheets:
             connection.disconnect()
 
     def _pairs(self, connection: ibis.BaseBackend, files: SheetFiles) -> ir.Table:
-        """The pairs: those of JSONL in a table, which spills; others are read from the file when they are asked for."""
+        """The pairs: those of Parquet are read from the file when they are asked for, others are in a table, which
+        spills.
+        """
         try:
             connection.con.execute(MACROS)
             raw = inspect(connection.con, files.data, files.head)
             _refuse(raw, files)
             # JSON is taken apart once: to do so anew for each query costs far more than to keep what it says.
-            kind = "TABLE" if files.data.suffix.lower() == ".jsonl" else "VIEW"
+            kind = "VIEW" if files.data.suffix.lower() == ".parquet" else "TABLE"
             connection.con.execute(f"CREATE TEMP {kind} pairs AS {select_pairs(raw, files.head)}")
+            if raw.is_kept:
+                connection.con.execute(f"DROP TABLE {raw.relation}")
             return connection.table("pairs").select(*PAIR_SCHEMA)
         except PipelineError:
             raise

@@ -6,8 +6,9 @@ and dataset instead of making them again from a sheet that may have changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from copy import copy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -31,6 +32,7 @@ from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef, req
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
+from training_pipeline.sheets.one_reading import OneReading
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.lifecycle import claims
 from training_pipeline.training_jobs.lifecycle.ancestors import with_ancestors
@@ -74,7 +76,8 @@ class Launcher:
         keys: HashKeyStore | None = None,
     ) -> None:
         self._store = store
-        self._source = source
+        #: What the steps up to the dataset read, and what says once more, before the submit, that it holds.
+        self._source = self._asked_again = source
         self._backend = backend
         self._tracking = tracking
         self._policy = policy
@@ -86,6 +89,20 @@ class Launcher:
         self._shown = shown
         self._made = None if keys is None else keys.made
         self._keys: HashKeys = keys or NO_KEYS
+        self._let_go: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def reading_once(self) -> Iterator[Launcher]:
+        """This launcher for the steps of one run, all of which read the sheet once but `unchanged`, which reads it
+        anew. The sheet stays open until then.
+        """
+        ours = copy(self)
+        ours._source = once = OneReading(self._source)
+        ours._let_go = once.close
+        try:
+            yield ours
+        finally:
+            once.close()
 
     def begin(self, job_id: str, attempt: int, *, run_id: str) -> TrainingJob:
         """The job, if this attempt may work on it; names the Dagster run in it. Raises `Conflict` otherwise."""
@@ -200,7 +217,8 @@ class Launcher:
         """Ask the source once more about the included pairs; raises `GovernanceChanged` with counts. Reads only."""
         if self._submitted(job):
             return
-        with self._source.open(job.request.training_sheet_id) as opened:
+        self._let_go()
+        with self._asked_again.open(job.request.training_sheet_id) as opened:
             recheck(opened, dataset, self._policy, keys=self._keys).require_unchanged(job.request.training_sheet_id)
 
     def record_lineage(self, job: TrainingJob, sheet: SheetRef, taken: SnapshotRef, dataset: DatasetRef) -> None:

@@ -37,11 +37,17 @@ def test_the_connection_is_set_up_and_closed(put: Put, tmp_path: Path) -> None:
         connection.execute("SELECT 1")
 
 
-def test_json_is_taken_apart_once(put: Put, sheets: FileTrainingSheets) -> None:
-    put([ROW])
+CSV = 'pair_id,item_ref,status,allowed_uses,question,answer\n1,i,labeled,"[""training""]",q,a\n'
+
+
+@pytest.mark.parametrize(("pairs", "ending"), [([ROW], ".jsonl"), (CSV, ".csv")])
+def test_json_is_taken_apart_once(
+    put: Put, sheets: FileTrainingSheets, pairs: str | list[dict[str, object]], ending: str
+) -> None:
+    put(pairs, ending)
     with sheets.open("s") as opened:
-        connection = opened.pairs.get_backend().con
-        assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'pairs'").fetchone() == (1,)
+        tables = opened.pairs.get_backend().con.execute("SELECT table_name FROM duckdb_tables()")
+        assert tables.fetchall() == [("pairs",)]
 
 
 def test_the_digest_is_that_of_both_files(put: Put, sheets: FileTrainingSheets) -> None:
