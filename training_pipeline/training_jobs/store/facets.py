@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import func, select
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.training_jobs.store.job_counts import counted_by_status
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.queries import matching
 from training_pipeline.training_jobs.store.tables import training_jobs
@@ -47,12 +48,12 @@ def facets(
     of_sheet = matching(statuses=statuses, created_by=created_by, **also)
     of_creator = matching(statuses=statuses, training_sheet_id=training_sheet_id, **also)
     of_tag = matching(statuses=statuses, training_sheet_id=training_sheet_id, created_by=created_by, search=search)
-    counted = select(table.status, func.count()).where(*of_status).group_by(table.status)
+    by_status = select(table.status, func.count()).where(*of_status).group_by(table.status)
     sheets = select(table.training_sheet_id).where(*of_sheet).distinct().order_by(table.training_sheet_id)
     creators = select(table.created_by).where(*of_creator).distinct().order_by(table.created_by)
     one = func.unnest(table.tags).label("tag")
     tagged = select(one).where(*of_tag, table.tags != []).distinct().order_by(one).limit(MOST_TAGS)
     with store.begin() as connection:
-        counts = dict(connection.execute(counted).tuples().all())
+        counts = dict(connection.execute(by_status if of_status else counted_by_status()).tuples().all())
         found = [tuple(connection.scalars(query)) for query in (sheets, creators, tagged)]
     return Facets({status: counts.get(status, 0) for status in JobStatus}, *found)

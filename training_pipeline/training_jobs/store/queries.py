@@ -14,6 +14,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select, true, tuple_
 
 from training_pipeline.domain.job import JobStatus
+from training_pipeline.training_jobs.store.job_counts import counted
 from training_pipeline.training_jobs.store.tables import training_job_events, training_jobs
 
 #: The column that holds the total beside those of the table.
@@ -86,7 +87,8 @@ def jobs(
     """Jobs that pass every filter, by (created_at, id) downward; `after` is such a pair. Pure.
 
     Ids are chosen within an index, which holds every filter's column; only the rows of the page are read, without their
-    `REFERENCES`. A search and any other order read every job that passes the filters; jobs without a value come last.
+    `REFERENCES`. Without a filter but the status, the total is known, and jobs are not counted. A search and any other
+    order read every job that passes the filters; jobs without a value come last.
     """
     table = training_jobs.c
     matches = matching(
@@ -104,7 +106,9 @@ def jobs(
     further = (
         [] if after is None else [tuple_(table.created_at, table.id) < tuple_(literal(after[0]), literal(after[1]))]
     )
-    total = select(func.count().label(TOTAL)).select_from(training_jobs).where(*matches).subquery("total")
+    of_status_alone = len(matches) == bool(statuses)
+    counting = select(func.count().label(TOTAL)).select_from(training_jobs).where(*matches)
+    total = (counted(TOTAL, statuses) if of_status_alone else counting).subquery("total")
     page = select(table.id).where(*matches, *further).order_by(*order).limit(limit).offset(offset).subquery("page")
     return (
         select(total.c[TOTAL], *_LISTED)

@@ -1,4 +1,4 @@
-"""The four tables of a training job and some of plumbing, as SQLAlchemy Core.
+"""The tables of a training job and some of plumbing, as SQLAlchemy Core.
 
 No schema is named: the connection's search path decides. Every change here needs a migration; a test compares the two.
 """
@@ -177,6 +177,15 @@ training_jobs = Table(
     Index("ix_training_jobs_dataset_digest", "dataset_digest", "training_sheet_id"),
     Index("ix_training_jobs_evaluate_on", "completed_at", postgresql_where=text(NAMES_SUITE)),
     Index("ix_training_jobs_tainted", "created_at", "id", postgresql_where=text("tainted_at IS NOT NULL")),
+)
+
+#: How many jobs have each status, in rows that are to be summed up. Triggers write it, and nothing else does.
+training_job_counts = Table(
+    "training_job_counts",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("status", Text, nullable=False),
+    Column("jobs", BigInteger, nullable=False),
 )
 
 training_job_lineage = Table(
