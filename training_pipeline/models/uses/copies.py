@@ -55,9 +55,10 @@ def copies_of(
         if _learned(counts):
             copies[slot] = Copies(train=counts.get("train", 0), validation=counts.get("validation", 0))
     named: dict[int, list[str]] = defaultdict(list)
-    for number, pair_id in found.pair_ids.items() if copies else ():
-        for slot, counts in lookup.verdicts(connection, sheet_no, [number]).items():
-            named[slot] += [pair_id] if _learned(counts) else []
+    slots = lookup.learned_in(connection, sheet_no, list(found.pair_ids)) if copies else {}
+    for number, pair_id in found.pair_ids.items():
+        for slot in slots.get(number, ()):
+            named[slot].append(pair_id)
     copies = {slot: one.model_copy(update={"pair_ids": tuple(named[slot])}) for slot, one in copies.items()}
     for slot, verdicts in counted.items():
         duplicates = verdicts.get(str(Reason.DUPLICATE), 0)

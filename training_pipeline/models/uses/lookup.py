@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -76,7 +76,7 @@ def confirmed(
     by_manifest: dict[tuple[int, int], list[Hit]] = defaultdict(list)
     for hit in found:
         by_manifest[hit.sheet_no, hit.slot].append(hit)
-    paths = _paths(connection, by_manifest)
+    paths = manifests(connection, by_manifest)
     rows: dict[int, Confirmed] = {}
     for (sheet_no, slot), group in by_manifest.items():
         of_sheet = rows.setdefault(sheet_no, Confirmed([], []))
@@ -105,24 +105,42 @@ def confirmed(
 def verdicts(connection: Connection, sheet_no: int, numbers: Sequence[int]) -> dict[int, dict[str, int]]:
     """For each dataset of the sheet, by its slot: how many of the rows are in each split or refused for each reason."""
     totals: dict[int, Any] = defaultdict(lambda: np.zeros((SLOTS, 16), dtype=np.int64))
-    query = text(
-        f"SELECT block, substring(cells FROM (row_no % {CHUNK}) * {WIDTH} + 1 FOR {WIDTH})"  # noqa: S608 - numbers
-        " FROM unnest(CAST(:numbers AS integer[])) AS row_no JOIN use_verdicts"
-        f" ON sheet_no = :sheet_no AND chunk = row_no / {CHUNK}"
-    )
-    for start in range(0, len(numbers), _ROWS):
-        parameters = {"numbers": list(numbers[start : start + _ROWS]), "sheet_no": sheet_no}
+    for found in _cells(connection, sheet_no, numbers):
         by_block: dict[int, list[bytes]] = defaultdict(list)
-        for block, cells in connection.execute(query, parameters).tuples():
-            if len(cells) == WIDTH:  # shorter where the dataset has no row so far on
-                by_block[block].append(bytes(cells))
-        for block, cells in by_block.items():
-            totals[block] += counts(np.frombuffer(b"".join(cells), dtype=np.uint8).reshape(-1, WIDTH))
+        for _, block, cells in found:
+            by_block[block].append(cells)
+        for block, of_block in by_block.items():
+            totals[block] += counts(np.frombuffer(b"".join(of_block), dtype=np.uint8).reshape(-1, WIDTH))
     return {
         block * SLOTS + int(slot): _named(total[slot])
         for block, total in totals.items()
         for slot in np.flatnonzero(total[:, 1:].any(axis=1))
     }
+
+
+def learned_in(connection: Connection, sheet_no: int, numbers: Sequence[int]) -> dict[int, list[int]]:
+    """By row the datasets of the sheet, by their slots, that have it in one of their splits; only what occurs."""
+    slots: dict[int, list[int]] = defaultdict(list)
+    for found in _cells(connection, sheet_no, numbers):
+        for row_no, block, cells in found:
+            codes = np.frombuffer(cells, dtype=np.uint8)
+            each = np.stack([codes & 15, codes >> 4], axis=1).ravel()
+            slots[row_no] += [block * SLOTS + int(slot) for slot in np.flatnonzero((each == 1) | (each == 2))]
+    return {row_no: sorted(of_row) for row_no, of_row in slots.items() if of_row}
+
+
+def _cells(connection: Connection, sheet_no: int, numbers: Sequence[int]) -> Iterator[list[tuple[int, int, bytes]]]:
+    """Some of the rows at a time: each with a block of datasets and its 16 bytes there."""
+    query = text(
+        f"SELECT row_no, block, substring(cells FROM (row_no % {CHUNK}) * {WIDTH} + 1 FOR {WIDTH})"  # noqa: S608 - numbers
+        " FROM unnest(CAST(:numbers AS integer[])) AS row_no JOIN use_verdicts"
+        f" ON sheet_no = :sheet_no AND chunk = row_no / {CHUNK}"
+    )
+    for start in range(0, len(numbers), _ROWS):
+        asked = {"numbers": list(numbers[start : start + _ROWS]), "sheet_no": sheet_no}
+        found = connection.execute(query, asked).tuples()
+        # Shorter where the dataset has no row so far on.
+        yield [(row_no, block, bytes(cells)) for row_no, block, cells in found if len(cells) == WIDTH]
 
 
 def _named(total: Any) -> dict[str, int]:
@@ -152,7 +170,7 @@ def _add_elsewhere(
     """Look for rows in every manifest that has them. Raises `error` where none of those can be read."""
     for hit in found:
         slots = sorted(set(verdicts(connection, hit.sheet_no, [hit.row_no])) - {hit.slot}, reverse=True)
-        paths = _paths(connection, [(hit.sheet_no, slot) for slot in slots])
+        paths = manifests(connection, [(hit.sheet_no, slot) for slot in slots])
         for slot in slots:
             try:
                 read = rows_with(paths[hit.sheet_no, slot], kind, values)
@@ -168,7 +186,8 @@ def _add_elsewhere(
             raise error
 
 
-def _paths(connection: Connection, datasets: Iterable[tuple[int, int]]) -> Mapping[tuple[int, int], Path]:
+def manifests(connection: Connection, datasets: Iterable[tuple[int, int]]) -> Mapping[tuple[int, int], Path]:
+    """The manifests of datasets, by the number of their sheet and their slot."""
     wanted = list(datasets)
     query = text(
         "SELECT sheet_no, slot, path FROM use_datasets JOIN"
