@@ -139,27 +139,33 @@ def of_revocation(
     *,
     endpoints: Sequence[str] = (),
     people: Sequence[str] = (),
+    unread: int = 0,
 ) -> Alert | None:
     """The alert about models that a revocation taints, and jobs that it keeps from having one; None without any.
 
-    `endpoints` serve one of the models, and `people` requested the jobs that trained them.
+    `endpoints` serve one of the models, and `people` requested the jobs that trained them. Of so many `unread` datasets
+    nobody can say yet whether a model learned from it.
     """
-    if not taints and not jobs:
+    if not taints and not jobs and not unread:
         return None
     named = _named([f"{taint.model_name} {taint.model_version or f'of {taint.job_id}'}" for taint in taints])
     what = f"{revocation.kind.replace('_', ' ')} {revocation.value}"
     if revocation.kind == "rows":
         what = f"{revocation.pairs:,} pairs of training sheet {revocation.training_sheet_id}"
     asked = f" Requested by {_named(people)}." if people else ""
-    learned = f"Tainted: {named}.{asked}" if named else "No registered model was trained on it."
+    none = "No registered model is known to be trained on it." if unread else "No registered model was trained on it."
+    learned = f"Tainted: {named}.{asked}" if named else none
     stopped = f" {len(jobs):,} training jobs in progress will not be registered." if jobs else ""
     served = f" Served by {_named(endpoints)}." if endpoints else ""
-    # A model that is registered later is another piece of news about the same revocation.
+    gone = f" The manifests of {unread:,} datasets cannot be read: restore them." if unread else ""
+    # Models that are registered, or known to have learned from it, later are another piece of news about it.
     only = taints[0].job_id if len(taints) == 1 else None
+    who = hashlib.sha256(",".join(taint.job_id for taint in taints).encode()).hexdigest()[:_IDENTITY]
+    key = f"revocation:{revocation.id}" + (f":{only or who}" if taints else "")
     return Alert(
-        key=f"revocation:{revocation.id}" + (f":{only}" if only else ""),
+        key=key,
         kind=Kind.REVOKED,
-        message=f"Revocation {revocation.id} of {what}. {learned}{served}{stopped}",
+        message=f"Revocation {revocation.id} of {what}. {learned}{served}{stopped}{gone}",
         job_id=only,
         links={"revocation": links.revocation(revocation.id)},
     )

@@ -12,6 +12,7 @@ from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.model_version import TaintedEndpoint
 from training_pipeline.domain.revocations import Revocation, Taint
+from training_pipeline.models.revocations.unread import still_open
 from training_pipeline.models.uses.in_use import in_use
 from training_pipeline.training_jobs.polling.permission import Warned
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -29,12 +30,15 @@ class Alerting:
     def revoked(
         self, connection: Connection, revocation: Revocation, tainted: Sequence[Taint], jobs: Sequence[str]
     ) -> None:
-        """A revocation that taints versions, or keeps jobs from having one; no alert where it does neither."""
+        """A revocation that taints versions, keeps jobs from having one, or has open datasets; else no alert."""
         used = in_use(connection, [(one.model_name, one.model_version) for one in tainted])
         served = sorted({url for one in used.values() for url in one.endpoints})
         asked = select(training_jobs.c.created_by).where(training_jobs.c.id.in_([one.job_id for one in tainted]))
         people = sorted(set(connection.execute(asked).scalars()))
-        alert = alerts.of_revocation(revocation, tainted, jobs, self._urls, endpoints=served, people=people)
+        unread = len(still_open(connection, revocation.id).get(revocation.id, ()))
+        alert = alerts.of_revocation(
+            revocation, tainted, jobs, self._urls, endpoints=served, people=people, unread=unread
+        )
         if alert is not None:
             alerts.record(connection, alert)
 

@@ -103,16 +103,28 @@ def shown_plan(dialect: Dialect) -> Plan:
     `row_hash`, and `shown`, the hash of the whole example, then of those that its turns show, between blanks. Pure.
     """
     planner = Planner(dialect)
+    return planner.plan(_comparison(planner).shown(planner.name(_named(planner, dialect))))
+
+
+@lru_cache(maxsize=32)
+@kept
+def known_plan(dialect: Dialect) -> Plan:
+    """What each pair shows, as `shown_plan` has it, with `asked`, the hashes of its questions. Pure."""
+    planner = Planner(dialect)
     comparison = _comparison(planner)
+    asking = planner.name(comparison.questions(planner.name(_named(planner, dialect))))
+    return planner.plan(comparison.shown(asking))
+
+
+def _named(planner: Planner, dialect: Dialect) -> ir.Table:
     pairs = planner.pairs
-    named = pairs.select(
+    return pairs.select(
         "pair_id",
         "messages",
         item_ref=trimmed(pairs.item_ref).nullif(""),
         canonical_label_id=trimmed(pairs.canonical_label_id).nullif(""),
         row_hash=row_hash(with_tools(dialect.rendered(pairs.messages), pairs.tools)),
     )
-    return planner.plan(comparison.shown(planner.name(named)))
 
 
 @lru_cache(maxsize=32)

@@ -77,7 +77,7 @@ def names_few(table: ir.Table, withdrawn: Withdrawn) -> ir.BooleanValue:
 
 
 def only_named(shown: ir.Table, withdrawn: Withdrawn) -> ir.Table:
-    """The rows of `shown_plan` that people revoked by their names or hashes. The table must be in our DuckDB."""
+    """The rows of `known_plan` that people revoked by their names or hashes. The table must be in our DuckDB."""
     table = _with_keyed(shown, withdrawn)
     return table.filter(_named(table, withdrawn)).select(*shown.columns)
 

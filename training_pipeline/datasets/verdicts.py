@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import ibis.expr.types as ir
 
 from training_pipeline.datasets.judged import judged
-from training_pipeline.datasets.judging import shown_plan
+from training_pipeline.datasets.judging import known_plan, shown_plan
 from training_pipeline.datasets.near_held_out import without_near_held_out
 from training_pipeline.datasets.revoked import names_few, only_named, without_revoked
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
@@ -59,10 +59,10 @@ def shown(opened: OpenSheet, withdrawn: Withdrawn) -> Iterator[ir.Table | None]:
 
 
 def named_examples(opened: OpenSheet, withdrawn: Withdrawn) -> list[dict[str, str | None]]:
-    """The rows of `shown_plan` that people revoked by their names or hashes, whatever their verdict. Reads only."""
+    """The rows of `known_plan` that people revoked by their names or hashes, whatever their verdict. Reads only."""
     if not withdrawn.named:
         return []
-    plan = shown_plan(opened.engine.dialect)
+    plan = known_plan(opened.engine.dialect)
     with disk_errors("look for revoked examples"), opened.engine.work_out(plan, opened.pairs) as table:
         few = table.filter(names_few(table, withdrawn))
         with opened.engine.fetch(few) as found:

@@ -6,6 +6,7 @@ import math
 import time
 from concurrent.futures import wait
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 import dagster as dg
@@ -96,13 +97,16 @@ def look(services: Services, looks: Looks) -> str:
     said = f"Looked at {looked.sheets} training sheet(s): {len(looked.recorded)} revocation(s) recorded."
     if looked.blind:
         said += f" These cannot be read: {', '.join(sheet_id for sheet_id, _ in looked.blind)}."
+    if looked.unread:
+        said += f" Of {looked.unread} dataset(s) it is not known whether they hold what was revoked."
     return said
 
 
 def _look(services: Services) -> Looked | None:
     try:
         with advisory_lock.hold(services.database, LOCK):  # judging takes memory: one at a time
-            return services.sheet_watch.look_due(seconds=LOOK_SECONDS)
+            unread = services.revocations.read_again()
+            return replace(services.sheet_watch.look_due(seconds=LOOK_SECONDS), unread=unread)
     except Conflict:
         return None
 

@@ -106,6 +106,14 @@ class Revocation(_Part):
     created_at: datetime
 
 
+class UnreadDataset(_Part):
+    """A dataset of which nobody can say whether it holds what was revoked: its manifest cannot be read."""
+
+    training_sheet_id: str
+    dataset_digest: str
+    why: str
+
+
 class Learned(NamedTuple):
     """How many of the rows a model was trained and validated on."""
 

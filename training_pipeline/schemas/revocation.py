@@ -79,6 +79,16 @@ class Taint(Answer):
         return cls(**taint.model_dump(), in_use=InUse.model_validate(used), clean_successor=clean_successor)
 
 
+class UnreadDataset(Answer):
+    """A dataset of which nobody can say whether it holds what was revoked."""
+
+    training_sheet_id: str = Field(description="Its training sheet.", examples=["sheet-123"])
+    dataset_digest: str = Field(description="Its digest.", examples=["3b1f0d2c" * 8])
+    why: str = Field(
+        description="Why not.", examples=["The manifest /data/datasets/3b1f0d2c/manifest.parquet is lost: it is gone."]
+    )
+
+
 class Revocation(Answer):
     """A revocation on record. It has no end: a model that learned from the rows later is tainted as well."""
 
@@ -99,11 +109,15 @@ class Revocation(Answer):
     pairs: int = Field(description="Pairs that were seen changed; 0 of one by hand.", examples=[0])
     created_at: datetime = Field(description="When it was recorded.", examples=["2026-11-23T07:21:45Z"])
     tainted: int = Field(description="Models that it taints: 0 where nothing learned from it.", examples=[1])
+    unread: int = Field(
+        description="Datasets of which nobody can say yet whether they hold it: their manifests cannot be read.",
+        examples=[0],
+    )
 
     @classmethod
     def of(cls, found: Counted) -> Revocation:
         """A revocation of the store. Pure."""
-        return cls(**found.revocation.model_dump(exclude={"number"}), tainted=found.tainted)
+        return cls(**found.revocation.model_dump(exclude={"number"}), tainted=found.tainted, unread=found.unread)
 
 
 class RevocationDetails(Revocation):
@@ -111,6 +125,10 @@ class RevocationDetails(Revocation):
 
     taints: list[Taint] = Field(description="The models that it taints, in the order in which that was recorded.")
     pair_ids: list[str] = Field(description="Pairs that were seen changed, 1,000 at most.", examples=[[]])
+    unread_datasets: list[UnreadDataset] = Field(
+        description="Datasets of which nobody can say yet whether they hold it. What learned from them is tainted once "
+        "their manifests can be read."
+    )
 
     @classmethod
     def whole(cls, found: Whole) -> RevocationDetails:
@@ -123,6 +141,8 @@ class RevocationDetails(Revocation):
                 for taint in found.taints
             ],
             pair_ids=list(found.pair_ids),
+            unread=len(found.unread),
+            unread_datasets=[UnreadDataset.model_validate(one) for one in found.unread],
         )
 
 
@@ -150,6 +170,9 @@ class RevocationPreview(Answer):
         description="Training sheets whose hashes are under a key that is gone: whether their models learned from a "
         "row with this hash is not known."
     )
+    unread_datasets: list[UnreadDataset] = Field(
+        description="Datasets of which nobody can say whether they hold it, because their manifests cannot be read."
+    )
 
     @classmethod
     def of(cls, found: Preview) -> RevocationPreview:
@@ -159,4 +182,5 @@ class RevocationPreview(Answer):
             jobs_in_progress=list(found.in_progress),
             known=found.known.id if found.known else None,
             not_searched=[NotSearched.model_validate(one) for one in found.not_searched],
+            unread_datasets=[UnreadDataset.model_validate(one) for one in found.unread],
         )

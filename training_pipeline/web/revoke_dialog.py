@@ -10,7 +10,7 @@ from nicegui import ui
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.revocations import LONGEST_REASON
 from training_pipeline.domain.uses import WORDS, Kind
-from training_pipeline.schemas.revocation import RevocationPreview, Taint
+from training_pipeline.schemas.revocation import RevocationPreview, Taint, UnreadDataset
 from training_pipeline.schemas.uses import NotSearched
 from training_pipeline.web import formats, urls
 from training_pipeline.web.client import PageClient
@@ -95,8 +95,10 @@ def effect(found: RevocationPreview) -> list[str]:
             more = f" and {formats.count(len(places) - 10)} more" if len(places) > 10 else ""
             said.append(f"In use now: {', '.join(places[:10])}{more}.")
     else:
-        said.append(f"Nothing learned from it{', as far as could be searched' if found.not_searched else ''}.")
+        partly = found.not_searched or found.unread_datasets
+        said.append(f"Nothing learned from it{', as far as could be searched' if partly else ''}.")
     said += not_searched(found.not_searched)
+    said += unread(found.unread_datasets)
     if found.jobs_in_progress:
         said.append(f"Jobs in progress that will not be registered: {', '.join(found.jobs_in_progress)}.")
     return said
@@ -108,6 +110,15 @@ def not_searched(sheets: Sequence[NotSearched]) -> list[str]:
         f"Training sheet {one.training_sheet_id} was not searched ({one.hash_key}): {one.why}. Whether its models "
         "learned from it is not known."
         for one in sheets
+    ]
+
+
+def unread(datasets: Sequence[UnreadDataset]) -> list[str]:
+    """What nobody can say of these datasets yet, in sentences. Pure."""
+    return [
+        f"Whether dataset {one.dataset_digest} of training sheet {one.training_sheet_id} holds it is not known: "
+        f"{one.why} What learned from it is tainted once it can be read."
+        for one in datasets
     ]
 
 

@@ -159,6 +159,13 @@ def test_a_revocation_names_what_it_taints_and_where_that_is_served() -> None:
     silent = of_revocation(revocation, taints[:1], [], LINKS)
     assert silent is not None
     assert "Served" not in silent.message
+    open_yet = of_revocation(revocation, [], [], LINKS, unread=2)
+    assert open_yet is not None
+    assert open_yet.message.endswith(
+        "No registered model is known to be trained on it. The manifests of 2 datasets cannot be read: restore them."
+    )
+    keys = [of_revocation(revocation, some, [], LINKS, unread=1) for some in ([], taints[:1], taints[:2], taints[2:4])]
+    assert len({one.key for one in keys if one is not None}) == 4, "each is a piece of news"
 
 
 def test_only_the_first_line_of_a_cause_is_told() -> None:

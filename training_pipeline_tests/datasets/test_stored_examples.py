@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from training_pipeline.datasets.judging import copies_plan
-from training_pipeline.datasets.stored_examples import stored_copies, stored_examples
+from training_pipeline.datasets.stored_examples import said, stored_copies, stored_examples
 from training_pipeline.datasets.verdicts import named_examples
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.sheets.engine import DUCKDB_SQL
@@ -24,7 +24,8 @@ def test_rows_are_hashed_as_their_sheet_is_until_their_text_is_gone(tmp_path: Pa
     manifest = read_manifest(dataset)
     hashes = dict(zip(manifest.pair_id, manifest.row_hash, strict=True))
     shown = named_examples(opened, Withdrawn(named=(("pair", "p-000003"), ("item", "item-5"))))
-    expected = {str(row["row_hash"]): str(row["shown"])[:32] for row in shown}
+    expected = {str(row["row_hash"]): said(row) for row in shown}
+    assert all(one is not None and len(one.shown) == len(one.asked) == 1 for one in expected.values())
     assert expected.keys() == {hashes["p-000003"], hashes["p-000005"]}
     assert stored_examples(dataset, [*expected, "of no row"]) == expected
     with opened.engine.work_out(copies_plan(DUCKDB_SQL), opened.pairs) as table:

@@ -16,6 +16,7 @@ from training_pipeline.schemas.revocation import (
     RevocationPage,
     RevocationPreview,
     Taint,
+    UnreadDataset,
 )
 
 
@@ -24,7 +25,7 @@ def preview_of(found: RevocationPreview) -> RenderableType:
     parts: list[RenderableType] = []
     if found.known is not None:
         parts.append(Text(f"It is revoked already: {found.known}.", "yellow"))
-    searched = ", as far as could be searched" if found.not_searched else ""
+    searched = ", as far as could be searched" if found.not_searched or found.unread_datasets else ""
     parts.append(_models("It will taint", found.taints, f"Nothing learned from it{searched}."))
     if found.jobs_in_progress:
         jobs = ", ".join(found.jobs_in_progress)
@@ -32,14 +33,15 @@ def preview_of(found: RevocationPreview) -> RenderableType:
     for one in found.not_searched:
         said = f"Not known: models of training sheet {one.training_sheet_id} ({one.hash_key}): {one.why}."
         parts.append(Text(said, "yellow"))
-    return Group(*parts)
+    return Group(*parts, *_unread(found.unread_datasets))
 
 
 def revocation_of(found: RevocationDetails) -> RenderableType:
     """A revocation, and every model that it taints."""
     head = Text.assemble((found.id, "bold"), f"  {what(found)}\n", (f"{found.reason}\n", ""))
     head.append(f"{found.source.replace('_', ' ')}, recorded by {found.actor} {found.created_at:%Y-%m-%d %H:%M}", "dim")
-    parts: list[RenderableType] = [head, _models("Tainted", found.taints, "No model is tainted by it.")]
+    none = "No model is tainted by it so far." if found.unread else "No model is tainted by it."
+    parts: list[RenderableType] = [head, _models("Tainted", found.taints, none), *_unread(found.unread_datasets)]
     if found.pair_ids:
         more = f" and {found.pairs - len(found.pair_ids):,} more" if found.pairs > len(found.pair_ids) else ""
         parts.append(Text(f"Pairs: {', '.join(found.pair_ids)}{more}"))
@@ -54,7 +56,8 @@ def page_of(page: RevocationPage) -> RenderableType:
     for column in ("id", "what", "source", "by", "models tainted"):
         table.add_column(column, overflow="fold")
     for one in page.revocations:
-        table.add_row(one.id, Text(what(one)), one.source.replace("_", " "), Text(one.actor), f"{one.tainted:,}")
+        tainted = f"{one.tainted:,}" + (f", not known of {one.unread:,} datasets" if one.unread else "")
+        table.add_row(one.id, Text(what(one)), one.source.replace("_", " "), Text(one.actor), tainted)
     if page.next_cursor is None:
         return table
     return Group(table, Text(f"{page.total:,} in all; more with --cursor {page.next_cursor}", "dim"))
@@ -66,6 +69,11 @@ def what(one: Revocation) -> str:
         return f"{one.pairs:,} pairs of training sheet {one.training_sheet_id}"
     where = f" of training sheet {one.training_sheet_id}" if one.training_sheet_id else ""
     return f"{WORDS[one.kind]} {one.value}{where}"
+
+
+def _unread(datasets: Sequence[UnreadDataset]) -> list[Text]:
+    said = "Not known: models of dataset {} of training sheet {}. {} They are tainted once it can be read."
+    return [Text(said.format(one.dataset_digest, one.training_sheet_id, one.why), "yellow") for one in datasets]
 
 
 def _models(title: str, taints: Sequence[Taint], none: str) -> RenderableType:

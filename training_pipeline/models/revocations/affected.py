@@ -53,8 +53,9 @@ def found(connection: Connection, datasets: Iterable[DatasetUse]) -> Found:
     for dataset in datasets:
         for job in dataset.jobs if dataset.is_learned else ():
             if job.submitted:
-                copies = dataset.copies
-                direct[job.job_id] = Learned(dataset.train + copies.train, dataset.validation + copies.validation)
+                before, copies = direct.get(job.job_id, Learned(0, 0)), dataset.copies
+                train = before.train + dataset.train + copies.train
+                direct[job.job_id] = Learned(train, before.validation + dataset.validation + copies.validation)
             if job.status in ACTIVE:
                 active[job.job_id] = None
     known = models(connection, list(direct), chains=bool(direct))

@@ -55,14 +55,20 @@ _ALL: Final = "SELECT count(DISTINCT pair_id) FILTER (trains), count(DISTINCT pa
 
 
 def held(
-    connection: Connection, training_sheet_id: str, manifest: Path, keys: HashKeys = NO_KEYS
+    connection: Connection,
+    training_sheet_id: str,
+    manifest: Path,
+    keys: HashKeys = NO_KEYS,
+    *,
+    revocation_id: str | None = None,
 ) -> Mapping[str, Learned]:
     """How many rows of each revocation a dataset of the sheet trains and validates on, by revocation; only what occurs.
 
     A hash is compared as it is and under the keys that can be read. Raises `Unavailable` where the manifest cannot be
-    read, or where nobody can say whether it holds a hash. Without a revocation that may concern it, it is not read.
+    read, or where nobody can say whether it holds a hash; of one revocation alone what nobody can compare is left out.
+    Without a revocation that may concern it, it is not read.
     """
-    found = _found(connection, training_sheet_id, manifest, _BY_REVOCATION, keys)
+    found = _found(connection, training_sheet_id, manifest, _BY_REVOCATION, keys, revocation_id=revocation_id)
     return {revocation_id: Learned(train, validation) for revocation_id, train, validation in found}
 
 

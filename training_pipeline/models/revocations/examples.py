@@ -8,48 +8,50 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.datasets.store import read_dataset
-from training_pipeline.datasets.stored_examples import stored_examples
+from training_pipeline.datasets.stored_examples import Said, said, stored_examples
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.hash_key import HashKey, HashKeys
-from training_pipeline.domain.refs import MANIFEST
-from training_pipeline.domain.rules.comparison import HASH_DIGITS
+from training_pipeline.domain.refs import required
 from training_pipeline.domain.uses import RowKind
 from training_pipeline.models.revocations.dataset_revocations import example_hashes, named_in
+from training_pipeline.models.revocations.job_datasets import job_datasets
 from training_pipeline.models.revocations.tables import revoked_examples
 from training_pipeline.models.uses.keys import COLUMNS
 
-_DATASETS: Final = text(
-    "SELECT s.training_sheet_id, d.path, d.hash_key FROM use_datasets AS d JOIN use_sheets AS s USING (sheet_no)"
-    " WHERE d.recorded_at IS NOT NULL AND d.digest = ANY(:digests) ORDER BY d.recorded_at DESC, d.path"
-)
 
-
-def record_known(connection: Connection, revocation_id: str, digests: Iterable[str], keys: HashKeys) -> None:
+def record_known(
+    connection: Connection, revocation_id: str, digests: Iterable[str], keys: HashKeys
+) -> Mapping[str, set[str]]:
     """Record the examples that these datasets know of a revocation, in the caller's transaction. May be repeated.
 
-    A dataset whose manifest is lost tells nothing, and one whose text is gone only the hashes of its lines.
+    A dataset whose manifest is lost tells nothing, and one whose text is gone only the hashes of its lines. Returns
+    what the examples ask, by training sheet, as hashes without a key.
     """
     told: dict[str, set[str]] = defaultdict(set)
-    for sheet, path, hash_key in connection.execute(_DATASETS, {"digests": sorted(digests)}).tuples().all():
-        manifest = Path(path) / MANIFEST
+    asked: dict[str, set[str]] = defaultdict(set)
+    for sheet, _, ref in job_datasets(connection, set(digests)):
         try:
+            dataset = required(ref, "dataset")
+            manifest, hash_key = dataset.manifest_file, dataset.hash_key
             rows = example_hashes(connection, revocation_id, sheet, manifest, keys)
         except Unavailable:
             continue
-        _record(connection, sheet, revocation_id, rows, hash_key, keys)
+        record(connection, sheet, revocation_id, rows, hash_key, keys)
         if hash_key is not None and keys.of_sheet(sheet) is None:
             continue  # a hash without a key would outlive it
         # Rows without text here are looked for in the next one.
         examples = _examples(manifest, rows - told[sheet])
         told[sheet] |= examples.keys()
-        _record(connection, sheet, revocation_id, examples.values(), None, keys)
+        record(connection, sheet, revocation_id, {one.shown[0] for one in examples.values()}, None, keys)
+        asked[sheet].update(*(one.asked for one in examples.values()))
+    return asked
 
 
 def record_shown(
@@ -59,16 +61,30 @@ def record_shown(
     keys: HashKeys,
     *,
     source_sheet: str | None = None,
-) -> None:
-    """Record the examples of rows of the sheet, as `shown_plan` has them, for the revocations that name them."""
+) -> Mapping[str, set[str]]:
+    """Record the examples of rows of the sheet, as `known_plan` has them, for the revocations that name them.
+
+    Returns what they ask, by revocation, as hashes without a key.
+    """
     key = keys.of_sheet(training_sheet_id)
+    asked: dict[str, set[str]] = {}
     # Not of a sheet, which bars every pair by itself, nor of a question, which bars every pair that asks it.
     for revocation_id, kind, value in named_in(connection, training_sheet_id, source_sheet):
         if kind == "sheet" or kind == "question_hash":
             continue
         rows = [row for row in shown if value in _names(row, kind, key)]
-        hashes = {row["row_hash"] for row in rows} | {(row["shown"] or "")[:HASH_DIGITS] for row in rows}
-        _record(connection, training_sheet_id, revocation_id, {one for one in hashes if one}, None, keys)
+        each = [told for row in rows if (told := said(row)) is not None]
+        hashes = {row["row_hash"] for row in rows} | {one.shown[0] for one in each}
+        record(connection, training_sheet_id, revocation_id, {one for one in hashes if one}, None, keys)
+        asked[revocation_id] = set[str]().union(*(one.asked for one in each))
+    return asked
+
+
+def recorded(connection: Connection, revocation_id: str, training_sheet_id: str) -> set[str]:
+    """The hashes of examples that are on record for a revocation in a training sheet."""
+    table = revoked_examples.c
+    query = select(table.hash).where(table.revocation_id == revocation_id, table.training_sheet_id == training_sheet_id)
+    return {*connection.execute(query).scalars()}
 
 
 def _names(row: Mapping[str, str | None], kind: RowKind, key: HashKey | None) -> set[str | None]:
@@ -77,14 +93,14 @@ def _names(row: Mapping[str, str | None], kind: RowKind, key: HashKey | None) ->
     return {name, keyed} - {None}
 
 
-def _examples(manifest: Path, row_hashes: Iterable[str]) -> Mapping[str, str]:
+def _examples(manifest: Path, row_hashes: Iterable[str]) -> Mapping[str, Said]:
     try:
         return stored_examples(read_dataset(manifest.parent), frozenset(row_hashes))
     except (NotFound, OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return {}
 
 
-def _record(
+def record(
     connection: Connection,
     training_sheet_id: str,
     revocation_id: str,
@@ -92,6 +108,7 @@ def _record(
     hash_key: str | None,
     keys: HashKeys,
 ) -> None:
+    """Record hashes of examples: as they stand in manifests whose hashes are under `hash_key`, or without a key."""
     key = keys.of_sheet(training_sheet_id) if hash_key is None else None
     stored: list[Any] = [
         {

@@ -9,10 +9,11 @@ from typing import Final
 from sqlalchemy import func, literal_column, select, text
 
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.revocations import Revocation, Taint
+from training_pipeline.domain.revocations import Revocation, Taint, UnreadDataset
 from training_pipeline.domain.rules.text.id_order import counted_sql
-from training_pipeline.models.revocations.tables import revocations, revoked_rows, taints
+from training_pipeline.models.revocations.tables import revocations, revoked_rows, taints, unread_datasets
 from training_pipeline.models.revocations.taints import taints_of
+from training_pipeline.models.revocations.unread import still_open
 from training_pipeline.models.uses.in_use import InUses, in_use
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -39,6 +40,8 @@ class Counted:
 
     revocation: Revocation
     tainted: int
+    #: Datasets of which nobody can say yet whether they hold it.
+    unread: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,8 @@ class Whole:
     successors: Mapping[str, str]
     #: Where the tainted versions are in use.
     in_use: InUses
+    #: Datasets of which nobody can say yet whether they hold it: their manifests cannot be read.
+    unread: tuple[UnreadDataset, ...] = ()
 
 
 def page(
@@ -63,15 +68,20 @@ def page(
     """
     table = revocations.c
     counted = select(func.count()).select_from(taints).where(taints.c.revocation_id == table.id).scalar_subquery()
+    opened = unread_datasets.c.read_at.is_(None)
+    unread = (
+        select(func.count()).select_from(unread_datasets).where(unread_datasets.c.revocation_id == table.id, opened)
+    ).scalar_subquery()
     matches = []
     if job_id is not None:
         matches.append(table.id.in_(select(taints.c.revocation_id).where(taints.c.job_id == job_id)))
     further = [] if before is None else [table.number < before]
-    query = select(revocations, counted.label("tainted")).where(*matches, *further)
+    query = select(revocations, counted.label("tainted"), unread.label("unread")).where(*matches, *further)
     with store.begin() as connection:
         total = connection.execute(select(func.count()).select_from(revocations).where(*matches)).scalar_one()
         rows = connection.execute(query.order_by(table.number.desc()).limit(limit).offset(offset)).mappings()
-        return [Counted(Revocation.model_validate(dict(row)), row["tainted"]) for row in rows], total
+        found = [Counted(Revocation.model_validate(dict(row)), row["tainted"], row["unread"]) for row in rows]
+        return found, total
 
 
 def whole(store: JobStore, revocation_id: str) -> Whole:
@@ -90,4 +100,5 @@ def whole(store: JobStore, revocation_id: str) -> Whole:
         successors = {str(job_id): str(version) for job_id, version in later}
         named = connection.execute(pairs.order_by(_AS_COUNTED, pair_id).limit(MOST_PAIR_IDS)).scalars()
         used = in_use(connection, [(one.model_name, one.model_version) for one in found])
-        return Whole(Revocation.model_validate(dict(row)), tuple(found), tuple(named), successors, used)
+        unread = tuple(still_open(connection, revocation_id).get(revocation_id, ()))
+        return Whole(Revocation.model_validate(dict(row)), tuple(found), tuple(named), successors, used, unread)

@@ -17,7 +17,7 @@ from typing import Final
 from sqlalchemy import Connection, func, select, text
 
 from training_pipeline.datasets.verdicts import named_examples
-from training_pipeline.domain.errors import NotFound, PipelineError, SheetUnreadable
+from training_pipeline.domain.errors import NotFound, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
@@ -29,6 +29,7 @@ from training_pipeline.domain.revocations import (
     RevocationSource,
     Revoked,
     Taint,
+    UnreadDataset,
     Withdrawn,
     tainted,
 )
@@ -37,10 +38,19 @@ from training_pipeline.models.revocations import affected as finding
 from training_pipeline.models.revocations import reach, records
 from training_pipeline.models.revocations.affected import Found, Model, found
 from training_pipeline.models.revocations.dataset_revocations import held, withdrawn
+from training_pipeline.models.revocations.disguises import in_disguise
 from training_pipeline.models.revocations.examples import record_known, record_shown
 from training_pipeline.models.revocations.proposals import propose
 from training_pipeline.models.revocations.tables import revocations
 from training_pipeline.models.revocations.taints import store_new, taint_of, tainted_by, taints_of
+from training_pipeline.models.revocations.unread import (
+    WITHOUT_COPIES,
+    Known,
+    ask_manifests,
+    can_be_read,
+    note,
+    still_open,
+)
 from training_pipeline.models.uses.in_use import InUses, in_use
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.ancestors import as_known
@@ -68,6 +78,8 @@ class Recorded:
     taints: tuple[Taint, ...]
     #: Whether it was on record before.
     known: bool
+    #: Datasets of which nobody can say yet: what learned from them is tainted once their manifests can be read.
+    unread: tuple[UnreadDataset, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,8 @@ class Preview:
     in_use: InUses
     #: Sheets of which nobody can say whether their models learned from it: their hashes are under a key that is gone.
     not_searched: tuple[NotSearched, ...] = ()
+    #: Datasets of which nobody can say, because their manifests cannot be read.
+    unread: tuple[UnreadDataset, ...] = ()
 
 
 class Revocations:
@@ -101,65 +115,107 @@ class Revocations:
         self._source = source
 
     def preview(self, asked: Revoked) -> Preview:
-        """What revoking it would taint now. Reads only; raises `Unavailable` where nobody can say."""
+        """What revoking it would taint now. Keeps nothing."""
+        shown = self._shown(asked)
         with self._store.begin() as connection:
             reach.require_one_sheet(connection, asked)
-            who = found(
-                connection, finding.datasets_of(self._store.within(connection), asked, self._keys.within(connection))
-            )
-            known = records.known(
-                connection, records.identity_of(asked.kind, asked.value, asked.training_sheet_id, "by_hand")
-            )
+            known = records.known(connection, _identity(asked))
+            with connection.begin_nested() as undone:
+                revocation = known or _insert(connection, asked, reason="", actor="")
+                learned = self._learned(connection, revocation, asked, shown)
+                undone.rollback()
+            who = found(connection, learned.learned)
             would = tuple(taint_of("", *each) for each in tainted_by(who))
             used = in_use(connection, [(one.model_name, one.model_version) for one in would])
             unsearched = reach.unsearched(connection, asked, self._keys.within(connection))
-        return Preview(would, who.in_progress, known, used, unsearched)
+        return Preview(would, who.in_progress, known, used, unsearched, learned.unread)
 
     def revoke(self, asked: Revoked, *, reason: str, actor: str) -> Recorded:
         """Record what a person revokes, with everything that it taints. What is on record already is left as it is.
 
         Its examples are recorded as the datasets know them and, where one training sheet is named, as that has them
-        now. Raises `Unavailable`, and writes nothing, where nobody can say which models learned from it.
+        now. Where the index of uses cannot say who learned from it, manifests are asked; a dataset whose manifest
+        cannot be read stays open, see `read_again`.
         """
-        recorded = self._record(asked, reason=reason, actor=actor)
-        if asked.training_sheet_id is not None and self._source is not None:
-            self._look(self._source, asked, asked.training_sheet_id)
-        return recorded
-
-    def _look(self, source: Callable[[], TrainingSheetSource], asked: Revoked, training_sheet_id: str) -> None:
-        """Record the examples that a training sheet has now. One that cannot be read is looked at by the next job."""
-        named = Withdrawn(named=((asked.kind, asked.value),), key=self._keys.of_sheet(training_sheet_id))
-        try:
-            with source().open(training_sheet_id) as opened:
-                self.shown(training_sheet_id, named_examples(opened, named))
-        except PipelineError as error:
-            _log.warning("training sheet %s cannot be looked at: %s", training_sheet_id, error.message)
-
-    def _record(self, asked: Revoked, *, reason: str, actor: str) -> Recorded:
+        shown = self._shown(asked)
         with self._store.begin() as connection:
             records.lock(connection)
-            identity = _identity(asked)
-            known = records.known(connection, identity)
+            known = records.known(connection, _identity(asked))
             if known is not None:
-                return Recorded(known, tuple(taints_of(connection, revocation_ids=[known.id])), known=True)
+                if asked.training_sheet_id is not None:
+                    self._record_shown(connection, asked.training_sheet_id, shown)
+                taints = tuple(taints_of(connection, revocation_ids=[known.id]))
+                unread = tuple(still_open(connection, known.id).get(known.id, ()))
+                return Recorded(known, taints, known=True, unread=unread)
             reach.require_one_sheet(connection, asked)
             reach.require_keys(connection, asked, self._keys.within(connection))
-            datasets = finding.datasets_of(self._store.within(connection), asked, self._keys.within(connection))
-            revocation = records.insert(
-                connection,
-                identity,
-                kind=asked.kind,
-                value=asked.value,
-                training_sheet_id=asked.training_sheet_id,
-                source="by_hand",
-                reason=reason.strip(),
-                actor=actor,
-            )
-            # A sheet bars every pair by itself, and a question every pair that asks it: there is no copy beside.
-            by_rows = asked.kind not in {"sheet", "question_hash"}
-            digests = [one.digest for one in datasets] if by_rows else []
-            record_known(connection, revocation.id, digests, self._keys.within(connection))
-            return Recorded(revocation, self._taint(connection, revocation, datasets), known=False)
+            revocation = _insert(connection, asked, reason=reason.strip(), actor=actor)
+            learned = self._learned(connection, revocation, asked, shown)
+            note(connection, revocation.id, learned.unread)
+            taints = self._taint(connection, revocation, learned.learned)
+            return Recorded(revocation, taints, known=False, unread=learned.unread)
+
+    def _shown(self, asked: Revoked) -> list[dict[str, str | None]]:
+        """What is revoked, as its training sheet has it now. One that cannot be read is looked at by the next job."""
+        sheet_id = asked.training_sheet_id
+        if sheet_id is None or self._source is None:
+            return []
+        named = Withdrawn(named=((asked.kind, asked.value),), key=self._keys.of_sheet(sheet_id))
+        try:
+            with self._source().open(sheet_id) as opened:
+                return named_examples(opened, named)
+        except PipelineError as error:
+            _log.warning("training sheet %s cannot be looked at: %s", sheet_id, error.message)
+            return []
+
+    def _learned(
+        self,
+        connection: Connection,
+        revocation: Revocation,
+        asked: Revoked,
+        shown: Sequence[Mapping[str, str | None]] = (),
+    ) -> Known:
+        """Who learned from what is revoked by a revocation on record; records its examples, and their disguises."""
+        keys = self._keys.within(connection)
+        try:
+            datasets = finding.datasets_of(self._store.within(connection), asked, keys)
+        except Unavailable:
+            known = ask_manifests(self._store, connection, revocation, keys)
+        else:
+            digests = [] if asked.kind in WITHOUT_COPIES else [one.digest for one in datasets]
+            known = Known(tuple(datasets), asked=record_known(connection, revocation.id, digests, keys))
+        questions = {sheet_id: {*of_sheet} for sheet_id, of_sheet in known.asked.items()}
+        if asked.training_sheet_id is not None:
+            now = self._record_shown(connection, asked.training_sheet_id, shown).get(revocation.id, ())
+            questions.setdefault(asked.training_sheet_id, set()).update(now)
+        disguised = [
+            one
+            for sheet_id, of_sheet in sorted(questions.items())
+            for one in in_disguise(connection, revocation.id, sheet_id, of_sheet, keys)
+        ]
+        return known._replace(learned=(*known.learned, *disguised))
+
+    def read_again(self) -> int:
+        """Taint what learned from revoked rows in datasets that can be read by now; returns how many still cannot be.
+
+        Each revocation is one transaction; to be called again and again.
+        """
+        keys, waiting = self._keys, 0
+        with self._store.begin() as connection:
+            unread = still_open(connection)
+            known = {one: records.get(connection, one) for one in unread}
+            due = [one for one in unread if can_be_read(connection, known[one], unread[one], keys.within(connection))]
+        for revocation_id, datasets in unread.items():
+            if revocation_id not in due:
+                waiting += len(datasets)
+                continue
+            with self._store.begin() as connection:
+                records.lock(connection)
+                learned = self._learned(connection, known[revocation_id], _asked(known[revocation_id]))
+                note(connection, revocation_id, learned.unread)
+                self.complete(connection, revocation_id, learned.learned)
+                waiting += len(learned.unread)
+        return waiting
 
     def seen(
         self,
@@ -294,8 +350,18 @@ class Revocations:
         """Record the examples of rows that people revoked, as their sheet has them now: see `named_examples`."""
         source_sheet = self._source_of(training_sheet_id)
         with self._store.begin() as connection:
-            keys = self._keys.within(connection)
-            record_shown(connection, training_sheet_id, rows, keys, source_sheet=source_sheet)
+            self._record_shown(connection, training_sheet_id, rows, source_sheet=source_sheet)
+
+    def _record_shown(
+        self,
+        connection: Connection,
+        training_sheet_id: str,
+        rows: Sequence[Mapping[str, str | None]],
+        *,
+        source_sheet: str | None = None,
+    ) -> Mapping[str, set[str]]:
+        keys = self._keys.within(connection)
+        return record_shown(connection, training_sheet_id, rows, keys, source_sheet=source_sheet) if rows else {}
 
     def held(self, job: TrainingJob) -> Mapping[str, int]:
         """How many rows of each revocation a job trains and validates on; only what occurs. Reads only."""
@@ -325,6 +391,23 @@ class Revocations:
 
 def _identity(asked: Revoked) -> str:
     return records.identity_of(asked.kind, asked.value, asked.training_sheet_id, "by_hand")
+
+
+def _asked(revocation: Revocation) -> Revoked:
+    return Revoked.model_validate(revocation.model_dump(include={"kind", "value", "training_sheet_id"}))
+
+
+def _insert(connection: Connection, asked: Revoked, *, reason: str, actor: str) -> Revocation:
+    return records.insert(
+        connection,
+        _identity(asked),
+        kind=asked.kind,
+        value=asked.value,
+        training_sheet_id=asked.training_sheet_id,
+        source="by_hand",
+        reason=reason,
+        actor=actor,
+    )
 
 
 def _manifest(job: TrainingJob) -> Path:

@@ -74,6 +74,20 @@ revoked_examples = Table(
     Column("hash_key", Text),
 )
 
+#: Datasets of which nobody could say whether they hold what was revoked: their manifest could not be read.
+unread_datasets = Table(
+    "unread_datasets",
+    metadata,
+    Column("revocation_id", Text, ForeignKey("revocations.id"), primary_key=True),
+    Column("training_sheet_id", Text, primary_key=True),
+    Column("dataset_digest", Text, primary_key=True),
+    Column("why", Text, nullable=False),
+    Column("noticed_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    # When it was read after all, and what it holds tainted; null until then.
+    Column("read_at", DateTime(timezone=True)),
+    Index("ix_unread_datasets_open", "revocation_id", postgresql_where=text("read_at IS NULL")),
+)
+
 taints = Table(
     "taints",
     metadata,

@@ -85,6 +85,8 @@ class Looked:
     recorded: tuple[str, ...] = ()
     #: Sheets that nobody can look at, or not with all of their datasets, and why.
     blind: tuple[tuple[str, str], ...] = ()
+    #: Datasets of which nobody can say yet whether they hold what was revoked.
+    unread: int = 0
 
 
 class SheetWatch:

@@ -15,6 +15,7 @@ from training_pipeline.web.elements import Tag, empty, fact, link, moment, panel
 from training_pipeline.web.layout import frame, problem
 from training_pipeline.web.models.mention import places_cell, version_cell
 from training_pipeline.web.pages.errors import show_not_found
+from training_pipeline.web.revoke_dialog import unread
 from training_pipeline.web.site import Site
 
 PAGE: Final = 50
@@ -85,7 +86,8 @@ def _list(found: RevocationPage) -> None:
                     Tag("td", one.actor)
                     with Tag("td"):
                         moment(one.created_at)
-                    Tag("td", formats.count(one.tainted))
+                    still = f", not known of {formats.count(one.unread)} datasets" if one.unread else ""
+                    Tag("td", f"{formats.count(one.tainted)}{still}")
         if found.next_cursor:
             with Tag("div", classes="pager"):
                 link("Next", urls.revocations(cursor=found.next_cursor), classes="button small")
@@ -102,9 +104,11 @@ def _one(found: RevocationDetails) -> None:
         with fact("When"):
             moment(found.created_at, style="date-time")
     with panel("Tainted models", name="taints"):
-        if not found.taints:
+        for words in unread(found.unread_datasets):
+            Tag("p", words, classes="prose")
+        if not found.taints and not found.unread:
             empty("check", "No model is tainted by it.", "A model that learns from it later is tainted as well.")
-        else:
+        elif found.taints:
             columns = ["Model", "Training job", "Train", "Validation", "Inherited from", "In use", "Clean successor"]
             with small_table("Tainted models", columns):
                 for taint in found.taints:

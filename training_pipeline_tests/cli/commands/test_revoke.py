@@ -10,7 +10,7 @@ from rich.console import Console
 from training_pipeline.cli.render.revocations import preview_of
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import required
-from training_pipeline.schemas.revocation import RevocationPreview
+from training_pipeline.schemas.revocation import RevocationPreview, UnreadDataset
 from training_pipeline.schemas.uses import NotSearched
 from training_pipeline.testing.system.command_line import Command
 
@@ -68,10 +68,13 @@ def test_a_text_is_hashed_here_and_revoked_as_a_question_or_an_example(
 
 def test_what_nobody_could_search_is_no_no() -> None:
     unsearched = NotSearched(training_sheet_id="letters", hash_key="hk-1", why="it cannot be read")
+    unread = UnreadDataset(training_sheet_id="notes", dataset_digest="3b1f", why="Its manifest is gone.")
+    found = RevocationPreview(
+        taints=[], jobs_in_progress=[], known=None, not_searched=[unsearched], unread_datasets=[unread]
+    )
     console = Console(width=200)
     with console.capture() as said:
-        console.print(
-            preview_of(RevocationPreview(taints=[], jobs_in_progress=[], known=None, not_searched=[unsearched]))
-        )
+        console.print(preview_of(found))
+    assert "Not known: models of dataset 3b1f of training sheet notes. Its manifest is gone. They" in said.get()
     assert "Nothing learned from it, as far as could be searched." in said.get()
     assert "letters (hk-1): it cannot be read" in said.get()

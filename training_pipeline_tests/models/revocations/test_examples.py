@@ -57,6 +57,31 @@ def test_no_copy_is_trained_on_when_the_revoked_pair_is_gone(services: Services,
     assert sum(reason is None for reason in found.values()) >= 37
 
 
+@pytest.mark.parametrize("trained", [True, False], ids=["trained-on-later", "in-the-sheet-alone"])
+def test_who_learned_a_revoked_example_in_disguise_under_another_id_is_tainted(
+    services: Services, trained: bool
+) -> None:
+    made = rows(40)
+    named = made.pop(2)
+    greeting = [{"role": "user", "content": "Hallo!"}, {"role": "assistant", "content": "Guten Tag."}]
+    other = [named["messages"][0], {"role": "assistant", "content": "Something else."}]
+    said = {"p-9001": capitals(named), "p-9002": [*greeting, *capitals(named)], "p-9003": other}
+    others = [{**named, "pair_id": name, "item_ref": name, "messages": each} for name, each in said.items()]
+    write_sheet(services.settings.sheets, "small", [*made, *others])
+    older = succeeded(services)
+    assert {reasons(older)[name] for name in said} == {None}
+    write_sheet(services.settings.sheets, "small", [*made, named])
+    newer = [succeeded(services)] if trained else []
+    preview = services.revocations.preview(PAIR)
+    recorded = services.revocations.revoke(PAIR, reason="consent withdrawn", actor="grace")
+    taints = {taint.job_id: taint.train + taint.validation for taint in recorded.taints}
+    assert taints == {older.id: 2, **{job.id: 1 for job in newer}}, "not for another answer to the same question"
+    assert {taint.job_id for taint in preview.taints} == taints.keys()
+    # A job that trains on it already, and registers its model later, is known by the row.
+    assert services.revocations.held(older) == {recorded.revocation.id: 2}
+    assert services.revocations.revoke(PAIR, reason="again", actor="grace").taints == recorded.taints
+
+
 def test_hashes_are_under_the_key_of_the_sheet_and_kept_once(services: Services) -> None:
     succeeded(services)
     for _ in range(2):

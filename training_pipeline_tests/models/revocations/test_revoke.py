@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from training_pipeline.app.container import Services
-from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.refs import DatasetRef
@@ -20,7 +20,6 @@ from training_pipeline.models.revocations import read, records, revoke
 from training_pipeline.models.revocations import taints as taint_records
 from training_pipeline.models.revocations.records import lock
 from training_pipeline.models.revocations.revoke import Revocations
-from training_pipeline.models.revocations.tables import revocations as table
 from training_pipeline.models.revocations.taints import in_words, taints_of
 from training_pipeline.models.uses import ask
 from training_pipeline.models.uses.index import UseIndex
@@ -62,6 +61,16 @@ def register(revocations: Revocations, store: JobStore, job: TrainingJob, versio
 
 def messages(store: JobStore, job_id: str) -> list[str]:
     return [event.message for event in store.events(job_id)[0]]
+
+
+def _crashing(right: Any) -> Any:
+    """The same, and then the process dies."""
+
+    def crash(*arguments: Any, **named: Any) -> Any:
+        right(*arguments, **named)
+        raise ConnectionError("killed")
+
+    return crash
 
 
 def test_every_version_and_descendant_is_tainted_once_in_one_transaction(
@@ -319,17 +328,103 @@ def test_a_model_that_is_registered_while_a_pair_is_revoked_is_tainted(
     assert store.get(other.id).tainted_at is not None
 
 
-def test_where_nobody_can_say_who_learned_nothing_is_written(
-    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, told: Told
+def test_where_the_index_cannot_say_who_learned_manifests_are_asked(
+    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, letters: DatasetRef, told: Told
 ) -> None:
-    job_with(store, None, "invoices", invoices, version="1")  # the index does not know it
-    with pytest.raises(Unavailable, match="index rebuild"):
-        revocations.revoke(PAIR, reason="r", actor="grace")
-    with store.begin() as connection:
-        assert connection.execute(select(table.c.id)).all() == []
-    assert told == []
-    list(index.rebuild(missing=True))
-    assert len(revocations.revoke(PAIR, reason="r", actor="grace").taints) == 1
+    unindexed = job_with(store, None, "invoices", invoices, version="1")
+    job_with(store, index, "letters", letters, version="2", source_sheet="papers")
+    assert [one.job_id for one in revocations.preview(PAIR).taints] == [unindexed.id]
+    assert revocations.version() == 0, "a preview leaves nothing"
+    for asked, rows in ((PAIR, (1, 0)), (LABEL, (8, 2)), (Revoked(kind="sheet", value="invoices"), (8, 2))):
+        recorded = revocations.revoke(asked, reason="r", actor="grace")
+        assert of(revocations, store, recorded.revocation.id) == {unindexed.id: (*rows, ())}
+        assert (recorded.unread, told[-1][1]) == ((), (unindexed.id,))
+    assert revocations.read_again() == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "indexed", "damage"),
+    [(PAIR, False, None), (Revoked(kind="sheet", value="invoices"), False, None), (LABEL, True, b"no Parquet")],
+    ids=["not indexed, a pair", "not indexed, a sheet", "damaged"],
+)
+def test_a_manifest_that_cannot_be_read_is_said_stays_open_and_is_asked_once_it_is_there(
+    revocations: Revocations,
+    store: JobStore,
+    index: UseIndex,
+    invoices: DatasetRef,
+    tmp_path: Path,
+    told: Told,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: Revoked,
+    indexed: bool,
+    damage: bytes | None,
+) -> None:
+    other = dataset_of(tmp_path, "invoices", [row("p-1", "train", canonical_label_id="l-1"), row("z", "validation")])
+    hidden = job_with(store, index if indexed else None, "invoices", invoices, version="1")
+    seen = job_with(store, index, "invoices", other, version="2")
+    whole = invoices.manifest_file.read_bytes()
+    invoices.manifest_file.unlink()
+    if damage is not None:
+        invoices.manifest_file.write_bytes(damage)
+    preview = revocations.preview(asked)
+    recorded = revocations.revoke(asked, reason="r", actor="grace")
+    (unread,) = recorded.unread
+    assert (preview.unread, [one.job_id for one in preview.taints]) == (recorded.unread, [seen.id])
+    assert (unread.training_sheet_id, unread.dataset_digest) == ("invoices", invoices.digest)
+    assert str(invoices.manifest_file) in unread.why
+    assert told == [(recorded.revocation.id, (seen.id,), ())], "what can be read is tainted at once"
+    assert revocations.revoke(asked, reason="again", actor="ada").unread == recorded.unread
+    for _ in range(2):
+        assert revocations.read_again() == 1
+        assert [one.unread for one in read.page(store, limit=5)[0]] == [1]
+        assert read.whole(store, recorded.revocation.id).unread == recorded.unread
+    invoices.manifest_file.write_bytes(whole)
+    for step in ("found", "store_new"):
+        with monkeypatch.context() as patch:
+            patch.setattr(revoke, step, _crashing(getattr(revoke, step)))
+            with pytest.raises(ConnectionError):
+                revocations.read_again()
+        assert read.whole(store, recorded.revocation.id).unread == recorded.unread, "nothing is lost by a crash"
+    assert [revocations.read_again() for _ in range(2)] == [0, 0]
+    taints = of(revocations, store, recorded.revocation.id)
+    assert taints.keys() == {hidden.id, seen.id}
+    assert taints[hidden.id] == ((1, 0, ()) if asked == PAIR else (8, 2, ()))
+    assert [one for one in told if one[1] == (hidden.id,)] == [(recorded.revocation.id, (hidden.id,), ())]
+    assert len([one for one in messages(store, hidden.id) if "is tainted by" in one]) == 1, "not twice"
+    assert read.whole(store, recorded.revocation.id).unread == ()
+
+
+def test_models_that_share_a_revoked_label_on_two_ways_are_tainted_once(
+    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, tmp_path: Path, told: Told
+) -> None:
+    """A diamond: two models of two sheets that hold the label come from one that does, and a fourth from both."""
+    notes = dataset_of(tmp_path, "notes", [row("n-1", "train", canonical_label_id="l-1"), row("n-2", "validation")])
+    clean = dataset_of(tmp_path, "clean", [row("c-1", "train"), row("c-2", "validation")])
+    top = job_with(store, index, "invoices", invoices, version="1")
+    left = job_with(store, index, "notes", notes, version="2", base_model=trained_from(top.id))
+    right = job_with(store, index, "invoices", invoices, version="3", base_model=trained_from(top.id))
+    merged = trained_from(left.id, right.id, top.id)
+    before = job_with(store, index, "clean", clean, version="4", base_model=merged)
+    itself = job_with(store, index, "notes", notes, version="5", base_model=merged)
+    recorded = revocations.revoke(LABEL, reason="r", actor="grace")
+    after = job_with(store, index, "clean", clean, base_model=merged)
+    register(revocations, store, after, "6")
+    again = job_with(store, index, "notes", notes, base_model=merged)
+    register(revocations, store, again, "7")
+    on_both_ways = (left.id, right.id, top.id)
+    assert of(revocations, store, recorded.revocation.id) == {
+        top.id: (8, 2, ()),
+        left.id: (1, 0, (top.id,)),
+        right.id: (8, 2, (top.id,)),
+        before.id: (0, 0, on_both_ways),
+        itself.id: (1, 0, on_both_ways),
+        after.id: (0, 0, on_both_ways),
+        again.id: (1, 0, on_both_ways),
+    }
+    named = [job_id for _, taints, _ in told for job_id in taints]
+    assert len(named) == len(set(named)) == 7
+    for job_id in named:
+        assert len([one for one in messages(store, job_id) if "is tainted by" in one]) == 1
 
 
 def test_a_crash_anywhere_in_the_transaction_leaves_nothing(
@@ -337,14 +432,6 @@ def test_a_crash_anywhere_in_the_transaction_leaves_nothing(
 ) -> None:
 
     job = job_with(store, index, "invoices", invoices, version="1")
-
-    def crashing(right: Any) -> Any:
-        def crash(*arguments: Any, **named: Any) -> Any:
-            right(*arguments, **named)
-            raise ConnectionError("killed")
-
-        return crash
-
     for module, step in (
         (records, "insert"),
         (revoke, "found"),
@@ -352,7 +439,7 @@ def test_a_crash_anywhere_in_the_transaction_leaves_nothing(
         (revoke, "store_new"),
     ):
         with monkeypatch.context() as patch:
-            patch.setattr(module, step, crashing(getattr(module, step)))
+            patch.setattr(module, step, _crashing(getattr(module, step)))
             with pytest.raises(ConnectionError):
                 revocations.revoke(PAIR, reason="r", actor="grace")
         assert (store.get(job.id).tainted_at, len(messages(store, job.id))) == (None, 1)

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from training_pipeline.domain.errors import NotFound, SheetChanged, SheetUnreadable
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.refs import DatasetRef
+from training_pipeline.domain.revocations import Revoked
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import SheetStatus, TrainingSheet
 from training_pipeline.models.revocations import changes, read, records, revoke, watch
@@ -409,6 +410,32 @@ def test_a_holder_of_a_row_on_record_without_a_taint_is_tainted_in_the_same_revo
     assert told == [(revocation, tuple(sorted([missed.id, child.id])), ())]
     assert sheet_watch.look_due(sheet_id=SHEET).recorded == ()
     assert len(told) == 1, "nothing is tainted twice"
+
+
+def test_what_happened_while_nobody_looked_taints_once_when_somebody_does(
+    source: Source,
+    store: JobStore,
+    index: UseIndex,
+    dataset: DatasetRef,
+    trained: list[str],
+    revocations: Revocations,
+    told: Told,
+) -> None:
+    """The daemon is down: a source changes, a model is registered, somebody revokes. Then one process after another."""
+    first = job_with(store, index, SHEET, dataset, version="1")
+    source.now(without(trained[0], prohibited_uses=["training"]))
+    second = job_with(store, index, SHEET, dataset, version="2")
+    child = job_with(store, index, "other", dataset, version="3", base_model=trained_from(second.id))
+    by_hand = Revoked(kind="pair", value=trained[1], training_sheet_id=SHEET)
+    revocations.revoke(by_hand, reason="r", actor="grace")
+    expected = [(first.id, 1, 0), (second.id, 1, 0), (child.id, 0, 0)]
+    assert [sorted(taints) for *_, taints in on_record(store)] == [sorted(expected)], "taints wait for no daemon"
+    for _ in range(3):
+        started = SheetWatch(store, source, GatePolicy(), revocations, lambda *_: None, seconds=0)
+        assert started.look_due(sheet_id=SHEET).blind == ()
+    said = [(how, pairs, sorted(taints)) for how, pairs, taints in on_record(store)]
+    assert said == [("by_hand", (), sorted(expected)), ("lost_permission", (trained[0],), sorted(expected))]
+    assert [len(jobs) for _, jobs, _ in told] == [3, 3], "nobody is told twice"
 
 
 def test_the_sheet_of_an_ancestor_that_is_no_model_on_record_is_looked_at(
