@@ -30,7 +30,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.testing.studies.trial_life import TrialBackend, study_request, tick
 from training_pipeline.testing.system.installation import scripted_services
 from training_pipeline.tuning import records
-from training_pipeline.tuning.optimizer import Told, ask, stop_after
+from training_pipeline.tuning.optimizer import Observation, ask, stop_after
 
 EVALUATIONS: Final = 8
 SPACE: Final = {
@@ -52,7 +52,7 @@ def curve(params: Mapping[str, Any], noise: random.Random) -> tuple[float, ...]:
 def searched(request: StudyRequest, seed: int, budget: int) -> tuple[float, int, int]:
     """The best loss within so many evaluations, the trials that were made, and evaluations of those stopped early."""
     noise = random.Random(seed)
-    told: list[Told] = []
+    told: list[Observation] = []
     used = stopped_early = 0
     best = math.inf
     while used < budget:
@@ -63,14 +63,14 @@ def searched(request: StudyRequest, seed: int, budget: int) -> tuple[float, int,
         losses = curve(params, noise)[: budget - used]
         now = datetime.now(UTC)
         trial = Trial(study="bench", number=number, params=params, status=TrialStatus.RUNNING, asked_at=now)
-        (at,) = stop_after(request, told, [Told(trial, losses)])
+        (at,) = stop_after(request, told, [Observation(trial, losses)])
         used += at or len(losses)
         if at is not None:
             stopped_early += at
-            told.append(Told(trial.model_copy(update={"status": TrialStatus.PRUNED}), losses[:at]))
+            told.append(Observation(trial.model_copy(update={"status": TrialStatus.PRUNED}), losses[:at]))
         elif len(losses) == EVALUATIONS:
             over = {"status": TrialStatus.SUCCEEDED, "value": losses[-1]}
-            told.append(Told(trial.model_copy(update=over), losses))
+            told.append(Observation(trial.model_copy(update=over), losses))
             best = min(best, losses[-1])
     return best, len(told), stopped_early
 

@@ -43,7 +43,7 @@ from training_pipeline.testing.sheets.small_sheet import rows, write_sheet  # no
 from training_pipeline.testing.trainers import stand_in_trainer  # noqa: E402
 
 #: Seconds that a step may take on a busy machine.
-PATIENCE = 600.0
+TIMEOUT_SECONDS = 600.0
 PREFIX = "TRAINING_PIPELINE_"
 MAIN = ("-c", "from training_pipeline.cli.app import main; main()")
 #: The stand-in goes on after its third step once it finds the file stand_in_go in its directory.
@@ -114,7 +114,7 @@ class Installation:
                     raise SystemExit(f"`up` has ended:\n{printed}")
                 return "is up" in printed
 
-            until(is_up, seconds=PATIENCE, what="up")
+            until(is_up, seconds=TIMEOUT_SECONDS, what="up")
             yield process
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
@@ -146,7 +146,7 @@ class Installation:
                     raise SystemExit(f"{job} is {status}: {error}")
                 return bool(true)
 
-            until(look, seconds=PATIENCE, what=f"{job}: {what}")
+            until(look, seconds=TIMEOUT_SECONDS, what=f"{job}: {what}")
 
     def answers(self, job: str) -> dict[str, Any]:
         """What the commands say of a job."""
@@ -225,7 +225,11 @@ def work(installation: Installation) -> dict[str, str]:
         with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
             cursor.execute("LOCK TABLE training.training_job_events IN SHARE MODE")
             # Whoever submits says so in an event, and in the same transaction that the job is queued.
-            until((installation.run(jobs["submitted"]) / "supervisor.json").exists, seconds=PATIENCE, what="the submit")
+            until(
+                (installation.run(jobs["submitted"]) / "supervisor.json").exists,
+                seconds=TIMEOUT_SECONDS,
+                what="the submit",
+            )
             installation.cut_power()
         up.wait()
     installation.until(jobs["submitted"], "status = 'pending' AND backend_run_id IS NULL", "nobody knows of the submit")

@@ -87,7 +87,7 @@ def create_app(settings: Settings, services: Services | None = None) -> FastAPI:
         opened = None if services is not None else await to_thread.run_sync(open_everything, settings)
         app.state.services = parts = services or cast("Services", opened)
         # Whoever waits for half of the time of a request has the other half for its work.
-        app.state.creates = Turns(settings.api_creates_at_once, patience=settings.api_request_seconds / 2)
+        app.state.creates = Turns(settings.api_creates_at_once, wait_seconds=settings.api_request_seconds / 2)
         try:
             sweeping = asyncio.create_task(_sweep(parts))
             try:

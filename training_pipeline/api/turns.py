@@ -41,12 +41,12 @@ def repeated(caller: Caller, key: str | None, asked: str) -> tuple[str, ...] | N
 class Turns(Generic[T]):
     """Calls in threads of their own, so that others always have one. To be used on one event loop."""
 
-    def __init__(self, at_once: int, *, waiting: int = WAITING, patience: float) -> None:
-        """`patience` is how many seconds one waits for its turn."""
+    def __init__(self, at_once: int, *, waiting: int = WAITING, wait_seconds: float) -> None:
+        """`wait_seconds` is how many seconds one waits for its turn."""
         self._limiter = CapacityLimiter(at_once)
         self._threads = CapacityLimiter(at_once)
         self._most = at_once + waiting
-        self._patience = patience
+        self._wait_seconds = wait_seconds
         self._under_way = 0
         self._repeatable: dict[tuple[str, ...], asyncio.Task[T]] = {}
 
@@ -71,7 +71,7 @@ class Turns(Generic[T]):
         return await asyncio.shield(ours), False
 
     async def _turn(self, call: Callable[[], T]) -> T:
-        with move_on_after(self._patience) as waiting:
+        with move_on_after(self._wait_seconds) as waiting:
             await self._limiter.acquire()
         if waiting.cancelled_caught:
             raise self._busy()

@@ -11,7 +11,7 @@ from training_pipeline.infra.fair_turns import FairTurns
 AT_ONCE: Final = 4
 WAITING: Final = 12
 #: Within the time of a request, with time left for the work.
-PATIENCE_SECONDS: Final = 20.0
+WAIT_SECONDS: Final = 20.0
 
 
 class TooManyReads(Unavailable):
@@ -20,9 +20,9 @@ class TooManyReads(Unavailable):
     code = "too_many_reads"
 
 
-def heavy_turns(*, patience: float = PATIENCE_SECONDS) -> FairTurns:
+def heavy_turns(*, wait_seconds: float = WAIT_SECONDS) -> FairTurns:
     """The turns of one installation in this process."""
-    return FairTurns(AT_ONCE, waiting=WAITING, patience=patience, busy=_busy)
+    return FairTurns(AT_ONCE, waiting=WAITING, wait_seconds=wait_seconds, busy=_busy)
 
 
 def _busy(most: int, is_own: bool) -> TooManyReads:

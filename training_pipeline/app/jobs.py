@@ -61,7 +61,7 @@ class JobParts(Base):
             self.backend,
             self.tracking,
             threads=self.settings.poll_threads,
-            patience_seconds=self._patience_seconds,
+            deadline_seconds=self._deadline_seconds,
             permission=self.permission,
         )
 
@@ -109,7 +109,7 @@ class JobParts(Base):
             self.store,
             self.backend,
             max_attempts=self.settings.max_attempts,
-            patience_seconds=self._patience_seconds,
+            deadline_seconds=self._deadline_seconds,
         )
 
     @part
@@ -154,5 +154,5 @@ class JobParts(Base):
         return retention_of(self.settings, self.store)
 
     @property
-    def _patience_seconds(self) -> float:
+    def _deadline_seconds(self) -> float:
         return self.settings.backend_patience_hours * 3600

@@ -17,7 +17,7 @@ from training_pipeline.defs import checks
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra import advisory_lock
 from training_pipeline.models.revocations.unreported import Untold
-from training_pipeline.models.revocations.watch import Looked
+from training_pipeline.models.revocations.watch import WatchRound
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 
 LOCK: Final = "revocations"
@@ -31,7 +31,7 @@ _LONG_SECONDS: Final = 600.0
 _log = logging.getLogger(__name__)
 
 #: At most one look at a time in this process; null is the answer of one that found another process looking.
-Looks = BoundedCalls[None, Looked | None]
+Looks = BoundedCalls[None, WatchRound | None]
 
 
 def make_sensor(interval: int) -> dg.SensorDefinition:
@@ -102,7 +102,7 @@ def look(services: Services, looks: Looks) -> str:
     return said
 
 
-def _look(services: Services) -> Looked | None:
+def _look(services: Services) -> WatchRound | None:
     try:
         with advisory_lock.hold(services.database, LOCK):  # judging takes memory: one at a time
             unread = services.revocations.read_again()

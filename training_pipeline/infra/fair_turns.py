@@ -21,13 +21,13 @@ class FairTurns:
     """
 
     def __init__(
-        self, at_once: int, *, waiting: int, patience: float, busy: Callable[[int, bool], Unavailable]
+        self, at_once: int, *, waiting: int, wait_seconds: float, busy: Callable[[int, bool], Unavailable]
     ) -> None:
-        """Whoever waits does so for `patience` seconds. `busy` makes the error of how many are at work, and whether
+        """Whoever waits does so for `wait_seconds` seconds. `busy` makes the error of how many are at work, and whether
         they are this person's own.
         """
         self._at_once, self._waiting = at_once, waiting
-        self._patience = patience
+        self._wait_seconds = wait_seconds
         self._busy = busy
         self._changed = Condition()
         self._at_work: Counter[str] = Counter()
@@ -40,7 +40,7 @@ class FairTurns:
             if waits and _may_have(self._in_line, person, self._waiting):
                 self._in_line[person] += 1
                 try:
-                    self._changed.wait_for(lambda: _may_have(self._at_work, person, self._at_once), self._patience)
+                    self._changed.wait_for(lambda: _may_have(self._at_work, person, self._at_once), self._wait_seconds)
                 finally:
                     self._in_line -= Counter([person])
             if not _may_have(self._at_work, person, self._at_once):

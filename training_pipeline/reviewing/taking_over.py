@@ -69,8 +69,8 @@ def _take_over(files: SheetFiles, *, digest: str, actor: str) -> None:
 
 def _changed(sheet_id: str) -> Conflict:
     return Conflict(
-        f"Training sheet '{sheet_id}' is no longer the version that you looked at.",
-        hint="Look at it again, and take over what it is now.",
+        f"Training sheet '{sheet_id}' has changed since you opened it.",
+        hint="Open it again, and take over the new version.",
     )
 
 

@@ -14,7 +14,7 @@ from training_pipeline.schemas.base import Answer
 from training_pipeline.schemas.training_sheet import ExportSummary
 from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.sheets.importing.request import ImportRequest
-from training_pipeline.uploads.found import Found
+from training_pipeline.uploads.found import UploadPreview
 from training_pipeline.uploads.staging import ID, Upload
 
 _SHEET_ID: Final = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$"
@@ -265,7 +265,7 @@ class ImportDryRun(Answer):
     )
 
     @classmethod
-    def of(cls, upload: Upload, found: Found) -> Self:
+    def of(cls, upload: Upload, found: UploadPreview) -> Self:
         """What was found in an upload. Pure."""
         fields = found.model_dump(mode="json", exclude={"gates"})
         gates = None if found.gates is None else ExportSummary.of(found.gates)

@@ -40,7 +40,7 @@ def column_problems(columns: Mapping[str, int | None], head: Head) -> Iterator[P
         yield Problem("allowed_uses", "missing_column", wanted)
     pair = [name for name in QUESTION_ANSWER if name in columns]
     if "messages" in columns and pair:
-        both = f"stands beside {', '.join(pair)}; keep either messages or question and answer"
+        both = f"cannot be combined with {', '.join(pair)}: use either messages or question and answer"
         yield Problem("messages", "ambiguous_columns", both)
     elif "messages" not in columns:
         for name in ("question", "answer") if pair else ("messages",):

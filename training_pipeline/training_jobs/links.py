@@ -20,7 +20,7 @@ class Link:
 def links(job: TrainingJob, at: Urls) -> tuple[Link, ...]:
     """The places where this job has left something, in the order of its life. Pure."""
     found = []
-    for label, run_id in (("Dagster launch run", job.launch.run_id), ("Dagster finish run", job.finalize.run_id)):
+    for label, run_id in (("Dagster launch run", job.launch.run_id), ("Dagster finalize run", job.finalize.run_id)):
         if run_id is not None:
             found.append(Link(label, run_id, at.run(run_id)))
     if job.launch.run_id is not None:

@@ -25,7 +25,7 @@ from training_pipeline.training_jobs.lifecycle.service import JobService
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import optimizer, records
 from training_pipeline.tuning.ending import Ending
-from training_pipeline.tuning.optimizer import Told
+from training_pipeline.tuning.optimizer import Observation
 from training_pipeline.tuning.outcome import in_words, ordinal, outcome_of
 from training_pipeline.tuning.scoring import Scoring
 from training_pipeline.tuning.starting import Starting
@@ -125,7 +125,7 @@ class Advance:
         """Tell trials that have no hope to stop: each of their evaluations is judged once, in order."""
         trials = records.trials_of(self._store, study.name)
         curves = records.curves(self._store, trials)
-        told = [Told(trial, curves.get(trial.number, ())) for trial in trials]
+        told = [Observation(trial, curves.get(trial.number, ())) for trial in trials]
         judged = [one for one in told if _is_judged(one) and one.trial.number not in besides]
         for one, at in zip(judged, optimizer.stop_after(study.request, told, judged), strict=True):
             trial = one.trial
@@ -138,7 +138,7 @@ class Advance:
                 self._ending.cancel(trial, values["message"])
 
 
-def _is_judged(one: Told) -> bool:
+def _is_judged(one: Observation) -> bool:
     """Whether a trial runs and has evaluations that nobody has judged. Pure."""
     trial = one.trial
     return trial.status is TrialStatus.RUNNING and trial.pruned_at is None and len(one.curve) > trial.judged

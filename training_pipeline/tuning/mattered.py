@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from training_pipeline.domain.study import StudyRequest, TrialStatus
-from training_pipeline.tuning.optimizer import LEAST_TOLD, Told, importances
+from training_pipeline.tuning.optimizer import LEAST_TOLD, Observation, importances
 
 #: The answers of so many studies are kept, those that were asked for last.
 _KEPT: Final = 64
@@ -27,7 +27,7 @@ class WhatMattered:
     def __init__(self) -> None:
         self._known: dict[str, tuple[int, Importances]] = {}
 
-    def of(self, request: StudyRequest, told: Sequence[Told]) -> Importances:
+    def of(self, request: StudyRequest, told: Sequence[Observation]) -> Importances:
         """What mattered in a study with these trials. The trials that have succeeded never change."""
         count = sum(one.trial.status is TrialStatus.SUCCEEDED for one in told)
         known = self._known.pop(request.name, None)
@@ -39,7 +39,7 @@ class WhatMattered:
         return known[1]
 
 
-def _worked_out(request: StudyRequest, told: Sequence[Told], count: int) -> Importances:
+def _worked_out(request: StudyRequest, told: Sequence[Observation], count: int) -> Importances:
     if count < LEAST_TOLD:
         return Importances(reason=f"It can be told once {LEAST_TOLD} trials have succeeded; {count} have so far.")
     try:

@@ -29,14 +29,14 @@ LEAST_TOLD: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Observation:
     """A trial with its loss after each evaluation so far, as Optuna is told of it; NaN is no finite number."""
 
     trial: Trial
     curve: tuple[float, ...] = ()
 
 
-def ask(request: StudyRequest, told: Sequence[Told], number: int) -> dict[str, Any] | None:
+def ask(request: StudyRequest, told: Sequence[Observation], number: int) -> dict[str, Any] | None:
     """The configuration of trial `number`, the same for the same trials; None where every one was tried. Pure.
 
     Trials that still run count as bad ones, so that those beside each other differ.
@@ -53,7 +53,7 @@ def ask(request: StudyRequest, told: Sequence[Told], number: int) -> dict[str, A
     return found if count is None else _untried(request.space.searched, tried)
 
 
-def stop_after(request: StudyRequest, told: Iterable[Told], judged: Sequence[Told]) -> list[int | None]:
+def stop_after(request: StudyRequest, told: Iterable[Observation], judged: Sequence[Observation]) -> list[int | None]:
     """After which evaluation the pruner stops each trial, the first being 1; None where it may go on. Pure.
 
     It judges by the validation loss, also where a suite chooses: that has a score once a trial has ended. A trial is
@@ -65,8 +65,8 @@ def stop_after(request: StudyRequest, told: Iterable[Told], judged: Sequence[Tol
     among = {_pool(request, one): peers(request, known, one) for one in judged}
     studies = {pool: _study(request, found) for pool, found in among.items()}
 
-    def stops(one: Told, evaluation: int) -> bool:
-        study, until = studies[_pool(request, one)], Told(one.trial, one.curve[:evaluation])
+    def stops(one: Observation, evaluation: int) -> bool:
+        study, until = studies[_pool(request, one)], Observation(one.trial, one.curve[:evaluation])
         with warnings.catch_warnings():  # NumPy's, where no loss so far was a number: such a trial is stopped
             warnings.simplefilter("ignore", RuntimeWarning)
             return study.pruner.prune(study, _frozen(until, distributions, 1))
@@ -75,7 +75,7 @@ def stop_after(request: StudyRequest, told: Iterable[Told], judged: Sequence[Tol
     return [next((at for at in each if stops(one, at)), None) for one, each in zip(judged, fresh, strict=True)]
 
 
-def peers(request: StudyRequest, told: Iterable[Told], one: Told) -> list[Told]:
+def peers(request: StudyRequest, told: Iterable[Observation], one: Observation) -> list[Observation]:
     """The trials whose validation losses may be compared with those of `one`. Pure.
 
     All of them where the loss chooses, for such a study has one tokenizer; else those on its base model.
@@ -83,11 +83,11 @@ def peers(request: StudyRequest, told: Iterable[Told], one: Told) -> list[Told]:
     return [each for each in told if _pool(request, each) == _pool(request, one)]
 
 
-def _pool(request: StudyRequest, one: Told) -> str | None:
+def _pool(request: StudyRequest, one: Observation) -> str | None:
     return None if request.objective == "val_loss" else one.trial.params.get(BASE_MODEL)
 
 
-def rank(told: Iterable[Told], judged: Told, evaluation: int) -> tuple[int, int]:
+def rank(told: Iterable[Observation], judged: Observation, evaluation: int) -> tuple[int, int]:
     """The place of a trial among those that had this evaluation, and how many those are; NaN is the last. Pure."""
     values = [_or_worst(one.curve[evaluation - 1]) for one in told if len(one.curve) >= evaluation]
     return 1 + sum(value < _or_worst(judged.curve[evaluation - 1]) for value in values), len(values)
@@ -97,7 +97,7 @@ def _or_worst(loss: float) -> float:
     return math.inf if math.isnan(loss) else loss
 
 
-def importances(request: StudyRequest, told: Sequence[Told]) -> dict[str, float]:
+def importances(request: StudyRequest, told: Sequence[Observation]) -> dict[str, float]:
     """How much of the differences each key makes, the most first; empty where too few trials have succeeded. Pure."""
     succeeded = [one for one in told if one.trial.status is TrialStatus.SUCCEEDED]
     if len(succeeded) < LEAST_TOLD or len({one.trial.value for one in succeeded}) < 2:
@@ -108,11 +108,13 @@ def importances(request: StudyRequest, told: Sequence[Told]) -> dict[str, float]
     return {name: float(share) for name, share in found.items()}
 
 
-def _draw(request: StudyRequest, told: Iterable[Told], number: int, draw: int) -> dict[str, Any]:
+def _draw(request: StudyRequest, told: Iterable[Observation], number: int, draw: int) -> dict[str, Any]:
     """A draw; its seed is its own, so that the same one comes out after a death."""
     digest = hashlib.sha256(f"{request.seed}:{number}:{draw}".encode()).digest()
     if request.objective == "suite" and request.space.base_model is not None:
-        told = [Told(one.trial) for one in told]  # the losses of pruned trials are not compared between base models
+        told = [
+            Observation(one.trial) for one in told
+        ]  # the losses of pruned trials are not compared between base models
     study = _study(request, told, seed=int.from_bytes(digest[:4], "big"))
     return dict(study.ask(_distributions(request.space.searched)).params)
 
@@ -123,7 +125,7 @@ def _untried(searched: Mapping[str, Search], tried: set[Any]) -> dict[str, Any] 
     return next((params for params in each if key_of(params) not in tried), None)
 
 
-def _study(request: StudyRequest, told: Iterable[Told], *, seed: int = 0) -> optuna.Study:
+def _study(request: StudyRequest, told: Iterable[Observation], *, seed: int = 0) -> optuna.Study:
     import optuna  # half a second, and only where a study is advanced
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -143,7 +145,7 @@ def _study(request: StudyRequest, told: Iterable[Told], *, seed: int = 0) -> opt
     return study
 
 
-def _frozen(told: Told, distributions: dict[str, Any], sign: int) -> optuna.trial.FrozenTrial:
+def _frozen(told: Observation, distributions: dict[str, Any], sign: int) -> optuna.trial.FrozenTrial:
     """A trial as Optuna has it. Less is better there, so a score of which more is has its sign turned."""
     import optuna
 

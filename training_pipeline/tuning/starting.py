@@ -29,7 +29,7 @@ from training_pipeline.training_jobs.store.events import SYSTEM, EventType, reco
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.tuning import optimizer, records
 from training_pipeline.tuning.ending import Ending
-from training_pipeline.tuning.optimizer import Told
+from training_pipeline.tuning.optimizer import Observation
 from training_pipeline.tuning.outcome import in_words
 
 
@@ -54,7 +54,7 @@ class Starting:
             if not self._may_train(study):
                 return
             curves = records.curves(self._store, trials)
-            told = [Told(trial, curves.get(trial.number, ())) for trial in trials]
+            told = [Observation(trial, curves.get(trial.number, ())) for trial in trials]
             number = len(trials) + 1
             params = optimizer.ask(study.request, told, number)
             if params is None:

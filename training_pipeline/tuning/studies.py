@@ -28,7 +28,7 @@ from training_pipeline.tuning import records
 from training_pipeline.tuning.base_models import asked_in_the_middle, identified
 from training_pipeline.tuning.mattered import Importances, WhatMattered
 from training_pipeline.tuning.objective import Objectives, sign_of
-from training_pipeline.tuning.optimizer import Told
+from training_pipeline.tuning.optimizer import Observation
 from training_pipeline.tuning.planning import StudyPlanner
 from training_pipeline.tuning.promoting import Promoting
 from training_pipeline.tuning.records import Effort, StudyFacets
@@ -131,7 +131,7 @@ class Studies:
         study = records.get(self._store, name)
         trials = records.trials_of(self._store, name)
         curves = records.curves(self._store, trials)
-        told = [Told(trial, curves.get(trial.number, ())) for trial in trials]
+        told = [Observation(trial, curves.get(trial.number, ())) for trial in trials]
         efforts = records.efforts(self._store, trials)
         best = best_of(trials, sign=sign_of(study.request))
         report = self._scoring.reported(study.request, best)

@@ -27,7 +27,7 @@ def approve(directory: Path, sheet_id: str, *, digest: str, actor: str) -> None:
             return
         if digest_of(files) != digest:
             raise Conflict(
-                f"Training sheet '{sheet_id}' is no longer the version that you looked at.",
+                f"Training sheet '{sheet_id}' has changed since you opened it.",
                 hint="Review it again, then approve the new version.",
             )
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -11,7 +11,7 @@ from training_pipeline.domain.errors import Conflict, PipelineError
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.infra.file_lock import hold_directory
 from training_pipeline.sheets.importing.request import ImportRequest
-from training_pipeline.uploads.found import Found
+from training_pipeline.uploads.found import UploadPreview
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.process import Failure, answer_of, died, error_of
 from training_pipeline.uploads.staging import no_upload
@@ -37,11 +37,11 @@ class Outcome(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    found: Found | None = None
+    found: UploadPreview | None = None
     failure: Failure | None = None
 
 
-def carry_out(task: Task) -> Found | None:
+def carry_out(task: Task) -> UploadPreview | None:
     """Have a process of its own do the task: what it found, or null for a training sheet that was made.
 
     Raises what the importer raises, with fields of a request instead of options; `UploadNotRead` where the process
@@ -59,7 +59,7 @@ def carry_out(task: Task) -> Found | None:
         raise
 
 
-def _outcome(answer: bytes, task: Task) -> Found | None:
+def _outcome(answer: bytes, task: Task) -> UploadPreview | None:
     try:
         outcome = Outcome.model_validate_json(answer)
     except ValidationError:

@@ -70,7 +70,7 @@ class FoundChanges(BaseModel):
     pairs: tuple[FoundChange, ...]
 
 
-class Found(BaseModel):
+class UploadPreview(BaseModel):
     """An upload, read with a mapping. Nothing of it is a training sheet yet."""
 
     model_config = ConfigDict(frozen=True)

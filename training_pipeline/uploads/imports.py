@@ -15,7 +15,7 @@ from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.uploads.approval import approve
 from training_pipeline.uploads.child import Task, carry_out
-from training_pipeline.uploads.found import Found
+from training_pipeline.uploads.found import UploadPreview
 from training_pipeline.uploads.remote.fetching import Fetching
 from training_pipeline.uploads.staging import Upload, Uploads
 
@@ -31,7 +31,7 @@ class SheetImports:
         self._sheets = sheets
         self._policy = policy
 
-    def look(self, upload: Upload, request: ImportRequest, *, replace: bool = False) -> Found:
+    def look(self, upload: Upload, request: ImportRequest, *, replace: bool = False) -> UploadPreview:
         """What the upload would become, and with `replace` what would change in the sheet that is there.
 
         Writes no training sheet; raises what `carry_out` does.

@@ -26,7 +26,7 @@ from training_pipeline.sheets.importing.reading import workbook
 from training_pipeline.sheets.importing.reading.file_kind import Source
 from training_pipeline.sheets.importing.request import ImportRequest
 from training_pipeline.uploads.bounds import bounded
-from training_pipeline.uploads.found import Found, FoundChange, FoundChanges, FoundProblem, OpenQuestion
+from training_pipeline.uploads.found import FoundChange, FoundChanges, FoundProblem, OpenQuestion, UploadPreview
 from training_pipeline.uploads.glance import Glance
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.wording import as_field, in_words
@@ -57,7 +57,7 @@ def look(
     *,
     sheets: Path | None = None,
     replaces: bool = False,
-) -> Found:
+) -> UploadPreview:
     """Read an upload to its end and say what was found. Writes below `scratch` only, and removes it.
 
     `sheets` is where the training sheets are; with `replaces`, the one with this id is compared.
@@ -82,7 +82,7 @@ def look(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     source, file, unit = conversion.source, request.file.name, conversion.source.unit
-    return Found(
+    return UploadPreview(
         kind=source.kind,
         kind_because=source.why,
         format=conversion.format.name,

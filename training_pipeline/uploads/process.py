@@ -166,7 +166,7 @@ def error_of(failure: Failure, limits: UploadLimits) -> PipelineError:
 def died(code: int, limits: UploadLimits) -> UploadNotRead:
     """The error for a process that ended with this code and told nothing. Pure."""
     if code in {-signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS}:
-        return _not_read(f"{_memory(limits)}, or it is broken in a way that its reader cannot stand")
+        return _not_read(f"{_memory(limits)}, or it is so damaged that its reader crashed")
     if code == -signal.SIGXCPU:
         return _not_read("took more time than an upload may")
     return _not_read("could not be read: the process that read it died")

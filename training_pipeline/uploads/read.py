@@ -8,12 +8,12 @@ from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.sheets.importing.importer import import_sheet
 from training_pipeline.uploads.bounds import too_large_unpacked
 from training_pipeline.uploads.child import Outcome, Task
-from training_pipeline.uploads.found import Found
+from training_pipeline.uploads.found import UploadPreview
 from training_pipeline.uploads.look import guard_of, look
 from training_pipeline.uploads.process import answer_task
 
 
-def done(task: Task) -> Found | None:
+def done(task: Task) -> UploadPreview | None:
     """Do a task in this process. What is too large when it is unpacked is not unpacked."""
     request, limits = task.request, task.limits
     if (why := too_large_unpacked(request.file, limits)) is not None:

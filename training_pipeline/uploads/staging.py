@@ -89,7 +89,7 @@ class Uploads:
     def __init__(self, directory: Path, limits: UploadLimits) -> None:
         self.limits = limits
         self._directory = directory
-        self._turns = upload_turns(limits.at_once, patience=limits.seconds)
+        self._turns = upload_turns(limits.at_once, wait_seconds=limits.seconds)
 
     def turn(self, owner: str, *, waits: bool = False) -> AbstractContextManager[None]:
         """While one upload is received or read; raises `TooManyUploads` where too many are, after a wait if `waits`."""

@@ -12,9 +12,9 @@ class TooManyUploads(Unavailable):
     code = "too_many_uploads"
 
 
-def upload_turns(at_once: int, *, patience: float) -> FairTurns:
-    """Turns for `at_once` uploads, for which as many may wait for `patience` seconds."""
-    return FairTurns(at_once, waiting=at_once, patience=patience, busy=_busy)
+def upload_turns(at_once: int, *, wait_seconds: float) -> FairTurns:
+    """Turns for `at_once` uploads, for which as many may wait for `wait_seconds` seconds."""
+    return FairTurns(at_once, waiting=at_once, wait_seconds=wait_seconds, busy=_busy)
 
 
 def _busy(most: int, is_own: bool) -> TooManyUploads:

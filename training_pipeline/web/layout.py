@@ -22,6 +22,9 @@ from training_pipeline.web.site import Site
 
 #: A page looks again at most this often, however often its job changes.
 PAUSE_SECONDS: Final = 0.5
+#: Seconds that a page may take to be made: a server that was just started loads the registry's client or Optuna first,
+#: and a comparison reads up to eight datasets.
+PAGE_SECONDS: Final = 30.0
 #: Where the service cannot be asked, a page asks again after this long.
 AGAIN_SECONDS: Final = 2.0
 _log = logging.getLogger(__name__)

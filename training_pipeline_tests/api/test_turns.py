@@ -51,7 +51,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 def test_only_so_many_are_at_work_and_the_others_come_in_order() -> None:
     async def ask() -> None:
-        turns, creates = Turns[int](1, patience=120), Creates()
+        turns, creates = Turns[int](1, wait_seconds=120), Creates()
         asking = [asyncio.create_task(turns.take(creates.numbered(number))) for number in range(40)]
         await begun(creates, 1)
         creates.let.set()
@@ -63,7 +63,7 @@ def test_only_so_many_are_at_work_and_the_others_come_in_order() -> None:
 
 def test_as_many_as_may_are_at_work() -> None:
     async def ask() -> None:
-        turns, creates = Turns[int](3, patience=120), Creates()
+        turns, creates = Turns[int](3, wait_seconds=120), Creates()
         asking = [asyncio.create_task(turns.take(creates.numbered(number))) for number in range(9)]
         await begun(creates, 3)
         assert sorted(creates.begun) == [0, 1, 2]
@@ -76,7 +76,7 @@ def test_as_many_as_may_are_at_work() -> None:
 
 def test_one_more_than_may_wait_is_told_at_once_and_has_its_turn_later() -> None:
     async def ask() -> None:
-        turns, creates = Turns[int](1, waiting=2, patience=120), Creates()
+        turns, creates = Turns[int](1, waiting=2, wait_seconds=120), Creates()
         asking = [asyncio.create_task(turns.take(creates.numbered(number))) for number in range(3)]
         await begun(creates, 1)
         with pytest.raises(TooManyCreates, match="3 jobs are being created"):
@@ -91,7 +91,7 @@ def test_one_more_than_may_wait_is_told_at_once_and_has_its_turn_later() -> None
 
 def test_whoever_waited_too_long_is_told_and_is_never_begun() -> None:
     async def ask() -> None:
-        turns, creates = Turns[int](1, patience=0.05), Creates()
+        turns, creates = Turns[int](1, wait_seconds=0.05), Creates()
         first = asyncio.create_task(turns.take(creates.numbered(0)))
         await begun(creates, 1)
         with pytest.raises(TooManyCreates):
@@ -106,7 +106,7 @@ def test_whoever_waited_too_long_is_told_and_is_never_begun() -> None:
 
 def test_a_repetition_joins_the_one_that_waits_or_is_at_work() -> None:
     async def ask() -> None:
-        turns, creates = Turns[int](1, waiting=1, patience=120), Creates()
+        turns, creates = Turns[int](1, waiting=1, wait_seconds=120), Creates()
         asking = [asyncio.create_task(turns.take(creates.numbered(0), key=("a",)))]
         await begun(creates, 1)
         asking.append(asyncio.create_task(turns.take(creates.numbered(1), key=("b",))))
@@ -129,7 +129,7 @@ def test_a_failure_is_told_to_all_and_frees_the_turn() -> None:
         raise ValueError("refused")
 
     async def ask() -> None:
-        turns, creates = Turns[int](1, patience=120), Creates()
+        turns, creates = Turns[int](1, wait_seconds=120), Creates()
         creates.let.set()
         together = [asyncio.create_task(turns.take(refuse, key=("a",))) for _ in range(2)]
         for answer in await asyncio.gather(*together, return_exceptions=True):

@@ -29,7 +29,7 @@ class Parts:
     settings = None
 
     def __init__(self) -> None:
-        self.heavy_reads = heavy_turns(patience=0.01)
+        self.heavy_reads = heavy_turns(wait_seconds=0.01)
 
 
 @pytest.mark.parametrize("verb", VERBS)

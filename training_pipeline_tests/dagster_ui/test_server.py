@@ -183,4 +183,4 @@ def _visit(browser: Browser, served: Served, tokens: ApiTokens, port: int, auth:
     launched = page.evaluate(ASK, [served.base, MUTATION])
     assert launched["data"]["launchRun"]["__typename"] == "LaunchRunSuccess"
     assert served.instance.get_runs_count() == 1
-    page.wait_for_selector("text=work", timeout=browsers.PATIENCE)
+    page.wait_for_selector("text=work", timeout=browsers.TIMEOUT)

@@ -17,7 +17,7 @@ from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra import advisory_lock
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.tags import TAG
-from training_pipeline.models.revocations.watch import Looked
+from training_pipeline.models.revocations.watch import WatchRound
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.dagster_runs import create, finish, launch
 from training_pipeline.tracking.mlflow import Tracking
@@ -117,10 +117,10 @@ def test_a_look_outlives_the_tick_and_is_not_begun_twice(
 ) -> None:
     judged, begun = threading.Event(), []
 
-    def slow(**_: Any) -> Looked:
+    def slow(**_: Any) -> WatchRound:
         begun.append(advisory_lock.is_held(services.database, LOCK))
         assert judged.wait(120)
-        return Looked(sheets=1, recorded=("rv-1",))
+        return WatchRound(sheets=1, recorded=("rv-1",))
 
     monkeypatch.setattr(services.sheet_watch, "look_due", slow)
     monkeypatch.setattr(sensor, "LOOK_SECONDS", 0.2)
@@ -139,7 +139,7 @@ def test_a_look_outlives_the_tick_and_is_not_begun_twice(
 def test_a_look_that_fails_fails_its_tick_and_the_next_one_begins_anew(
     services: Services, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def fail(**_: Any) -> Looked:
+    def fail(**_: Any) -> WatchRound:
         raise error
 
     looks: Looks = BoundedCalls(1, hung_after=60.0)

@@ -10,11 +10,11 @@ from training_pipeline.infra.fair_turns import FairTurns
 from training_pipeline.testing.polling import until
 
 
-def turns_of(at_once: int, *, waiting: int = 4, patience: float = 0.01) -> FairTurns:
+def turns_of(at_once: int, *, waiting: int = 4, wait_seconds: float = 0.01) -> FairTurns:
     return FairTurns(
         at_once,
         waiting=waiting,
-        patience=patience,
+        wait_seconds=wait_seconds,
         busy=lambda most, is_own: Unavailable(f"{most} {'of yours' if is_own else 'of all'}"),
     )
 
@@ -48,7 +48,7 @@ def test_the_only_one_may_be_anybodys(waits: bool) -> None:
 
 
 def test_who_waits_has_the_turn_that_becomes_free_and_the_line_is_short() -> None:
-    turns = turns_of(1, waiting=2, patience=60)
+    turns = turns_of(1, waiting=2, wait_seconds=60)
 
     def read(person: str) -> str:
         with turns.of(person, waits=True):

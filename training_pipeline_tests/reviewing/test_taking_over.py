@@ -97,7 +97,7 @@ def test_who_looked_at_another_version_takes_nothing_over(tmp_path: Path) -> Non
     folder = desks(tmp_path / "sheets")
     seen = digest_in(folder, "desks")
     (folder / "desks.csv").write_text(CSV + "p-9;i-9;Which?;desk;labeled;training;x\n")
-    with pytest.raises(Conflict, match="no longer the version"):
+    with pytest.raises(Conflict, match="has changed since you opened it"):
         take_over(folder, "desks", digest=seen, actor="grace")
     assert sorted(path.name for path in folder.iterdir() if path.suffix) == ["desks.csv", "desks.yaml"]
     with pytest.raises(NotFound):
@@ -114,7 +114,7 @@ def test_a_file_written_anew_between_two_looks_stays(tmp_path: Path, monkeypatch
         return found
 
     monkeypatch.setattr(taking_over, "digest_of", looked)
-    with pytest.raises(Conflict, match="no longer the version"):
+    with pytest.raises(Conflict, match="has changed since you opened it"):
         take_over(folder, "desks", digest=digest_in(folder, "desks"), actor="grace")
     assert (folder / "desks.csv").read_text() == newer
     assert sorted(path.name for path in folder.iterdir()) == ["desks.csv", "desks.yaml"]

@@ -25,7 +25,7 @@ def test_a_job_that_nobody_launched_is_nowhere_else() -> None:
 def test_runs_in_dagster_and_on_a_server_have_a_page_and_those_in_our_database_only_an_id() -> None:
     found = {link.label: (link.name, link.url) for link in links(TRAINED, Urls.of(Settings(webserver_port=3100)))}
     assert found["Dagster launch run"] == ("run-1", "http://127.0.0.1:3100/runs/run-1")
-    assert found["Dagster finish run"] == ("run-2", "http://127.0.0.1:3100/runs/run-2")
+    assert found["Dagster finalize run"] == ("run-2", "http://127.0.0.1:3100/runs/run-2")
     assert "partition=tj-1" in (found["Dagster asset lineage"][1] or "")
     assert found["MLflow run"] == ("abc", None)
     assert found["Registered model"] == ("ml.models.triage version 2", None)

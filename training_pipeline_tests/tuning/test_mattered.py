@@ -10,7 +10,7 @@ from training_pipeline.testing.studies.seen_study import study_of, trials_of
 from training_pipeline.testing.studies.trial_life import study_request
 from training_pipeline.tuning import mattered
 from training_pipeline.tuning.mattered import Importances, WhatMattered
-from training_pipeline.tuning.optimizer import Told
+from training_pipeline.tuning.optimizer import Observation
 
 
 class Asked:
@@ -19,15 +19,15 @@ class Asked:
     def __init__(self, answer: dict[str, float] | Exception) -> None:
         self.answer, self.times = answer, 0
 
-    def __call__(self, request: StudyRequest, told: Sequence[Told]) -> dict[str, float]:
+    def __call__(self, request: StudyRequest, told: Sequence[Observation]) -> dict[str, float]:
         self.times += 1
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
 
-def told(**changes: Any) -> list[Told]:
-    return [Told(trial.model_copy(update=changes)) for trial in trials_of(study_of("s"))]
+def told(**changes: Any) -> list[Observation]:
+    return [Observation(trial.model_copy(update=changes)) for trial in trials_of(study_of("s"))]
 
 
 def test_it_is_worked_out_once_for_each_number_of_succeeded_trials(monkeypatch: pytest.MonkeyPatch) -> None:

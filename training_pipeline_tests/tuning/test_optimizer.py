@@ -13,7 +13,7 @@ import pytest
 
 from training_pipeline.domain.study import Trial, TrialStatus
 from training_pipeline.testing.studies.trial_life import study_request
-from training_pipeline.tuning.optimizer import LEAST_TOLD, Told, ask, importances, peers, rank, stop_after
+from training_pipeline.tuning.optimizer import LEAST_TOLD, Observation, ask, importances, peers, rank, stop_after
 
 #: So many evaluations of so many trials.
 CURVES: Final = 110
@@ -71,16 +71,16 @@ def of_optuna(curves: Sequence[Sequence[float]], startup: int, warmup: int) -> l
 def test_the_pruner_stops_whom_optuna_stops(startup: int, warmup: int) -> None:
     curves = truth()
     request = study_request(pruner={"startup_trials": startup, "warmup_evaluations": warmup})
-    told: list[Told] = []
+    told: list[Observation] = []
     stopped: list[int | None] = []
     for number, curve in enumerate(curves, start=1):
-        running = Told(trial(number, TrialStatus.RUNNING), curve)
+        running = Observation(trial(number, TrialStatus.RUNNING), curve)
         (at,) = stop_after(request, told, [running])
         stopped.append(at)
         if at is None:
-            told.append(Told(trial(number, TrialStatus.SUCCEEDED, curve[-1]), curve))
+            told.append(Observation(trial(number, TrialStatus.SUCCEEDED, curve[-1]), curve))
         else:
-            told.append(Told(trial(number, TrialStatus.PRUNED), curve[:at]))
+            told.append(Observation(trial(number, TrialStatus.PRUNED), curve[:at]))
     wanted = of_optuna(curves, startup, warmup)
     assert stopped == wanted
     assert 20 < sum(at is not None for at in wanted) < CURVES - 10
@@ -95,11 +95,11 @@ def test_the_pruner_stops_whom_optuna_stops(startup: int, warmup: int) -> None:
 
 def test_the_same_question_has_the_same_answer_and_trials_beside_each_other_differ() -> None:
     request = study_request(most_at_once=4)
-    told = [Told(trial(number, TrialStatus.SUCCEEDED, float(number))) for number in range(1, 13)]
+    told = [Observation(trial(number, TrialStatus.SUCCEEDED, float(number))) for number in range(1, 13)]
     asked = ask(request, told, 13)
     assert asked is not None
     assert asked == ask(request, told, 13)
-    running = [*told, Told(trial(13, TrialStatus.RUNNING, **asked))]
+    running = [*told, Observation(trial(13, TrialStatus.RUNNING, **asked))]
     assert ask(request, running, 14) != asked
     assert ask(request, told[:1], 2) != ask(request, told[:1], 3)
     assert 1e-5 <= asked["learning_rate"] <= 1e-2
@@ -110,9 +110,9 @@ def test_the_same_question_has_the_same_answer_and_trials_beside_each_other_diff
 def test_no_configuration_is_tried_twice_and_every_one_once(sampler: str) -> None:
     space = {"lora_rank": {"choices": [4, 8]}, "epochs": {"low": 1, "high": 3}}
     request = study_request(space=space, sampler=sampler, most_trials=6)
-    told: list[Told] = []
+    told: list[Observation] = []
     while (params := ask(request, told, len(told) + 1)) is not None:
-        told.append(Told(trial(len(told) + 1, TrialStatus.FAILED, **params)))
+        told.append(Observation(trial(len(told) + 1, TrialStatus.FAILED, **params)))
     assert len({tuple(sorted(one.trial.params.items())) for one in told}) == len(told) == 6
 
 
@@ -120,45 +120,47 @@ def test_what_mattered_is_told_once_enough_is_known() -> None:
     request = study_request()
     drawn = random.Random(3)
 
-    def one(number: int) -> Told:
+    def one(number: int) -> Observation:
         rate = 10 ** drawn.uniform(-5, -2)
         rank = drawn.choice([4, 8, 16, 32])
-        return Told(trial(number, TrialStatus.SUCCEEDED, rate, learning_rate=rate, lora_rank=rank))
+        return Observation(trial(number, TrialStatus.SUCCEEDED, rate, learning_rate=rate, lora_rank=rank))
 
     told = [one(number) for number in range(1, 41)]
     found = importances(request, told)
     assert list(found) == ["learning_rate", "lora_rank"]
     assert found["learning_rate"] > 0.7
     assert importances(request, told[: LEAST_TOLD - 1]) == {}
-    same = [Told(each.trial.model_copy(update={"value": 1.0})) for each in told]
+    same = [Observation(each.trial.model_copy(update={"value": 1.0})) for each in told]
     assert importances(request, same) == {}
 
 
 def test_the_place_among_those_that_came_so_far() -> None:
     curves = [(3.0, 2.0), (3.0, 1.0), (4.0,), (2.0, 3.0)]
-    told = [Told(trial(number, TrialStatus.RUNNING), curve) for number, curve in enumerate(curves, start=1)]
+    told = [Observation(trial(number, TrialStatus.RUNNING), curve) for number, curve in enumerate(curves, start=1)]
     assert rank(told, told[3], 2) == (3, 3)
     assert rank(told, told[3], 1) == (1, 4)
-    lost = [*told, Told(trial(5, TrialStatus.RUNNING), (math.nan, 1.5))]
+    lost = [*told, Observation(trial(5, TrialStatus.RUNNING), (math.nan, 1.5))]
     assert rank(lost, lost[4], 1) == (5, 5)
     assert rank(lost, told[2], 1) == (4, 5)
 
 
 def test_a_trial_that_was_stopped_where_its_loss_was_no_number_is_told_to_the_sampler() -> None:
-    told = [Told(trial(number, TrialStatus.PRUNED), (3.0, math.nan)) for number in range(1, 13)]
+    told = [Observation(trial(number, TrialStatus.PRUNED), (3.0, math.nan)) for number in range(1, 13)]
     assert ask(study_request(), told, 13) is not None
 
 
 def test_losses_are_not_compared_between_base_models_where_a_suite_chooses() -> None:
     space = {"base_model": {"choices": ["a", "b"]}, "lora_rank": {"low": 1, "high": 64}}
     of_suite = study_request(space=space, objective="suite", suite="s", pruner={"startup_trials": 1})
-    told = [Told(trial(1, TrialStatus.SUCCEEDED, 0.9, base_model="a", lora_rank=1), (1.0, 1.0, 1.0))]
-    worse = [Told(trial(2, TrialStatus.RUNNING, base_model=name, lora_rank=2), (9.0, 9.0)) for name in ("a", "b")]
+    told = [Observation(trial(1, TrialStatus.SUCCEEDED, 0.9, base_model="a", lora_rank=1), (1.0, 1.0, 1.0))]
+    worse = [
+        Observation(trial(2, TrialStatus.RUNNING, base_model=name, lora_rank=2), (9.0, 9.0)) for name in ("a", "b")
+    ]
     assert stop_after(of_suite, told, worse) == [2, None]
     assert peers(of_suite, told, worse[1]) == []
     by_loss = of_suite.model_copy(update={"objective": "val_loss"})
     assert stop_after(by_loss, told, worse) == [2, 2]
     # Nor by what is tried next: it is the same whatever the losses of pruned trials were.
-    pruned = [Told(trial(2, TrialStatus.PRUNED, base_model="b", lora_rank=2), (loss,)) for loss in (1.0, 9.0)]
+    pruned = [Observation(trial(2, TrialStatus.PRUNED, base_model="b", lora_rank=2), (loss,)) for loss in (1.0, 9.0)]
     first, second = (ask(of_suite, [*told, one], 3) for one in pruned)
     assert first == second

@@ -79,7 +79,7 @@ def test_from_a_look_to_a_sheet_that_a_steward_approves(imports: SheetImports, t
     assert (made.status, made.metadata["imported_by"]) == (SheetStatus.REVIEW, "ada")
     with sheets.open("desks") as opened:
         digest = opened.digest
-    with pytest.raises(Conflict, match="no longer the version"):
+    with pytest.raises(Conflict, match="has changed since you opened it"):
         imports.approve("desks", digest="0" * 64, caller=ADA)
     imports.approve("desks", digest=digest, caller=Caller("sam", Role.STEWARD))
     approved = sheets.get("desks")

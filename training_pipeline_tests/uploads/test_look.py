@@ -9,7 +9,7 @@ from training_pipeline.sheets.importing.importer import import_sheet
 from training_pipeline.sheets.importing.mapping import ColumnMapping
 from training_pipeline.testing.sheets import foreign_files
 from training_pipeline.uploads.child import Task
-from training_pipeline.uploads.found import Found
+from training_pipeline.uploads.found import UploadPreview
 from training_pipeline.uploads.limits import UploadLimits
 from training_pipeline.uploads.read import done
 from training_pipeline_tests.uploads.test_imports import HEAD, ROWS, asked
@@ -24,7 +24,7 @@ def sheets(tmp_path: Path) -> Path:
     return tmp_path / "sheets"
 
 
-def looked(sheets: Path, name: str, content: bytes, *, replace: bool = False, **values: object) -> Found:
+def looked(sheets: Path, name: str, content: bytes, *, replace: bool = False, **values: object) -> UploadPreview:
     """What the process finds that reads an upload; here it is this one."""
     folder = sheets.parent / "upload"
     folder.mkdir(exist_ok=True)

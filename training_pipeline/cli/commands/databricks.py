@@ -76,7 +76,7 @@ def clean(
     retention = retention_of(settings, store, days=days)
     if retention is None:
         raise InvalidRequest(
-            "Nothing is known of a volume, or of how long to keep what lies in it.",
+            "No volume or retention period is set.",
             hint=f"Set {PREFIX}DATABRICKS_VOLUME, and {PREFIX}DATABRICKS_RETENTION_DAYS or --days.",
         )
     verdicts = retention.verdicts(remove=not dry_run)

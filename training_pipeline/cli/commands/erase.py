@@ -1,4 +1,4 @@
-"""`training-pipeline erase`: delete the text that a revocation names, having said where it stands."""
+"""`training-pipeline erase`: delete the text that a revocation names, after showing where it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from training_pipeline.cli.user import user
 from training_pipeline.infra.database import open_database
 from training_pipeline.models.revocations.erasure import Erasures, Plan
 from training_pipeline.models.revocations.key_destruction import KeyDestruction
-from training_pipeline.models.revocations.text_search import Found
+from training_pipeline.models.revocations.text_search import SearchResult
 from training_pipeline.settings import Settings
 from training_pipeline.training_jobs.store.hash_keys import HashKeyStore
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -29,7 +29,9 @@ def erase(
             "--destroy-keys", help="Destroy the keys of the hashes of its training sheets, once the text is erased."
         ),
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say where the text stands, and erase nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show which files contain the text, and erase nothing.")
+    ] = False,
     now: Annotated[
         str | None, typer.Option(help="Why it is erased before a decision about the revocation is due; kept on record.")
     ] = None,
@@ -48,7 +50,7 @@ def erase(
     hashed = [settings.snapshots, settings.suites]
     erasures = Erasures(store, settings.datasets, roots, hashed=hashed, runs=settings.runs, keys=keys)
     plan = erasures.plan(revocation_id)
-    left: Found | None = None
+    left: SearchResult | None = None
     if not json:
         _say(plan, settings.databricks_volume)
     if not dry_run:
@@ -70,20 +72,20 @@ def erase(
         raise typer.Exit(3)
 
 
-def _say_left(plan: Plan, left: Found, roots: Sequence[Path]) -> None:
+def _say_left(plan: Plan, left: SearchResult, roots: Sequence[Path]) -> None:
     for path in left.files:
-        typer.echo(f"It still stands in {path}")
+        typer.echo(f"The text is still in {path}")
     for path in left.unreadable:
-        typer.echo(f"It may still stand in {path}, which cannot be read.")
+        typer.echo(f"The text may still be in {path}, which cannot be read.")
     for path in left.not_searched:
-        typer.echo(f"It may still stand in {path}, a file of a kind that is not searched.")
+        typer.echo(f"The text may still be in {path}, whose format is not searched.")
     for path in plan.damaged:
-        typer.echo(f"It may still stand in the dataset {path}, which is damaged.")
+        typer.echo(f"The text may still be in the dataset {path}, which is damaged.")
     where = ", ".join(map(str, roots))
     if plan.in_part:
-        typer.echo(f"It was searched for under {where} in part: whether it stands elsewhere is not known.")
+        typer.echo(f"Only a part of the text was searched for under {where}: it may be in other files.")
     elif not (left.files or left.unreadable or left.not_searched or plan.damaged):
-        typer.echo(f"It was searched for under {where}, as it is and by its letters, and stands in no file.")
+        typer.echo(f"The text was searched for under {where}, as it is and by its letters, and is in no file.")
 
 
 def _destroy(destruction: KeyDestruction, revocation_id: str, *, dry_run: bool, yes: bool, json: bool) -> None:
@@ -146,7 +148,7 @@ def _say(plan: Plan, volume: str | None) -> None:
         )
 
 
-def _dumped(plan: Plan, left: Found | None, volume: str | None) -> dict[str, Any]:
+def _dumped(plan: Plan, left: SearchResult | None, volume: str | None) -> dict[str, Any]:
     return {
         "revocation": plan.revocation.model_dump(mode="json"),
         "datasets": [

@@ -30,7 +30,7 @@ def promotion_of(made: ModelPromotion) -> RenderableType:
 def promotions_of(found: ModelPromotions) -> RenderableType:
     """A line for each decision."""
     if not found.promotions:
-        return Text("No alias of it was decided about.")
+        return Text("No alias of this model has been moved or decided on yet.")
     table = Table(box=None, pad_edge=False, header_style="dim")
     for column in ("no.", "alias", "what", "version", "verdict", "moved", "by", "reason"):
         table.add_column(column, overflow="fold")

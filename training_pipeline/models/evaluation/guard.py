@@ -35,7 +35,7 @@ SAME_ITEM: Final = "same_item"
 MOST_NAMED: Final = 1000
 
 
-class Found(NamedTuple):
+class Match(NamedTuple):
     """A row of the suite by its number, how it was met, and the place of the job in whose dataset."""
 
     number: int
@@ -109,7 +109,7 @@ def examine(
         learn(engine, ancestry.learned, keys)
         rows = ask_now(engine, source, policy, suite)
         count_items(engine, policy)
-        met = [Found(*row) for row in engine.execute(_MET).fetchall()]
+        met = [Match(*row) for row in engine.execute(_MET).fetchall()]
         met += _near(engine, policy.near_question_similarity)
     return _report(ancestry, rows, met, refuse_near=refuse_near)
 
@@ -150,7 +150,7 @@ _NEARLY_MET: Final = """
 """
 
 
-def _near(engine: duckdb.DuckDBPyConnection, similarity: float) -> list[Found]:
+def _near(engine: duckdb.DuckDBPyConnection, similarity: float) -> list[Match]:
     """The pairs whose question is nearly one that was learned, with the first of the jobs."""
     if not similarity:
         return []
@@ -163,11 +163,11 @@ def _near(engine: duckdb.DuckDBPyConnection, similarity: float) -> list[Found]:
     near = near_to(signed(ours), theirs, similarity=similarity)
     first, second = pa.array(near.first), pa.array(near.second - len(ours))
     engine.register("near_texts", pa.table({"ours": ours.take(first), "theirs": theirs.take(second)}))
-    return [Found(number, NEARLY_EQUAL, place) for number, place in engine.execute(_NEARLY_MET).fetchall()]
+    return [Match(number, NEARLY_EQUAL, place) for number, place in engine.execute(_NEARLY_MET).fetchall()]
 
 
 def _report(
-    ancestry: Ancestry, rows: pa.Table, met: Sequence[Found], *, refuse_near: bool
+    ancestry: Ancestry, rows: pa.Table, met: Sequence[Match], *, refuse_near: bool
 ) -> tuple[Contamination, pa.Table]:
     refusing = (SAME_EXAMPLE, SAME_QUESTION, *([NEARLY_EQUAL] if refuse_near else []))
     by_number: dict[int, dict[str, int]] = {}

@@ -36,7 +36,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Affected:
     """Who learned from rows."""
 
     #: By the id of the job that trained the model.
@@ -46,7 +46,7 @@ class Found:
     in_progress: tuple[str, ...]
 
 
-def found(connection: Connection, datasets: Iterable[DatasetUse]) -> Found:
+def found(connection: Connection, datasets: Iterable[DatasetUse]) -> Affected:
     """Who learned from rows that these datasets hold, with descendants in every generation."""
     direct: dict[str, Learned] = {}
     active: dict[str, None] = {}
@@ -61,7 +61,7 @@ def found(connection: Connection, datasets: Iterable[DatasetUse]) -> Found:
     known = models(connection, list(direct), chains=bool(direct))
     bases = {model.job_id: model.ancestors for model in known.values()}
     learned = tainted(direct, bases)
-    return Found(
+    return Affected(
         tainted={job_id: learned[job_id] for job_id in known if job_id in learned},
         models=known,
         in_progress=tuple(job_id for job_id in active if job_id not in known),

@@ -29,7 +29,7 @@ from training_pipeline.domain.revocations import Revocation
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.dataset_revocations import rows_of
 from training_pipeline.models.revocations.plain_hashes import Hashed, in_files, in_tables
-from training_pipeline.models.revocations.text_search import Found, search, texts_of
+from training_pipeline.models.revocations.text_search import SearchResult, search, texts_of
 from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -140,7 +140,7 @@ class Erasures:
             due,
         )
 
-    def carry_out(self, plan: Plan, *, actor: str, now: str | None = None) -> Found:
+    def carry_out(self, plan: Plan, *, actor: str, now: str | None = None) -> SearchResult:
         """Erase what the plan names; returns the files that hold the text still. May be repeated after a crash.
 
         Raises `Conflict`, and erases nothing, while a job in progress uses one of the datasets; and before a decision

@@ -36,7 +36,7 @@ from training_pipeline.domain.revocations import (
 from training_pipeline.domain.uses import DatasetUse, NotSearched
 from training_pipeline.models.revocations import affected as finding
 from training_pipeline.models.revocations import reach, records
-from training_pipeline.models.revocations.affected import Found, Model, found
+from training_pipeline.models.revocations.affected import Affected, Model, found
 from training_pipeline.models.revocations.dataset_revocations import held, withdrawn
 from training_pipeline.models.revocations.disguises import in_disguise
 from training_pipeline.models.revocations.examples import record_known, record_shown
@@ -382,7 +382,7 @@ class Revocations:
         self._tell(connection, revocation, stored, who.in_progress)
         return tuple(stored)
 
-    def _store_taints(self, connection: Connection, revocation_id: str, who: Found) -> list[Taint]:
+    def _store_taints(self, connection: Connection, revocation_id: str, who: Affected) -> list[Taint]:
         """Store the taints that are not there yet, with the proposals that follow from them; returns those."""
         stored = store_new(connection, [taint_of(revocation_id, *each) for each in tainted_by(who)])
         propose(self._store.within(connection), stored, self._keys.within(connection))

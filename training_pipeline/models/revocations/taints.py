@@ -14,7 +14,7 @@ from training_pipeline.training_jobs.store.events import SYSTEM, EventType, reco
 from training_pipeline.training_jobs.store.tables import training_jobs
 
 if TYPE_CHECKING:
-    from training_pipeline.models.revocations.affected import Found, Model
+    from training_pipeline.models.revocations.affected import Affected, Model
 
 
 def taints_of(
@@ -37,7 +37,7 @@ def in_words(taint: Taint) -> str:
     return "; ".join(parts)
 
 
-def tainted_by(who: Found) -> list[tuple[Model, Tainted]]:
+def tainted_by(who: Affected) -> list[tuple[Model, Tainted]]:
     """The models that were found to be tainted, and how, by their jobs. Pure."""
     return [(who.models[job_id], how) for job_id, how in sorted(who.tainted.items())]
 

@@ -35,7 +35,7 @@ class Texts:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """The files that hold one of the texts, and those that could not be read."""
 
     files: tuple[Path, ...]
@@ -73,13 +73,13 @@ def texts_of(files: Iterable[Path], row_hashes: Collection[str]) -> Texts:
     return Texts(tuple(forms)[:MOST_TEXTS], in_part, tuple(unreadable))
 
 
-def search(roots: Iterable[Path], texts: Sequence[bytes]) -> Found:
+def search(roots: Iterable[Path], texts: Sequence[bytes]) -> SearchResult:
     """Look for the texts in every file under these directories. Reads only; symbolic links are not followed."""
     found: dict[Path, None] = {}
     unreadable: dict[Path, None] = {}
     not_searched: dict[Path, None] = {}
     if not texts:
-        return Found((), ())
+        return SearchResult((), ())
     by_letters = tuple(dict.fromkeys(one for text in texts if len(one := letters(text)) >= LEAST))
     for path in _files(roots):
         try:
@@ -91,7 +91,7 @@ def search(roots: Iterable[Path], texts: Sequence[bytes]) -> Found:
             continue
         except OSError:
             unreadable[path] = None
-    return Found(tuple(sorted(found)), tuple(sorted(unreadable)), tuple(sorted(not_searched)))
+    return SearchResult(tuple(sorted(found)), tuple(sorted(unreadable)), tuple(sorted(not_searched)))
 
 
 def _lines(path: Path) -> Iterator[bytes]:

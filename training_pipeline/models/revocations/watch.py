@@ -76,7 +76,7 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class WatchRound:
     """What came of a round."""
 
     #: Sheets that were looked at.
@@ -111,7 +111,7 @@ class SheetWatch:
         self._blind = blind
         self._seconds = seconds
 
-    def look_due(self, *, seconds: float = 20.0, sheet_id: str | None = None) -> Looked:
+    def look_due(self, *, seconds: float = 20.0, sheet_id: str | None = None) -> WatchRound:
         """Look at the sheets that are due (or just `sheet_id`), the one not looked at for longest first.
 
         Begins with no other one after so many seconds. A sheet that cannot be looked at keeps no other from it, and is
@@ -144,7 +144,7 @@ class SheetWatch:
                 blind.append((sheet.sheet_id, why))
                 self._blind(sheet.sheet_id, why)
                 self._note(sheet, began)
-        return Looked(looked, tuple(recorded), tuple(blind))
+        return WatchRound(looked, tuple(recorded), tuple(blind))
 
     def _look(self, sheet: Watched, began: float) -> tuple[list[str], list[PipelineError]]:
         """The revocations that were recorded, and why some of the datasets could not be read."""

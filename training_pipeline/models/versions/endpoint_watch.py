@@ -46,16 +46,16 @@ _log = logging.getLogger(__name__)
 
 
 class EndpointWatch:
-    """Asks for what is served at most every `seconds`, and waits for the answer at most `patience` seconds."""
+    """Asks for what is served at most every `seconds`, and waits for the answer at most `wait_seconds` seconds."""
 
     def __init__(
-        self, store: JobStore, ask: Callable[[], Serving] | None, *, seconds: float, patience: float = 5.0
+        self, store: JobStore, ask: Callable[[], Serving] | None, *, seconds: float, wait_seconds: float = 5.0
     ) -> None:
         """`ask` is null where endpoints are recorded by hand alone."""
         self._store = store
         self._ask = ask
         self._seconds = seconds
-        self._patience = patience
+        self._wait_seconds = wait_seconds
         self._asked: float | None = None
         self._calls: BoundedCalls[None, None] = BoundedCalls(1, hung_after=_HUNG_SECONDS)
 
@@ -71,9 +71,9 @@ class EndpointWatch:
         try:
             if call is None:
                 raise TimeoutError
-            call.answer.result(timeout=self._patience)
+            call.answer.result(timeout=self._wait_seconds)
         except TimeoutError:
-            return f"The workspace did not say within {self._patience:g} seconds what its endpoints serve."
+            return f"The workspace did not say within {self._wait_seconds:g} seconds what its endpoints serve."
         except Exception as error:  # noqa: BLE001 - whatever a workspace answers, the sensor goes on
             _log.warning("serving endpoints could not be listed: %s", describe(error))
             return f"The workspace could not be asked what its endpoints serve: {describe(error)}."

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 #: The first process makes the dataset's tokens, and at the end the whole model, while the others wait.
-_PATIENCE: Final = timedelta(hours=2)
+_TIMEOUT: Final = timedelta(hours=2)
 #: What the errors of `torch.distributed` are called, or say, where another process is gone.
 _GONE: Final = ("DistBackendError", "DistNetworkError", "DistStoreError")
 _GONE_SAYS: Final = ("closed by peer", "Connection reset", "gloo/", "NCCL")
@@ -89,7 +89,7 @@ def join(meeting_place: Path, environment: dict[str, str]) -> Ranks:
         init_method=meeting_place.as_uri(),
         rank=ranks.rank,
         world_size=ranks.count,
-        timeout=_PATIENCE,
+        timeout=_TIMEOUT,
         device_id=device,
     )
     return ranks

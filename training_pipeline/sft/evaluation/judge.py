@@ -40,7 +40,7 @@ GIVEN_UP: Final = "given_up"
 _PASSING: Final = {UNREACHABLE, SLOW, ERROR, BUSY}
 _LASTING: Final = {REDIRECT, KEY_REFUSED, NOT_FOUND}
 #: After so many answers in a row for which it failed, a judge is asked no more.
-_PATIENCE: Final = 3
+_GIVEN_UP_AFTER: Final = 3
 #: Characters of a question, and bytes of a reply, that are the most.
 _LONGEST: Final = 100_000
 _LARGEST: Final = 1 << 18
@@ -133,17 +133,17 @@ class Judge:
         async with turns:
             judged = Judged(None, GIVEN_UP)
             for pause in (*self._order.pauses, None):
-                if self._failed >= _PATIENCE:
+                if self._failed >= _GIVEN_UP_AFTER:
                     return Judged(None, GIVEN_UP)
                 judged = await self._try(client, messages, key)
                 if judged.reason not in _PASSING or pause is None:
                     break
                 await asyncio.sleep(pause)
         if judged.reason in _LASTING:
-            self._failed = _PATIENCE
+            self._failed = _GIVEN_UP_AFTER
         elif judged.reason in _PASSING:
             self._failed += 1
-        elif self._failed < _PATIENCE:
+        elif self._failed < _GIVEN_UP_AFTER:
             self._failed = 0
         return judged
 

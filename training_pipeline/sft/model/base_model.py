@@ -49,7 +49,7 @@ class Base:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class UnloadedModel:
     """A base model whose weights are not loaded yet; `options` say how they are."""
 
     source: str
@@ -101,7 +101,7 @@ def load(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks 
     return with_weights(config, find(config, run, revision, ranks), ranks)
 
 
-def find(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks | None = None) -> Found:
+def find(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks | None = None) -> UnloadedModel:
     """The base model without its weights, of the Hub's commit `revision` where one is given.
 
     Raises `TrainingFailed` in one sentence if there is none to be had. Writes the built-in model to `run.base` the
@@ -138,10 +138,10 @@ def find(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks 
     refuse_too_long(name, model_config.to_dict(), config.max_length)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    return Found(source, options, model_config, tokenizer, precision, loaded)
+    return UnloadedModel(source, options, model_config, tokenizer, precision, loaded)
 
 
-def with_weights(config: Config, found: Found, ranks: Ranks | None = None) -> Base:
+def with_weights(config: Config, found: UnloadedModel, ranks: Ranks | None = None) -> Base:
     """The base model that was found, with its weights, divided among `ranks`. Raises `TrainingFailed` as `find` does.
 
     Full fine-tuning keeps fp32 weights (bf16 cannot hold AdamW's small steps) and computes in bf16 where that pays.
@@ -173,7 +173,7 @@ def with_weights(config: Config, found: Found, ranks: Ranks | None = None) -> Ba
     return Base(model, found.tokenizer, found.precision, stored_dtype, parameters, found.revision)
 
 
-def loaded_files(config: Config, found: Found) -> dict[str, str] | None:
+def loaded_files(config: Config, found: UnloadedModel) -> dict[str, str] | None:
     """The SHA-256 of the files of a base model that was loaded, by name; null for the built-in one. Reads only.
 
     Of one in a folder they are all of its files, as in its record; in the copy of the Hub others may lie that nothing

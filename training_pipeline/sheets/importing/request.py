@@ -98,9 +98,9 @@ def unstated(request: ImportRequest, *, has_status: bool = False) -> Iterator[Fi
     ):
         other = flag_of(column)
         if given and column in mapped:
-            yield FieldProblem(flag, "stated_twice", f"stands beside {other}; give one of the two")
+            yield FieldProblem(flag, "stated_twice", f"cannot be combined with {other}: give one of the two")
         if given and column == "status" and has_status:
-            text = "stands beside the format's own; say what its words mean, as --map-value status:submitted=labeled"
+            text = "cannot be combined with the format's own; map its words, as --map-value status:submitted=labeled"
             yield FieldProblem(flag, "stated_twice", text)
         if not given and column not in mapped and not (column == "status" and has_status):
             yield FieldProblem(flag, "not_stated", f"is not stated; give {flag} (as {flag} {example}) or {other}")

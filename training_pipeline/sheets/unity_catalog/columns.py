@@ -135,7 +135,7 @@ def columns_of(
             continue
         there = [lower[name] for name in candidates if name in lower and lower[name] not in chosen.values()]
         if len(there) > 1 and thing == "status":
-            both = f"stands beside {there[1]}; say by {setting} which of them is the expert's review"
+            both = f"cannot be combined with {there[1]}: say by {setting} which of them is the expert's review"
             problems.append(Problem(there[0], "ambiguous_columns", both))
         elif there:
             found[thing] = there[0]
@@ -168,7 +168,7 @@ def pair_problems(columns: Columns, defaults: Mapping[str, Any]) -> list[Problem
         problems.append(Problem("allowed_uses", "missing_column", wanted))
     pair = [name for name in QUESTION_ANSWER if name in there]
     if "messages" in there and pair:
-        both = f"stands beside {', '.join(pair)}; keep either messages or question and answer"
+        both = f"cannot be combined with {', '.join(pair)}: use either messages or question and answer"
         problems.append(Problem("messages", "ambiguous_columns", both))
     elif "messages" not in there and not {"question", "answer"} <= set(there):
         problems.append(Problem("messages", "missing_column", "is missing; or give question and answer instead"))

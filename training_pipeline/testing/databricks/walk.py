@@ -63,7 +63,7 @@ ONCE: Final = tuple(kind for kind in FaultKind if kind not in {FaultKind.NO_REPL
 FOR_EVER: Final = (FaultKind.UNAUTHENTICATED, FaultKind.FORBIDDEN, FaultKind.INTERNAL)
 
 #: Seconds that a job waits, counted in its pauses, which are skipped.
-PATIENCE: Final = 20.0
+DEADLINE_SECONDS: Final = 20.0
 _HTTP_TIMEOUT: Final = 6
 _RETRY_TIMEOUT: Final = 2
 _SLOW_SECONDS: Final = 6.3
@@ -172,7 +172,7 @@ class Walk:
                 min_pairs=10,
                 withdrawn=revocations.withdrawn,
             ),
-            poller=Poller(store, backend, tracking, patience_seconds=PATIENCE),
+            poller=Poller(store, backend, tracking, deadline_seconds=DEADLINE_SECONDS),
             finalizer=Finalizer(
                 store,
                 backend,
@@ -181,7 +181,7 @@ class Walk:
                 Registration(store, backend, tracking, revocations),
                 lambda *_: None,
             ),
-            failures=Failures(store, backend, max_attempts=3, patience_seconds=PATIENCE),
+            failures=Failures(store, backend, max_attempts=3, deadline_seconds=DEADLINE_SECONDS),
         )
 
 

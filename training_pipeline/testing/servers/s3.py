@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 """Seconds. The first request makes the server import its S3, which takes over five where a machine is busy."""
 
 
@@ -31,11 +31,11 @@ class S3:
 
     def make_bucket(self, name: str) -> None:
         """Add an empty bucket."""
-        httpx2.put(f"{self.url}/{name}", timeout=PATIENCE).raise_for_status()
+        httpx2.put(f"{self.url}/{name}", timeout=TIMEOUT_SECONDS).raise_for_status()
 
     def put(self, path: str, content: bytes) -> None:
         """Store an object, as BUCKET/KEY."""
-        httpx2.put(f"{self.url}/{path}", content=content, timeout=PATIENCE).raise_for_status()
+        httpx2.put(f"{self.url}/{path}", content=content, timeout=TIMEOUT_SECONDS).raise_for_status()
 
 
 @contextmanager

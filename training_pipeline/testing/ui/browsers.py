@@ -21,7 +21,7 @@ from training_pipeline.testing.system.running_system import MAIN
 from training_pipeline.testing.ui.chromium import ARGUMENTS, CHROMIUM
 
 #: Generous, because the machine is shared; what a person waits for is measured elsewhere.
-PATIENCE: Final = 60_000
+TIMEOUT: Final = 60_000
 
 
 def is_installed() -> bool:
@@ -32,7 +32,7 @@ def is_installed() -> bool:
 @contextmanager
 def chromium(*arguments: str) -> Iterator[Browser]:
     """A browser, started with these arguments too, for as long as the context is open."""
-    expect.set_options(timeout=PATIENCE)
+    expect.set_options(timeout=TIMEOUT)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGUMENTS, *arguments])
         try:
@@ -56,7 +56,7 @@ class Visitor:
     def open(self, path: str) -> Page:
         """A new tab at a path of the service, with everything loaded and alive."""
         page = self.context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(TIMEOUT)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
         page.on("console", lambda said: self.faults.append(said.text) if said.type == "error" else None)
         page.on("request", lambda asked: self._asked(asked.url))

@@ -25,7 +25,7 @@ from training_pipeline.training_jobs.store.tables import training_jobs
 #: Nothing is billed sooner than this after the end of a job.
 _SOONEST: Final = timedelta(hours=1)
 #: So long after its end a job is asked about while its cost is not known, and while it may be corrected.
-_PATIENCE: Final = timedelta(days=7)
+_ASKED_FOR: Final = timedelta(days=7)
 _CORRECTED: Final = timedelta(days=2)
 #: Seconds until it is asked again: after an answer, and after a failure.
 PAUSE_SECONDS: Final = 6 * 3600.0
@@ -84,7 +84,7 @@ class ActualCosts:
                 job.backend == "databricks",
                 job.backend_run_id.is_not(None),
                 job.status.in_(TERMINAL),
-                job.completed_at.between(now - _PATIENCE, now - _SOONEST),
+                job.completed_at.between(now - _ASKED_FOR, now - _SOONEST),
                 or_(job.cost_dbu.is_(None), job.completed_at > now - _CORRECTED),
             )
             .order_by(job.completed_at.desc())

@@ -31,7 +31,7 @@ from training_pipeline.training_jobs.store.rows import job_from_row
 from training_pipeline.training_jobs.store.tables import training_job_events, training_jobs
 
 #: So long after its job was finished a lineage is tried to be written.
-PATIENCE: Final = timedelta(days=7)
+RETRIED_FOR: Final = timedelta(days=7)
 #: Seconds until it is tried again after a failure.
 PAUSE_SECONDS: Final = 300.0
 _ALL: Final = ""
@@ -97,7 +97,7 @@ class CatalogLineage:
             select(training_jobs)
             .where(
                 jobs.status == JobStatus.SUCCEEDED,
-                jobs.finalized_at > datetime.now(UTC) - PATIENCE,
+                jobs.finalized_at > datetime.now(UTC) - RETRIED_FOR,
                 jobs.sheet["sheet"]["metadata"].has_key(TABLES),
                 ~marked,
             )
@@ -112,7 +112,9 @@ class CatalogLineage:
         self._pauses[waiting] = self._clock() + PAUSE_SECONDS
         _log.warning("the lineage of %s was not written to Unity Catalog: %s", job.id, error)
         if not self._told(job):
-            message = f"Lineage was not written to Unity Catalog; it is tried again for {PATIENCE.days} days: {error}"
+            message = (
+                f"Lineage was not written to Unity Catalog; it is tried again for {RETRIED_FOR.days} days: {error}"
+            )
             self._store.record(job.id, EventType.ERROR, message, data={_MARK: "failed"})
 
     def _told(self, job: TrainingJob) -> bool:

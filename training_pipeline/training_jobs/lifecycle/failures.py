@@ -36,14 +36,14 @@ DAGSTER: Final = "dagster"
 class Failures:
     """Decides between a retry and failure; each phase gets up to `max_attempts` runs.
 
-    For a backend that does not answer or refuses our credentials a job waits for `patience_seconds` instead.
+    For a backend that does not answer or refuses our credentials a job waits for `deadline_seconds` instead.
     """
 
     def __init__(
-        self, store: JobStore, backend: FineTuningBackend, *, max_attempts: int, patience_seconds: float = 86400.0
+        self, store: JobStore, backend: FineTuningBackend, *, max_attempts: int, deadline_seconds: float = 86400.0
     ) -> None:
-        self._patience_seconds = patience_seconds
-        self._retries = replace(backoff.RUNS, deadline=patience_seconds)
+        self._deadline_seconds = deadline_seconds
+        self._retries = replace(backoff.RUNS, deadline=deadline_seconds)
         self._store = store
         self._backend = backend
         self._max_attempts = max_attempts
@@ -54,7 +54,7 @@ class Failures:
         if backoff.is_outage(error) and not self._retries.gives_up(attempt):
             release(self._store, phase, job_id, attempt, why=describe(error))
         elif isinstance(error, PipelineError) and error.is_outage:
-            time, why = duration(self._patience_seconds), describe(error)
+            time, why = duration(self._deadline_seconds), describe(error)
             waited = f"Gave up after waiting for {time}; if the run was submitted, it continues. {why}"
             self._give_up(phase, job_id, attempt, waited, code=error.code, why=why)
         elif phase is Phase.FINALIZE and isinstance(error, PipelineError) and self._may_be_mended(job_id, error):
@@ -118,7 +118,7 @@ class Failures:
         if not self._retries.gives_up(times):
             release(self._store, phase, job_id, attempt, why=why.rstrip("."), counted=False)
             return
-        message = f"Gave up after {times} attempts in {duration(self._patience_seconds)}: {why}"
+        message = f"Gave up after {times} attempts in {duration(self._deadline_seconds)}: {why}"
         self._give_up(phase, job_id, attempt, message, code=code, why=why)
 
     def _give_up(self, phase: Phase, job_id: str, attempt: int, message: str, *, code: str, why: str) -> None:

@@ -81,7 +81,7 @@ class PermissionWatch:
             return False
         stopped = ask_to_stop(self._store, job, answer.withdrawn) is not None
         if stopped:
-            self._notice(job, Warned.of(answer.withdrawn, "Its backend was told to stop."), False)
+            self._notice(job, Warned.of(answer.withdrawn, "The backend was asked to stop the training."), False)
         return stopped
 
     def _due(self, job_id: str | None) -> list[tuple[str, list[TrainingJob]]]:

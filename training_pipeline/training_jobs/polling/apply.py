@@ -54,10 +54,10 @@ class Answer(NamedTuple):
     outcome: Observation | Exception
 
 
-def record(store: JobStore, answers: Sequence[Answer], *, patience_seconds: float = inf) -> list[TrainingJob | None]:
+def record(store: JobStore, answers: Sequence[Answer], *, deadline_seconds: float = inf) -> list[TrainingJob | None]:
     """Write what was observed, all or nothing; the jobs as they then are, None where an observation was dropped.
 
-    A job of which its backend has told nothing for `patience_seconds`, for whatever reason, is failed.
+    A job of which its backend has told nothing for `deadline_seconds`, for whatever reason, is failed.
     Rows are written by job id, as every poller does, so that two of them never wait for each other.
     """
     answers = sorted(answers, key=lambda answer: answer.job.id)
@@ -73,7 +73,7 @@ def record(store: JobStore, answers: Sequence[Answer], *, patience_seconds: floa
             elif isinstance(outcome, NotFound):
                 now = _record_lost(inside, job, began)
             else:
-                now = record_error(inside, job, outcome, began, patience_seconds=patience_seconds)
+                now = record_error(inside, job, outcome, began, deadline_seconds=deadline_seconds)
             written.append(now)
         metrics.write_points(connection, points)
         announce(connection, *(job.id for job in written if job is not None))
@@ -112,7 +112,7 @@ def record_error(
     error: Exception,
     began: datetime | None = None,
     *,
-    patience_seconds: float = inf,
+    deadline_seconds: float = inf,
 ) -> TrainingJob | None:
     """Note that an observation failed, and pause; an event where it is the first one in a row. None if it was dropped.
 
@@ -122,9 +122,9 @@ def record_error(
     pause = timedelta(seconds=backoff.POLLS.pause(errors))
     values: dict[str, Any] = {"poll_errors": errors, "poll_after": func.clock_timestamp() + pause}
     said = describe(error)
-    retries = replace(backoff.POLLS, deadline=patience_seconds)
+    retries = replace(backoff.POLLS, deadline=deadline_seconds)
     if began is not None and retries.gives_up(errors):
-        waited = duration(patience_seconds)
+        waited = duration(deadline_seconds)
         message = f"Gave up after {waited} without an answer; the run may continue at its backend. {said}"
         failed = {"backend_status": JobStatus.FAILED, "error_message": message}
         written = _update(store, job, {**values, **failed}, began)
@@ -175,7 +175,7 @@ def ask_to_stop(store: JobStore, job: TrainingJob, withdrawn: PermissionWithdraw
         "error_details": details,
     }
     seen = {"status": job.status, "backend_status": None, "cancel_requested_at": None}
-    event = (EventType.ERROR, f"{withdrawn.message} Its backend was told to stop.")
+    event = (EventType.ERROR, f"{withdrawn.message} The backend was asked to stop the training.")
     return store.update(job.id, values, where=seen, event=event, data=details)
 
 

@@ -1,7 +1,7 @@
 """Polls jobs: which ones are due, how many at once, and how long a backend may take.
 
 A poll that goes wrong fails no job at once: that is an event, and the next poll comes after a pause. A job is failed
-where its backend has told nothing for the patience that it is given, or has not known it for `apply.LOST_SECONDS`.
+where its backend has told nothing until the deadline that it is given, or has not known it for `apply.LOST_SECONDS`.
 Backends are asked in threads, so that one that hangs holds up neither the others nor whoever polls; all that is written
 is written by the thread that polls, on one connection.
 """
@@ -69,10 +69,10 @@ class Poller:
         *,
         threads: int = 32,
         hung_seconds: float = HUNG_SECONDS,
-        patience_seconds: float = 86400.0,
+        deadline_seconds: float = 86400.0,
         permission: Permission | None = None,
     ) -> None:
-        self._patience_seconds = patience_seconds
+        self._deadline_seconds = deadline_seconds
         self._store = store
         self._backend = backend
         self._tracking = tracking
@@ -189,7 +189,7 @@ class Poller:
         """The jobs as they then are, None where an observation was dropped. One transaction, if all can be had."""
         answers = [apply.Answer(*call.subject, _outcome(call)) for call in calls]
         try:
-            return apply.record(self._store, answers, patience_seconds=self._patience_seconds) if answers else []
+            return apply.record(self._store, answers, deadline_seconds=self._deadline_seconds) if answers else []
         except DBAPIError as refused:  # a value that no column holds is the trouble of one job
             if len(calls) > 1:
                 return [job for call in calls for job in self._written([call])]

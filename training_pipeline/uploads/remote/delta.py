@@ -36,7 +36,7 @@ class StagedDelta:
         for uri in self._table.file_uris():
             path = Path(uri)
             if not path.is_relative_to(self._folder) or ".." in path.parts:
-                hint = "Write the table anew (a deep clone), and import that."
+                hint = "Rewrite the table (a deep clone), and import that."
                 raise SheetUnreadable("The Delta table has files that do not lie below it.", hint=hint)
             if not path.exists():
                 found.append(str(path.relative_to(self._folder)))

@@ -161,7 +161,7 @@ class _Fetch:
                 self._copy(location, files={_named(name): path for name, path in new.items()})
                 index |= new
                 (self._staged / INDEX).write_text(json.dumps(index))
-        raise SheetUnreadable("The table's files refer to ever more files.", hint="Write the table anew.")
+        raise SheetUnreadable("The table's files refer to too many other files.", hint="Rewrite the table.")
 
     def _copy(
         self, location: BucketLocation, *, version: str | None = None, files: dict[str, str] | None = None
@@ -218,7 +218,7 @@ def _below(table: BucketLocation, name: str) -> str:
     try:
         return str(table.at(name))
     except BadLocation as error:
-        raise SheetUnreadable(f"The table names a file whose location {error}.", hint="Write the table anew.") from None
+        raise SheetUnreadable(f"The table names a file whose location {error}.", hint="Rewrite the table.") from None
 
 
 def _named(location: str) -> str:
@@ -226,7 +226,7 @@ def _named(location: str) -> str:
     try:
         return str(parse_location(location, this_machine=True))
     except BadLocation as error:
-        raise SheetUnreadable(f"The table names a file whose location {error}.", hint="Write the table anew.") from None
+        raise SheetUnreadable(f"The table names a file whose location {error}.", hint="Rewrite the table.") from None
 
 
 def place_of(path: Path) -> str | None:

@@ -31,7 +31,7 @@ TARGETS: Final[Mapping[str, tuple[str, str]]] = {
     "answer": ("Answer", "What the model is to say."),
     "status": ("Review status", "Only labeled pairs are trained on."),
     "allowed_uses": ("Allowed uses", "A pair is trained on only where training is allowed."),
-    "prohibited_uses": ("Prohibited uses", "Counts more than what is allowed; say none where nothing is."),
+    "prohibited_uses": ("Prohibited uses", "Overrides the allowed uses. Enter none where nothing is prohibited."),
     "data_classification": ("Classification", "How sensitive a pair is."),
     "reviewed_by": ("Reviewed by", "Who approved each pair."),
     "reviewed_at": ("Reviewed at", "When."),

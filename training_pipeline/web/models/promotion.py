@@ -271,7 +271,7 @@ def _version(version: str | None) -> str:
 
 def _decisions(found: ModelPromotions) -> None:
     if not found.promotions:
-        Tag("p", "No alias of this model was decided about.", classes="muted")
+        Tag("p", "No alias of this model has been moved or decided on yet.", classes="muted")
         return
     with small_table("Decisions", ["No.", "Alias", "From", "To", "Verdict", "Moved", "By", "When", "Reason"]):
         for each in found.promotions[:_SHOWN]:

@@ -8,8 +8,6 @@ from training_pipeline.domain.model_version import MEANINGS, Cleanness, Outcome,
 from training_pipeline.models.promotion.gate import Verdict
 from training_pipeline.web.elements import word_badge
 
-#: Seconds that a page may take: the registry is asked first, and a server that was just started loads its client.
-PATIENCE: Final = 30.0
 _STATES: Final = {
     VersionState.REGISTERED: ("succeeded", "check"),
     VersionState.UNFINISHED: ("stopping", "hourglass"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 from fastapi import Request
 from nicegui import ui
@@ -22,17 +22,14 @@ from training_pipeline.web.comparison.evaluations import evaluations
 from training_pipeline.web.comparison.parameters import ParametersPanel
 from training_pipeline.web.comparison.view import ComparisonView
 from training_pipeline.web.elements import Tag, link
-from training_pipeline.web.layout import Watch, frame, problem
+from training_pipeline.web.layout import PAGE_SECONDS, Watch, frame, problem
 from training_pipeline.web.site import Site
-
-#: Seconds that the page may take where the machine is busy: eight jobs with large datasets are read before it is shown.
-PATIENCE: Final = 30.0
 
 
 def register(site: Site) -> None:
     """Add the page."""
 
-    @ui.page("/compare", response_timeout=PATIENCE)
+    @ui.page("/compare", response_timeout=PAGE_SECONDS)
     async def compare(request: Request) -> None:
         client = site.client(request)
         view = ComparisonView.parse(dict(request.query_params))

@@ -15,13 +15,13 @@ from training_pipeline.domain.model_version import MEANINGS
 from training_pipeline.schemas.model_version import ModelVersionDetails
 from training_pipeline.web import urls
 from training_pipeline.web.elements import Tag, audit_link, icon, link, moment
-from training_pipeline.web.layout import frame
+from training_pipeline.web.layout import PAGE_SECONDS, frame
 from training_pipeline.web.models import details
 from training_pipeline.web.models.evaluations import evaluations
 from training_pipeline.web.models.playground import PlaygroundPanel
 from training_pipeline.web.models.promotion import PromotionPanel
 from training_pipeline.web.models.retrain import RetrainPanel
-from training_pipeline.web.models.state import PATIENCE, state_badge
+from training_pipeline.web.models.state import state_badge
 from training_pipeline.web.models.verify import VerifyPanel
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
@@ -46,7 +46,7 @@ def register(site: Site) -> None:
             return of_pipeline_error(urls.version_file(name, version, path), error)
         return ModelFileBytes(found)
 
-    @ui.page("/models/{name}/{version}", response_timeout=PATIENCE)
+    @ui.page("/models/{name}/{version}", response_timeout=PAGE_SECONDS)
     async def model_version(request: Request, name: str, version: str) -> None:
         client = site.client(request)
         try:

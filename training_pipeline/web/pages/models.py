@@ -15,8 +15,8 @@ from training_pipeline.schemas.model_version import ModelVersion, ModelVersionPa
 from training_pipeline.web import formats, urls
 from training_pipeline.web.choice import Choice
 from training_pipeline.web.elements import Tag, empty, icon, link, moment, small_table
-from training_pipeline.web.layout import frame, go
-from training_pipeline.web.models.state import PATIENCE, state_badge
+from training_pipeline.web.layout import PAGE_SECONDS, frame, go
+from training_pipeline.web.models.state import state_badge
 from training_pipeline.web.pager import pager
 from training_pipeline.web.site import Site
 from training_pipeline.web.urls import VersionFilters
@@ -29,7 +29,7 @@ _COLUMNS: Final = ("Model", "State", "Aliases", "Training sheet", "Pairs", "Regi
 def register(site: Site) -> None:
     """Add the page."""
 
-    @ui.page("/models", response_timeout=PATIENCE)
+    @ui.page("/models", response_timeout=PAGE_SECONDS)
     async def models(request: Request) -> None:
         client = site.client(request)
         filters = VersionFilters.parse(request.query_params)

@@ -32,8 +32,8 @@ from training_pipeline.web.elements import (
     text_fact,
 )
 from training_pipeline.web.jobs.overview import version_of
-from training_pipeline.web.layout import frame, go, problem
-from training_pipeline.web.models.state import PATIENCE, state_badge
+from training_pipeline.web.layout import PAGE_SECONDS, frame, go, problem
+from training_pipeline.web.models.state import state_badge
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.sheets.conversation import ConversationDialog
 from training_pipeline.web.sheets.edits import EDITS, EditsPanel
@@ -53,7 +53,7 @@ _JOBS = _MODELS = 20
 def register(site: Site) -> None:
     """Add the page."""
 
-    @ui.page("/sheets/{sheet_id}", response_timeout=PATIENCE)
+    @ui.page("/sheets/{sheet_id}", response_timeout=PAGE_SECONDS)
     async def sheet(request: Request, sheet_id: str) -> None:
         client = site.client(request)
         try:

@@ -10,7 +10,7 @@ from training_pipeline.schemas.study import StudyPage
 from training_pipeline.web.charts.metric_chart import ask_early
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import Tag
-from training_pipeline.web.layout import Watch, frame
+from training_pipeline.web.layout import PAGE_SECONDS, Watch, frame
 from training_pipeline.web.pages.errors import show_not_found
 from training_pipeline.web.site import Site
 from training_pipeline.web.studies.asked import asked_for
@@ -19,14 +19,11 @@ from training_pipeline.web.studies.charts import StudyCharts
 from training_pipeline.web.studies.head import StudyHead
 from training_pipeline.web.studies.trials import TrialTable
 
-#: Seconds that the page may take: a server that was just started loads Optuna to say what mattered.
-PATIENCE = 30.0
-
 
 def register(site: Site) -> None:
     """Add the page."""
 
-    @ui.page("/studies/{name}", response_timeout=PATIENCE)
+    @ui.page("/studies/{name}", response_timeout=PAGE_SECONDS)
     async def study(request: Request, name: str) -> None:
         client = site.client(request)
         watch = Watch(site, client.caller)  # its trials are jobs, and it is announced among them

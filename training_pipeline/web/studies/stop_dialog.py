@@ -26,7 +26,7 @@ class StopDialog:
         self._dialog = Tag("dialog", classes="dialog", aria_labelledby="stop-title")
         with self._dialog:
             Tag("h2", "Stop this study?", id_="stop-title")
-            Tag("p", "It starts no more trials. What its trials came to is kept.", classes="muted")
+            Tag("p", "No more trials are started. The results of its trials are kept.", classes="muted")
             with Tag("label", classes="field"):
                 Tag("span", "Reason", classes="field-name")
                 field = Tag("textarea", rows=3, maxlength=1000, placeholder="e.g. good enough")

@@ -239,7 +239,7 @@ class TestBurst:
     def test_beyond_those_who_wait_it_is_503_at_once_and_nothing_is_lost_or_doubled(
         self, client: TestClient, backend: SlowPlan
     ) -> None:
-        client.app.state.creates = Turns(2, waiting=3, patience=120)  # type: ignore[attr-defined]
+        client.app.state.creates = Turns(2, waiting=3, wait_seconds=120)  # type: ignore[attr-defined]
         refused = threading.Event()
 
         def create(number: int) -> int:
@@ -260,7 +260,7 @@ class TestBurst:
 
     def test_a_repetition_joins_the_request_that_is_at_work(self, client: TestClient, backend: SlowPlan) -> None:
         key = {"Idempotency-Key": "k"}
-        turns = client.app.state.creates = Joining(2, patience=120)  # type: ignore[attr-defined]
+        turns = client.app.state.creates = Joining(2, wait_seconds=120)  # type: ignore[attr-defined]
         with ThreadPoolExecutor(8) as pool:
             asking = [pool.submit(client.post, JOBS, json=self.BODY, headers=key) for _ in range(8)]
             until(lambda: turns.asked == 8, what="that all ask")

@@ -65,7 +65,7 @@ def test_where_too_much_is_read_others_are_told_to_come_again_and_light_answers_
     with ExitStack() as held:
         for number in range(AT_ONCE):
             held.enter_context(services.heavy_reads.of(f"person-{number}", waits=False))
-        services.heavy_reads._patience = 0.01
+        services.heavy_reads._wait_seconds = 0.01
         answer = client.get(f"{API}/training-sheets/small/near-duplicates")
         problem(answer, 503, "too_many_reads")
         assert int(answer.headers["Retry-After"]) > 0

@@ -53,7 +53,7 @@ def test_every_copy_is_named_before_anything_is_erased(
 def test_where_nothing_holds_it_any_more_that_is_said(command: Command, services: Services, revoked: str) -> None:
     write_sheet(services.settings.sheets, "small", [one for one in rows(39) if one["pair_id"] != "p-0003"])
     code, out, _ = command("erase", revoked, "--yes")
-    assert (code, "stands in no file" in out) == (0, True)
+    assert (code, "is in no file" in out) == (0, True)
 
 
 def test_a_parquet_file_beside_the_sheet_holds_it_still(
@@ -65,8 +65,8 @@ def test_a_parquet_file_beside_the_sheet_holds_it_still(
     kept = services.settings.sheets / "small@000000000000.parquet"
     pq.write_table(pa.Table.from_pylist(pairs), kept, compression="zstd")
     code, out, _ = command("erase", revoked, "--yes")
-    assert (code, "stands in no file" in out) == (3, False)
-    assert f"It still stands in {kept.resolve()}" in out
+    assert (code, "is in no file" in out) == (3, False)
+    assert f"The text is still in {kept.resolve()}" in out
 
 
 def test_what_could_not_be_searched_is_no_no(
@@ -76,8 +76,8 @@ def test_what_could_not_be_searched_is_no_no(
     damaged = services.settings.sheets / "copy.jsonl.gz"
     damaged.write_bytes(gzip.compress(b"anything")[:-4])
     code, out, _ = command("erase", revoked, "--yes")
-    assert (code, "stands in no file" in out) == (3, False)
-    assert f"It may still stand in {damaged.resolve()}" in out
+    assert (code, "is in no file" in out) == (3, False)
+    assert f"The text may still be in {damaged.resolve()}" in out
 
 
 def test_a_row_with_too_little_to_search_for_is_no_no(
@@ -85,8 +85,8 @@ def test_a_row_with_too_little_to_search_for_is_no_no(
 ) -> None:
     monkeypatch.setattr(text_search, "LEAST_BYTES", 1000)
     code, out, _ = command("erase", revoked, "--yes")
-    assert (code, "stands in no file" in out) == (3, False)
-    assert "in part: whether it stands elsewhere is not known" in out
+    assert (code, "is in no file" in out) == (3, False)
+    assert "Only a part of the text was searched for under" in out
 
 
 def test_a_damaged_dataset_may_hold_it(command: Command, services: Services, done: TrainingJob, revoked: str) -> None:

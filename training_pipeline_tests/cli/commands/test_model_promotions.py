@@ -74,7 +74,7 @@ def test_the_exit_code_is_the_verdict(
 
 
 def test_roll_back_and_list(command: Command, url: str, done: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "No alias of it was decided about." in command("models", "promotions", "triage")[1]
+    assert "No alias of this model has been moved or decided on yet." in command("models", "promotions", "triage")[1]
     assert "never moved from here" in command("models", "roll-back", "triage", "--reason", "r")[2]
     back = promotion(Verdict.SHIP).model_copy(
         update={

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training_pipeline.models.revocations import file_contents, text_search
-from training_pipeline.models.revocations.text_search import Found, search, texts_of
+from training_pipeline.models.revocations.text_search import SearchResult, search, texts_of
 
 QUESTION = 'Where does Mrs Müller "live" now?'
 
@@ -72,8 +72,8 @@ def test_it_is_found_however_it_is_written(written: bytes, tmp_path: Path) -> No
     (place / "copy").write_bytes(written)
     (place / "other").write_text("You answer questions about letters. short. Another question, which is long")
     (tmp_path / "state" / "link").symlink_to(place / "copy")
-    assert search([tmp_path / "state", place], texts) == Found((place / "copy",), ())
-    assert search([tmp_path / "state"], ()) == Found((), ())
+    assert search([tmp_path / "state", place], texts) == SearchResult((place / "copy",), ())
+    assert search([tmp_path / "state"], ()) == SearchResult((), ())
 
 
 @given(before=st.integers(0, 40), chunk=st.integers(1, 40))
@@ -108,7 +108,7 @@ def test_a_row_that_may_stand_somewhere_without_being_found_is_told(
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "damaged").write_bytes(b"PAR1 nothing PAR1")
-    assert search([tmp_path], (b"a text",)) == Found((), (tmp_path / "damaged",))
+    assert search([tmp_path], (b"a text",)) == SearchResult((), (tmp_path / "damaged",))
 
 
 @pytest.mark.parametrize("written", [b"\x28\xb5\x2f\xfd compressed", b"%PDF-1.7", zipped({"a.zip": "PK\x03\x04 more"})])

@@ -239,7 +239,7 @@ def test_a_sheet_is_looked_at_when_it_is_due_and_not_judged_again(
     with store.begin() as connection:
         connection.execute(text("UPDATE watched_sheets SET looked_at = looked_at - interval '1 hour'"))
     monkeypatch.setattr(watch, "changed", lambda *_: pytest.fail("it was judged again"))
-    assert sheet_watch.look_due() == watch.Looked(sheets=1)
+    assert sheet_watch.look_due() == watch.WatchRound(sheets=1)
 
 
 def test_a_sheet_is_due_counted_from_the_beginning_of_a_look(

@@ -97,7 +97,7 @@ def test_the_files_that_were_loaded_are_told_by_their_digests(
 
     def told(base: str, source: Path) -> dict[str, str] | None:
         config = parse(run.config | {"base_model": base})
-        return base_model.loaded_files(config, base_model.Found(str(source), {}, None, None, "fp32", NEW))
+        return base_model.loaded_files(config, base_model.UnloadedModel(str(source), {}, None, None, "fp32", NEW))
 
     every = folder_sha256(copy)
     assert told(str(copy), copy) == every

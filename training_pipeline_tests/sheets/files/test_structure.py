@@ -84,7 +84,7 @@ def test_a_corrupt_page_of_parquet_is_found_while_reading(
         ({"status": ...}, "column 'status': is missing"),
         ({"messages": ...}, "column 'messages': is missing; or give the columns question and answer"),
         ({"messages": ..., "question": "q"}, "column 'answer': is missing"),
-        ({"question": "q", "answer": "a"}, "stands beside question, answer"),
+        ({"question": "q", "answer": "a"}, "cannot be combined with question, answer"),
         ({"allowed_uses": ...}, "state it under `defaults`"),
     ],
 )

@@ -389,7 +389,7 @@ def test_columns_may_be_called_otherwise(workspace: Workspace) -> None:
     [
         ({"status": None}, {}, "status: is missing; every pair needs it"),
         ({"allowed_uses": None}, {}, "allowed_uses: is missing; without it nothing may be trained on"),
-        ({"review_status": ["approved"]}, {}, "status: stands beside review_status"),
+        ({"review_status": ["approved"]}, {}, "status: cannot be combined with review_status"),
         ({"messages": [1]}, {}, "messages: is BIGINT; expected an array of structs"),
         ({"pair_id": [["x"]]}, {}, "pair_id: is ARRAY<STRING>; expected text"),
         ({}, {"status": "verdict"}, "verdict: is missing, and TRAINING_PIPELINE_UC_PAIR_COLUMNS names it for status"),

@@ -104,7 +104,7 @@ def test_a_trained_job_is_never_given_up_by_bad_luck(
     bad_luck: Callable[..., None], store: JobStore, backend: ScriptedBackend
 ) -> None:
     job = claimed_job(store, Phase.FINALIZE, **TRAINED)
-    failures = Failures(store, backend, max_attempts=1, patience_seconds=0.0)
+    failures = Failures(store, backend, max_attempts=1, deadline_seconds=0.0)
     for attempt in range(1, 5):
         bad_luck(failures, Phase.FINALIZE, job.id, attempt)
         now = store.get(job.id)
@@ -189,7 +189,7 @@ def test_a_sheet_that_is_being_edited_is_read_again_however_few_attempts_there_a
 
 def test_a_sheet_that_never_stops_changing_is_given_up_at_last(store: JobStore, backend: ScriptedBackend) -> None:
     job = claimed_job(store)
-    failures = Failures(store, backend, max_attempts=1, patience_seconds=1.0)
+    failures = Failures(store, backend, max_attempts=1, deadline_seconds=1.0)
     failures.raised(Phase.LAUNCH, job.id, 1, SheetChanged("It was changed while it was read."))
     now = store.get(job.id)
     assert (now.status, (now.error_details or {})["code"]) == (JobStatus.FAILED, "sheet_changed")

@@ -284,7 +284,7 @@ def test_errors_are_one_event_a_streak_and_never_fail_a_job(
 def test_no_error_is_waited_for_without_end(
     error: Exception, store: JobStore, backend: UnevenBackend, make: Callable[..., Poller]
 ) -> None:
-    poller, job = make(backend, patience_seconds=20.0), stored(store)
+    poller, job = make(backend, deadline_seconds=20.0), stored(store)
     backend.state = error
     polled = [poller.poll(job.id).status for _ in range(4)]
     assert polled == [JobStatus.QUEUED] * 3 + [JobStatus.FAILED]

@@ -72,7 +72,7 @@ def rows(file: Path, *, after: int = 0) -> Iterator[Row]:
                     yield Row(
                         line + 1,
                         None,
-                        [Problem(shown_name(name), "repeated_column", "stands twice in its schema", line + 1)],
+                        [Problem(shown_name(name), "repeated_column", "appears twice in its schema", line + 1)],
                     )
                     return
                 batch.validate(full=True)  # Arrow trusts a file, and would read what is not its own

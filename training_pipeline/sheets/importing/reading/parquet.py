@@ -21,7 +21,7 @@ def rows(file: Path) -> Iterator[Row]:
     try:
         with pq.ParquetFile(file) as opened:
             for name in repeated_names(opened.schema_arrow.names):
-                yield Row(1, None, [Problem(shown_name(name), "repeated_column", "stands twice in its schema", 1)])
+                yield Row(1, None, [Problem(shown_name(name), "repeated_column", "appears twice in its schema", 1)])
                 return
             for batch in parquet_batches(opened):
                 for row in batch_rows(batch, line + 1):

@@ -116,7 +116,7 @@ def test_words_may_mean_something_else_and_no_status_is_stated_over_them(tmp_pat
     rows = [task(1, annotation(1, "a"))]
     (pair,) = pairs_of(import_rows(tmp_path, rows, mapping={"values": {"status": {"submitted": "labeled"}}}))
     assert pair["status"] == "labeled"
-    with pytest.raises(InvalidRequest, match="--status: stands beside the format's own"):
+    with pytest.raises(InvalidRequest, match="--status: cannot be combined with the format's own"):
         import_rows(tmp_path, rows, status="labeled")
 
 
