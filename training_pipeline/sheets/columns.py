@@ -8,8 +8,8 @@ from typing import Final
 
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.examples.chat_format import Problem
-from training_pipeline.sheets.files.row import shown_name
 from training_pipeline.sheets.head import Head
+from training_pipeline.sheets.shown_name import shown_name
 
 #: Columns that together stand for `messages`: an optional system message, one question, one answer.
 QUESTION_ANSWER: Final = {"system": "system", "question": "user", "answer": "assistant"}

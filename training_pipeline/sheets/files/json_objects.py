@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.rules.examples.json_text import Ambiguous, first_counts, no_constant
-from training_pipeline.sheets.files.row import Row, broken_row, repeated_names, shown_name
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
+from training_pipeline.sheets.shown_name import shown_name
 
 #: So deep an object may be nested. Where this process would give up depends on who raised its recursion limit.
 DEEPEST: Final = 900

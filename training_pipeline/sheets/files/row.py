@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
-
-_WORD: Final = r"[\w.()\[\]-]{1,40}"
-_NAME: Final = re.compile(rf"{_WORD}( {_WORD})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +27,3 @@ def broken_row(line: int, code: str, message: str) -> Row:
 def repeated_names(names: Iterable[str]) -> list[str]:
     """The names that stand more than once. Pure."""
     return sorted(name for name, times in Counter(names).items() if times > 1)
-
-
-def shown_name(name: str) -> str:
-    """A column's name of one or two words. A longer one is shown by its length: a file without a line of names has the
-    text of a pair there. Pure.
-    """
-    return name if _NAME.fullmatch(name) else f"({len(name)} characters)"

@@ -21,8 +21,9 @@ from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.rules.examples.json_text import first_counts, no_constant
 from training_pipeline.sheets.columns import KNOWN_COLUMNS, LIST_COLUMNS, QUESTION_ANSWER, TEXT_COLUMNS
 from training_pipeline.sheets.files.json_objects import JsonObjects
-from training_pipeline.sheets.files.row import Row, broken_row, repeated_names, shown_name
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 from training_pipeline.sheets.head import Head
+from training_pipeline.sheets.shown_name import shown_name
 
 #: Longest line or field (bytes) that is read: the engine's limit for one JSON object.
 LONGEST: Final = 16 * 2**20

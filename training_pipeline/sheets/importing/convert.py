@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.rules.examples.chat_format import Problem
-from training_pipeline.sheets.files.row import Row, shown_name
+from training_pipeline.sheets.files.row import Row
 from training_pipeline.sheets.importing.duplicates import Seen
 from training_pipeline.sheets.importing.formats.base import CHOICES, Flat, Format, Gathering, Notes, flattened
 from training_pipeline.sheets.importing.formats.registry import FORMATS, recognised
@@ -24,6 +24,7 @@ from training_pipeline.sheets.importing.reading.file_kind import Source
 from training_pipeline.sheets.importing.request import ImportRequest, flag_of
 from training_pipeline.sheets.importing.stored import stored
 from training_pipeline.sheets.importing.tally import MOST_COLUMNS, Tally
+from training_pipeline.sheets.shown_name import shown_name
 
 #: Rows that a format is recognised by.
 _FIRST: Final = 200

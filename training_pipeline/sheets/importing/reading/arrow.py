@@ -15,8 +15,9 @@ import pyarrow as pa
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.files.json_objects import is_too_deep
-from training_pipeline.sheets.files.row import Row, broken_row, repeated_names, shown_name
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 from training_pipeline.sheets.files.rows import batch_rows
+from training_pipeline.sheets.shown_name import shown_name
 
 #: An Arrow file, and a stream of batches, which is what `datasets` writes.
 _FILE: Final = b"ARROW1"

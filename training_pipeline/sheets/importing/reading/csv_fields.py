@@ -11,9 +11,10 @@ from typing import Final
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.delimiter import NO_DELIMITERS
-from training_pipeline.sheets.files.row import Row, broken_row, repeated_names, shown_name
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
 from training_pipeline.sheets.files.rows import NotUtf8, records_of
 from training_pipeline.sheets.importing.reading.opening import open_text
+from training_pipeline.sheets.shown_name import shown_name
 
 _DELIMITERS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 

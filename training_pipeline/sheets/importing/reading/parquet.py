@@ -9,8 +9,9 @@ from typing import Final
 import pyarrow.parquet as pq
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
-from training_pipeline.sheets.files.row import Row, repeated_names, shown_name
+from training_pipeline.sheets.files.row import Row, repeated_names
 from training_pipeline.sheets.files.rows import batch_rows, parquet_batches
+from training_pipeline.sheets.shown_name import shown_name
 
 MAGIC: Final = b"PAR1"
 

@@ -16,7 +16,8 @@ from typing import Any, Final
 from python_calamine import CalamineWorkbook, PasswordError
 
 from training_pipeline.domain.rules.examples.chat_format import Problem
-from training_pipeline.sheets.files.row import Row, broken_row, repeated_names, shown_name
+from training_pipeline.sheets.files.row import Row, broken_row, repeated_names
+from training_pipeline.sheets.shown_name import shown_name
 
 SUFFIXES: Final = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 #: A zip archive, and the older compound file.
