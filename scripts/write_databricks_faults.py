@@ -1,9 +1,9 @@
 """Walk every fault at every call to Databricks, and write the tables of outcomes into the docs.
 
-Those of a job and of an evaluation go into docs/databricks.md, those of reading a training sheet from tables into
-docs/unity_catalog.md.
+Those of a job, of its worker and of an evaluation go into docs/databricks.md, those of reading a training sheet from
+tables into docs/unity_catalog.md.
 
-python scripts/write_databricks_faults.py [sql] [jobs] [evaluations] [asks]
+python scripts/write_databricks_faults.py [sql] [jobs] [evaluations] [asks] [worker]
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.migrations import migrate
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from training_pipeline.testing.databricks import asking_walk, evaluation_walk
+from training_pipeline.testing.databricks import asking_walk, evaluation_walk, worker_walk
 from training_pipeline.testing.databricks.sql_walk import CONDITIONS, in_docs
 from training_pipeline.testing.databricks.sql_walk import Walk as SqlWalk
 from training_pipeline.testing.databricks.sql_walk import all_cells as all_sql_cells
@@ -30,7 +30,13 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def main() -> None:
-    tables = {"sql": write_sql, "jobs": write_jobs, "evaluations": write_evaluations, "asks": write_asks}
+    tables = {
+        "sql": write_sql,
+        "jobs": write_jobs,
+        "evaluations": write_evaluations,
+        "asks": write_asks,
+        "worker": write_worker,
+    }
     for name in sys.argv[1:] or tables:
         tables[name]()
 
@@ -94,6 +100,15 @@ def write_asks() -> None:
         outcomes = list(pool.map(lambda cell: asking_walk.outcome(directory, *cell), cells))
     page.write_text(asking_walk.in_page(page.read_text(), asking_walk.table(outcomes)))
     print(f"{len(outcomes)} questions that belong to no job, with a fault.")
+
+
+def write_worker() -> None:
+    page = DOCS / "databricks.md"
+    with reachable_directory() as directory:
+        met = [worker_walk.outcome(directory / str(number), what) for number, what in enumerate(worker_walk.MEETS)]
+        called = [worker_walk.outcome(directory / f"call-{n}", *cell) for n, cell in enumerate(worker_walk.all_cells())]
+    page.write_text(worker_walk.in_page(page.read_text(), worker_walk.table(met, called)))
+    print(f"{len(met)} things that a worker may meet, {len(called)} calls of it with a fault.")
 
 
 if __name__ == "__main__":

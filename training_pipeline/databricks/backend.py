@@ -142,7 +142,9 @@ class DatabricksBackend:
         return self._submit(asked_training(submission, folder))
 
     def _upload_code(self, folder: str, told: dict[str, Any]) -> None:
-        self._uploads.code(folder, program.code_files(self._program, told, folder, secrets=self._secrets()))
+        secrets = self._secrets()
+        told = {**told, "secrets": secrets} if secrets else told  # the names, by which a worker knows what it lacks
+        self._uploads.code(folder, program.code_files(self._program, told, folder, secrets=secrets))
 
     def _submit(self, asked: Asked) -> Handle:
         request = submit_request(self._options, asked, self._workspace_dir())

@@ -25,7 +25,8 @@ DISK_FULL: Final = "DiskFull"
 PROCESS_LOST: Final = "ProcessLost"
 #: The `code` where memory ran out, whatever library noticed it.
 OUT_OF_MEMORY: Final = "out_of_memory"
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+#: The error numbers of a disk without room.
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL_DISK_BYTES: Final = 1 << 20
 #: How PyTorch, CUDA and its libraries say that memory ran out, each in an error of another class.
 _NO_MEMORY: Final = ("allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
@@ -122,7 +123,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _disk_is_full(error: BaseException, run_dir: Path) -> bool:
     """Libraries wrap the error number away (safetensors, torch), so the message and the disk itself are asked too."""
     for link in _chain(error):
-        if isinstance(link, OSError) and link.errno in _FULL:
+        if isinstance(link, OSError) and link.errno in FULL:
             return True
         if "No space left on device" in str(link) or "Disk quota exceeded" in str(link):
             return True

@@ -99,6 +99,8 @@ def test_a_token_reaches_the_worker_and_nothing_else(workspace: Workspace, tmp_p
     assert backend.result(JOB, 1).custom_metrics == {"hf_token_length": len(token)}
     run = only(workspace)
     assert token not in json.dumps(run.request)
+    (told,) = workspace.root.glob("Workspace/**/hyperparameters.yaml")
+    assert json.loads(told.read_text())["secrets"] == {"HF_TOKEN": "ml/hf"}
     assert "ml/hf" not in json.dumps(run.request), "the task itself carries no secret, by name or by value"
     for path in workspace.root.rglob("*"):
         assert not path.is_file() or token.encode() not in path.read_bytes(), path

@@ -24,7 +24,7 @@ from ..integrity import folder_sha256
 from ..run_dir import RunDir, read_json
 from ..stop import LastWord
 from .machine import mlflow_target, require_gpus
-from .volume import ended, fetched, require_volume, stopped_result
+from .volume import ended, fetched, put, require_volume, stopped_result
 
 #: How a model of Unity Catalog is named.
 REGISTERED: Final = "models:/"
@@ -158,9 +158,7 @@ def _forget(questions: Path) -> None:
 def _keep(result: dict[str, Any], run: Path, result_dir: Path) -> None:
     """Copy the scores to the volume."""
     for scores in result["scores"].values():
-        target = result_dir / scores["file"]
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(run / scores["file"], target)
+        put(run / scores["file"], result_dir / scores["file"])
 
 
 @contextmanager

@@ -7,8 +7,10 @@ one is made, and taken away again where the training fails.
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import sys
+import time
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
@@ -21,6 +23,8 @@ CLOUD_LIBRARIES: Final = {
     "aws": ("boto3", "botocore"),
 }
 _HOSTS: Final = (("azure", r"azuredatabricks\.(net|us)|databricks\.azure\.(cn|us)"), ("gcp", r"gcp\.databricks\.com"))
+#: Seconds that the workspace may be out of reach. Its own client would wait for a quarter of an hour, at a GPU's price.
+PATIENCE: Final = 60.0
 #: What lets somebody who does not own a model add a version to it.
 _ADDS_VERSIONS: Final = frozenset({"CREATE_MODEL_VERSION", "ALL_PRIVILEGES"})
 #: What the registry says of a model that is not there, and of one that is.
@@ -53,6 +57,7 @@ def require_registry(name: str) -> bool:
     """
     from mlflow import MlflowClient
 
+    _require_reachable(os.environ.get("DATABRICKS_HOST", ""))
     client = MlflowClient("databricks", "databricks-uc")
     catalog, schema, _ = name.split(".")
     grant = f"grant CREATE MODEL and USE SCHEMA on {catalog}.{schema} and USE CATALOG on {catalog}"
@@ -75,7 +80,29 @@ def release(name: str) -> None:
         if not client.search_model_versions(f"name = '{name}'"):
             client.delete_registered_model(name)
     except Exception as error:  # noqa: BLE001  # an empty model is left behind; the cause of the failure matters more
-        sys.stderr.write(f"The model {name}, which has no version, is left behind: {type(error).__name__}\n")
+        sys.stderr.write(f"The model {name}, which has no version, is left behind: {_kind(error)}\n")
+
+
+def _require_reachable(host: str) -> None:
+    """Wait until the workspace answers anything at all, where its host is known; raise where it takes too long."""
+    import requests
+
+    until = time.monotonic() + PATIENCE
+    address = host if "://" in host else f"https://{host}"
+    while host:
+        try:
+            requests.get(f"{address.rstrip('/')}/.well-known/databricks-config", timeout=10, allow_redirects=False)
+            return
+        except requests.RequestException as error:
+            if time.monotonic() > until:
+                message = f"The worker cannot reach {address}, so it could not register its model ({_kind(error)}): "
+                remedy = "let workers reach the workspace, then try again."
+                raise TrainingFailed("registry_refused", message + remedy, recurs=False) from error
+            time.sleep(min(2.0, PATIENCE))
+
+
+def _kind(error: Exception) -> str:
+    return type(error).__name__
 
 
 def _done(call: Callable[[str], object], name: str, what: str, grant: str, *, but: Collection[str]) -> bool:
@@ -89,8 +116,8 @@ def _done(call: Callable[[str], object], name: str, what: str, grant: str, *, bu
         if error.error_code in but:
             return False
         raise _refused(what, error, grant) from error
-    except RequestException as error:
-        message = f"Unity Catalog does not answer, so we cannot {what} ({type(error).__name__})."
+    except (RequestException, TimeoutError) as error:
+        message = f"Unity Catalog does not answer, so we cannot {what} ({_kind(error)})."
         raise TrainingFailed("registry_refused", message, recurs=False) from error
     return True
 
@@ -118,7 +145,7 @@ def _require_versions(name: str) -> None:
         me = _asked("/api/2.0/preview/scim/v2/Me")
         found = _asked(f"/api/2.1/unity-catalog/effective-permissions/function/{name}").get("privilege_assignments")
     except Exception as error:  # noqa: BLE001  # who may not see grants may still have them
-        sys.stderr.write(f"Who may add versions to {name} cannot be seen ({type(error).__name__}).\n")
+        sys.stderr.write(f"Who may add versions to {name} cannot be seen ({_kind(error)}).\n")
         return
     names = {me.get("userName"), *(group.get("display") for group in me.get("groups") or [])}
     holders = {owner} if owner else set()
@@ -157,8 +184,11 @@ def _asked(path: str) -> dict[str, Any]:
 def _refused(what: str, error: Any, grant: str) -> TrainingFailed:
     """The one sentence for what the registry said."""
     code = error.error_code
-    said = (str(error).splitlines() or [""])[0][:200]
-    if code in {"PERMISSION_DENIED", "FORBIDDEN", "UNAUTHENTICATED"}:
+    said = (str(error).splitlines() or [""])[0].partition(" Config: ")[0][:200]  # the SDK goes on about its settings
+    if code == "UNAUTHENTICATED":
+        message = f"Unity Catalog does not accept the token of this run, so we cannot {what} ({said}): try again."
+        return TrainingFailed("registry_refused", message, recurs=False)
+    if code in {"PERMISSION_DENIED", "FORBIDDEN"}:
         return TrainingFailed("registry_refused", f"We may not {what} ({said}): {grant}.")
     if code == "RESOURCE_DOES_NOT_EXIST":
         return TrainingFailed(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import FAILED, TrainingFailed
+from ..errors import FAILED, FULL, TrainingFailed
 from ..output import without_secrets
 from ..run_dir import finite, read_json
 from ..stop import STOPS
@@ -25,22 +25,45 @@ def require_volume(result_dir: Path) -> None:
         probe.write_text("yes")
         probe.unlink()
     except OSError as error:
-        raise TrainingFailed(
-            "volume_not_writable",
-            f"The worker cannot write to {result_dir} ({error.strerror or type(error).__name__}): grant WRITE VOLUME "
-            "on its volume to whom the pipeline runs as.",
-        ) from error
+        raise _refused(result_dir, error) from error
+
+
+def put(source: Path, target: Path) -> None:
+    """Copy a file into the volume; raises `TrainingFailed` where it is not taken."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    except OSError as error:
+        raise _refused(target, error) from error
 
 
 def fetched(file: Mapping[str, str], target: Path) -> Path:
-    """A file of the volume on this worker's disk. Raises `OSError` where it is not the one that was uploaded."""
+    """A file of the volume on this worker's disk; raises `TrainingFailed` where it is not the one that was uploaded."""
     source = Path(file["path"])
-    shutil.copyfile(source, target)
+    try:
+        shutil.copyfile(source, target)
+    except OSError as error:
+        if error.errno in FULL:  # the worker's own disk
+            raise
+        why = error.strerror or type(error).__name__
+        message = f"The worker cannot read {source} ({why}): see that the volume still has it, and grant READ VOLUME."
+        raise TrainingFailed("file_not_readable", message, recurs=False) from error
     with target.open("rb") as copy:
         digest = hashlib.file_digest(copy, "sha256").hexdigest()
     if digest != file["sha256"]:
-        raise OSError(f"{source} is not the file that was uploaded: its SHA-256 is {digest}")
+        message = f"{source} is not the file that was uploaded: its SHA-256 is {digest}. Create the job again."
+        raise TrainingFailed("file_changed", message, recurs=False)
     return target
+
+
+def _refused(path: Path, error: OSError) -> TrainingFailed:
+    """Why the volume does not take `path`, and what to do."""
+    if error.errno in FULL:
+        message = f"The volume has no room for {path}: free some space in it, then try again."
+        return TrainingFailed("volume_full", message, recurs=False)
+    why = error.strerror or type(error).__name__
+    remedy = "grant WRITE VOLUME on its volume to whom the pipeline runs as."
+    return TrainingFailed("volume_not_writable", f"The worker cannot write to {path} ({why}): {remedy}")
 
 
 def stopped_result(run: Path) -> dict[str, Any]:

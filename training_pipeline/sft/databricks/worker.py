@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import sys
 import tempfile
 from dataclasses import asdict
@@ -18,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import program
-from ..errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED, explain, scrubbed_traceback
+from ..errors import BAD_CONFIG, FAILED, STOPPED, SUCCEEDED, TrainingFailed, explain, scrubbed_traceback
 from ..output import Masked
 from ..stop import LastWord
 from .machine import mlflow_target, require_gpus
 from .registry_check import release, require_registry
-from .volume import ended, fetched, require_volume, stopped_result
+from .volume import ended, fetched, put, require_volume, stopped_result
 
 
 def main(arguments: list[str]) -> int:
@@ -62,6 +61,8 @@ def _worked(told: dict[str, Any], result_dir: Path, work: Path) -> int:
             config = _fetched(told, work, sharding="always" if gpus > 1 else "auto")
             code = program.main([str(config)])
             result = _result(work / "run")
+            if result.get("code") == "base_model_unloadable":
+                result["error"] += _secrets_missing(told.get("secrets") or {})
             if code == SUCCEEDED:
                 _keep(told, result, work, result_dir)
                 _keep_answers(result, work, result_dir)
@@ -92,6 +93,14 @@ def _require_gpus(told: dict[str, Any]) -> int:
     return require_gpus(told, told["config"].get("base_model"))
 
 
+def _secrets_missing(named: dict[str, str]) -> str:
+    """A sentence about the variables that a secret was named for, and that this worker was not given."""
+    missing = [f"{name} of the secret {secret}" for name, secret in named.items() if not os.environ.get(name)]
+    if not missing:
+        return ""
+    return f" The worker was not given {', '.join(missing)}: grant READ on its scope to whom the pipeline runs as."
+
+
 def _result(run: Path) -> dict[str, Any]:
     path = run / "result.json"
     if not path.exists():
@@ -120,11 +129,14 @@ def _keep(told: dict[str, Any], result: dict[str, Any], work: Path, result_dir: 
             work=work,
         )
     except Exception as error:
-        where = _copied(model, result_dir)
-        raise OSError(
-            f"The model was trained and is kept in {where}, but could not be registered as {registered['name']}: "
-            f"{type(error).__name__}: {str(error).splitlines()[0][:200] if str(error) else ''}"
-        ) from error
+        why = f"{registered['name']}: {type(error).__name__}: {(str(error).splitlines() or [''])[0][:200].rstrip('.')}"
+        try:
+            where = _copied(model, result_dir)
+        except TrainingFailed as refused:
+            lost = f"The model was trained and is lost with the worker, for it could not be registered as {why}"
+            raise TrainingFailed("model_lost", f"{lost}. {refused}", recurs=False) from error
+        kept = f"The model was trained and is kept in {where}, but could not be registered as {why}"
+        raise TrainingFailed("not_registered", kept, recurs=False) from error
     result |= {"model_dir": f"models:/{registered['name']}/{version}", "registered_version": version}
 
 
@@ -137,10 +149,9 @@ def _keep_answers(result: dict[str, Any], work: Path, result_dir: Path) -> None:
         if not result.get(named):
             continue
         try:
-            result_dir.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(work / "run" / result[named], result_dir / result[named])
-        except OSError as error:
-            sys.stderr.write(f"{result[named]} could not be kept: {type(error).__name__}: {error.strerror}\n")
+            put(work / "run" / result[named], result_dir / result[named])
+        except TrainingFailed as refused:
+            sys.stderr.write(f"{result[named]} could not be kept: {refused}\n")
             result[named] = None
 
 
@@ -148,7 +159,5 @@ def _copied(model: Path, result_dir: Path) -> str:
     target = result_dir / "model"
     for path in sorted(model.rglob("*")):
         if path.is_file():
-            copy = target / path.relative_to(model)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+            put(path, target / path.relative_to(model))
     return str(target)
