@@ -242,6 +242,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "dagster_ui/test_guard.py": ("dagster_ui/callers.py",),
     "dagster_ui/test_workspace.py": ("dagster_ui/attribution.py",),
     "datasets/test_prepare.py": ("domain/refs.py",),
+    "datasets/test_trained_questions.py": ("datasets/text_plans.py",),
     "datasets/test_near_held_out.py": ("datasets/text_report.py",),
     "datasets/test_token_lengths.py": ("datasets/rehearsed_pairs.py",),
     "datasets/test_verdicts.py": ("datasets/judged.py",),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import ibis.expr.types as ir
 
-from training_pipeline.datasets.judging import verdicts_plan
+from training_pipeline.datasets.judging import TEXTS, verdicts_plan
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import Use, constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
@@ -28,14 +28,14 @@ def judged(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) ->
 
 @contextmanager
 def texts(opened: OpenSheet, policy: GatePolicy, *, use: Use = Use.TRAINING) -> Iterator[ir.Table]:
-    """`pair_id`, `messages` and `tools` in our DuckDB, at least those of all pairs that pass both gates for this use.
+    """The columns `TEXTS` in our DuckDB, and maybe others, at least of all pairs that pass both gates for this use.
 
     Where the pairs are elsewhere, the engine there judges them again and sends no other text.
     """
-    wanted = opened.pairs.select("pair_id", "messages", "tools")
     if not opened.engine.is_remote:
-        yield wanted
+        yield opened.pairs
         return
+    wanted = opened.pairs.select(*TEXTS)
     with judged(opened, policy, use=use) as table:
         passed = table.filter(table.reason.isnull()).select("pair_id")
         with disk_errors("read the pairs"), opened.engine.fetch(wanted.semi_join(passed, "pair_id")) as fetched:

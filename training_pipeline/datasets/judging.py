@@ -24,8 +24,20 @@ from training_pipeline.domain.usage import TagConstraints, Use
 from training_pipeline.sheets.kept_plans import kept
 from training_pipeline.sheets.plan import Dialect, Plan, Planner
 
-#: Of what the questions are read: `asks` tells whether the question of a row is wanted.
-ASKING: Final = ibis.schema({"number": "int64", "asks": "bool", "messages": PAIR_SCHEMA["messages"]})
+#: The table of what questions are read of: `asks` tells whether the question of a row is wanted.
+ASKING: Final = ibis.schema({"number": "int64", "wanted_id": "string", "asks": "bool"})
+#: The table of pairs whose verdict is known.
+PASSED: Final = ibis.schema({"pair_id": "string"})
+#: Of every pair what is read of its text.
+TEXTS: Final = ibis.schema({name: PAIR_SCHEMA[name] for name in ("pair_id", "messages", "tools")})
+#: Of every pair its canonical label, and what constrains it.
+LABELS: Final = (
+    "canonical_label_id",
+    "label_allowed_uses",
+    "label_prohibited_uses",
+    "label_data_classification",
+    "label_usage_reason",
+)
 
 
 @lru_cache(maxsize=32)
@@ -37,7 +49,7 @@ def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy, us
     required = policy.require_constraints_set_by
     each = judge_each(planner.pairs, tags, use=use, keep=planner.keep, require_constraints_set_by=required)
     alone = planner.name(each)
-    comparison = _comparison(planner)
+    comparison = comparison_of(planner)
     hashed = planner.keep(comparison.of(alone))
     examples = _examples(planner, comparison)
     return planner.plan(judge_together(hashed, policy, examples_of=examples, keep=planner.keep))
@@ -51,7 +63,7 @@ def ties_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Pla
     planner = Planner(dialect)
     required = policy.require_constraints_set_by
     alone = planner.name(judge_each(planner.pairs, tags, keep=planner.keep, require_constraints_set_by=required))
-    comparison = _comparison(planner)
+    comparison = comparison_of(planner)
     invalid = str(Reason.INVALID)
     stated = words(planner.pairs.allowed_uses)
     kept_for = names(stated, Use.EVALUATION) | names(stated, Use.TESTING)
@@ -81,18 +93,21 @@ def alone_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Pl
 def held_out_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
     """`asked`: what pairs ask that may be evaluated or tested on, and not trained on. Pure."""
     planner = Planner(dialect)
-    comparison = _comparison(planner)
-    asked = comparison.questions(_held_out(planner, tags, policy))
+    comparison = comparison_of(planner)
+    asked = comparison.questions(_held_out(planner, planner.pairs, tags, policy))
     return planner.plan(asked.select("asked").distinct())
 
 
 @lru_cache(maxsize=32)
 @kept
 def held_out_questions_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
-    """The texts of the same, marked as in `Comparison.turn_texts`: `asks`. Pure."""
+    """The texts of the same, marked as in `Comparison.turn_texts`: `asks`. Pairs of the table `passed` beside the pairs
+    are not looked at. Pure.
+    """
     planner = Planner(dialect)
-    comparison = _comparison(planner)
-    named = comparison.turn_texts(_held_out(planner, tags, policy).select("messages"))
+    comparison = comparison_of(planner)
+    others = planner.name(planner.pairs.anti_join(planner.beside("passed", PASSED), "pair_id"))
+    named = comparison.turn_texts(_held_out(planner, others, tags, policy).select("messages"))
     return planner.plan(named.select(asks=named.asks.unnest()).distinct())
 
 
@@ -103,7 +118,7 @@ def shown_plan(dialect: Dialect) -> Plan:
     `row_hash`, and `shown`, the hash of the whole example, then of those that its turns show, between blanks. Pure.
     """
     planner = Planner(dialect)
-    return planner.plan(_comparison(planner).shown(planner.name(_named(planner, dialect))))
+    return planner.plan(comparison_of(planner).shown(planner.name(_named(planner, dialect))))
 
 
 @lru_cache(maxsize=32)
@@ -111,7 +126,7 @@ def shown_plan(dialect: Dialect) -> Plan:
 def known_plan(dialect: Dialect) -> Plan:
     """What each pair shows, as `shown_plan` has it, with `asked`, the hashes of its questions. Pure."""
     planner = Planner(dialect)
-    comparison = _comparison(planner)
+    comparison = comparison_of(planner)
     asking = planner.name(comparison.questions(planner.name(_named(planner, dialect))))
     return planner.plan(comparison.shown(asking))
 
@@ -133,25 +148,38 @@ def copies_plan(dialect: Dialect) -> Plan:
     """What pairs are copies by, whatever their verdict: `pair_id`, and `copy_hash`, equal for copies alone. Pure."""
     planner = Planner(dialect)
     pairs = planner.pairs.filter(has_messages(planner.pairs.messages)).select("pair_id", "messages", "tools")
-    return planner.plan(_comparison(planner).copies(planner.name(pairs)))
+    return planner.plan(comparison_of(planner).copies(planner.name(pairs)))
 
 
 @lru_cache(maxsize=32)
 @kept
 def questions_plan(dialect: Dialect) -> Plan:
-    """Of rows with the columns `ASKING`: `number`, what it `asks` where that is wanted, as in `Comparison.turn_texts`,
-    and whether any of its texts spells a control token, as `controlled`; only rows of which either is to be told. Pure.
+    """Of the rows of the table `wanted` beside `TEXTS`, in order: `number`, what it `asks` where that is wanted, as in
+    `Comparison.turn_texts`, and whether any of its texts spells a control token, as `controlled`; only rows of which
+    either is to be told. Pure.
     """
-    planner = Planner(dialect, ASKING)
-    comparison = _comparison(planner)
-    looked_at = planner.pairs.select(
+    planner = Planner(dialect, TEXTS)
+    comparison = comparison_of(planner)
+    wanted = planner.beside("wanted", ASKING)
+    said = planner.pairs.inner_join(wanted, planner.pairs.pair_id == wanted.wanted_id)
+    looked_at = said.select(
         "number",
-        messages=ibis.cases((planner.pairs.asks, planner.pairs.messages)),
-        controlled=spells_control_token(planner.pairs.messages).fill_null(False),
+        messages=ibis.cases((said.asks, said.messages)),
+        controlled=spells_control_token(said.messages).fill_null(False),
     )
     # The filter comes after, so that no engine works out the questions for it and once more for the row.
     asked = planner.name(comparison.turn_texts(looked_at))
-    return planner.plan(asked.filter(asked.asks.notnull() | asked.controlled).select("number", "controlled", "asks"))
+    told = asked.filter(asked.asks.notnull() | asked.controlled).select("number", "controlled", "asks")
+    return planner.plan(told.order_by("number"))
+
+
+@lru_cache(maxsize=32)
+@kept
+def labels_plan(dialect: Dialect) -> Plan:
+    """The canonical labels of all pairs: the columns `LABELS`, each row once. Pure."""
+    planner = Planner(dialect)
+    labeled = planner.pairs.filter(planner.pairs.canonical_label_id.notnull())
+    return planner.plan(labeled.select(*LABELS).distinct())
 
 
 def _examples(planner: Planner, comparison: Comparison) -> Examples:
@@ -164,11 +192,13 @@ def _examples(planner: Planner, comparison: Comparison) -> Examples:
     return examples
 
 
-def _held_out(planner: Planner, tags: TagConstraints, policy: GatePolicy) -> ir.Table:
+def _held_out(planner: Planner, pairs: ir.Table, tags: TagConstraints, policy: GatePolicy) -> ir.Table:
     required = policy.require_constraints_set_by
-    alone = planner.name(judge_each(planner.pairs, tags, keep=planner.keep, require_constraints_set_by=required))
+    alone = planner.name(judge_each(pairs, tags, keep=planner.keep, require_constraints_set_by=required))
     return alone.filter(alone.held_out)
 
 
-def _comparison(planner: Planner) -> Comparison:
-    return Comparison(planner.dialect.words, planner.dialect.rendered, planner.keep(normal_form_table(planner.pairs)))
+def comparison_of(planner: Planner) -> Comparison:
+    """How texts are compared in a plan: with the table of normal forms as one of its steps."""
+    forms = planner.constant(normal_form_table(planner.pairs))
+    return Comparison(planner.dialect.words, planner.dialect.rendered, forms)

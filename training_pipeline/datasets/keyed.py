@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
@@ -9,6 +11,9 @@ import pyarrow as pa
 
 from training_pipeline.domain.hash_key import MARKS, HashKey
 from training_pipeline.domain.rules.text.characters import engine_function
+
+#: The table of a key's pads, which a plan reads beside its rows.
+PADS: Final = ibis.schema({"inner_pad": "binary", "outer_pad": "binary"})
 
 _sha256 = engine_function("sha256", {"data": dt.binary}, dt.string)
 _unhex = engine_function("unhex", {"digits": dt.string}, dt.binary)
@@ -32,11 +37,24 @@ def keyed_questions(table: ir.Table, column: str, key: HashKey | None) -> ir.Tab
     return _keyed(table, None, column, key)
 
 
-def _keyed(table: ir.Table, rows: str | None, questions: str | None, key: HashKey | None) -> ir.Table:
+def pads_of(key: HashKey | None) -> dict[str, pa.Table]:
+    """The table `pads` with the columns `PADS`, for `DuckDB.read`; nothing where there is no key."""
     if key is None:
-        return table
+        return {}
     inner, outer = key.pads
-    pads = ibis.memtable(pa.table({"inner_pad": [inner], "outer_pad": [outer]}))
+    return {"pads": pa.table({"inner_pad": [inner], "outer_pad": [outer]})}
+
+
+def keyed_by(table: ir.Table, pads: ir.Table | None) -> ir.Table:
+    """The same as `keyed_table`, with the key as the table of its pads."""
+    return table if pads is None else _under(table, "row_hash", "prompt_hash", pads)
+
+
+def _keyed(table: ir.Table, rows: str | None, questions: str | None, key: HashKey | None) -> ir.Table:
+    return table if key is None else _under(table, rows, questions, ibis.memtable(pads_of(key)["pads"]))
+
+
+def _under(table: ir.Table, rows: str | None, questions: str | None, pads: ir.Table) -> ir.Table:
     both = table.cross_join(pads)
 
     def mac(hashed: ir.StringValue) -> ir.StringValue:

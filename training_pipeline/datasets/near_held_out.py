@@ -19,6 +19,7 @@ from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.engine import DuckDB
 
 #: What of the included pairs is looked at.
 ASKED: Final = ("pair_id", "prompt_hash", "instruction")
@@ -30,15 +31,12 @@ def near_held_out(
     """Of every included row whether a question of it is nearly equal to a held-out one. Reads only.
 
     `included` has the columns `ASKED` of all included pairs, with hashes under `key`, and `asked` what they ask. The
-    held-out questions are read where the pairs are, instructions aside.
+    held-out questions are read from the pairs, instructions aside: they must be in our DuckDB.
     """
-    passed = ibis.memtable(included.select(["pair_id"]))
-    plan = held_out_questions_plan(opened.engine.dialect, constraints_from_tags(opened.sheet.tags), policy)
-    with (
-        disk_errors("compare the questions with those held out"),
-        opened.engine.work_out(plan, opened.pairs.anti_join(passed, "pair_id")) as found,
-    ):
-        asks = found.to_pyarrow()["asks"]
+    here = DuckDB()
+    plan = held_out_questions_plan(here.dialect, constraints_from_tags(opened.sheet.tags), policy)
+    with disk_errors("compare the questions with those held out"):
+        asks = here.read(plan, opened.pairs, passed=included.select(["pair_id"]))["asks"]
     held_out, outright = held_out_texts(asks, hashes_in(included.filter(included["instruction"])["prompt_hash"]), key)
     if not len(held_out) or not len(asked.asked.rows):
         return np.zeros(len(asked.codes), dtype=bool)

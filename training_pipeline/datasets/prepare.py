@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from training_pipeline.datasets.judged import texts
-from training_pipeline.datasets.keyed import keyed_table
+from training_pipeline.datasets.judging import TEXTS
+from training_pipeline.datasets.keyed import PADS, keyed_by, pads_of
 from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.snapshot import included_rows, snapshot_rows
 from training_pipeline.datasets.store import dataset_digest, is_whole
@@ -31,9 +32,14 @@ from training_pipeline.domain.rules.split import SplitPlan
 from training_pipeline.infra.files import new_private_file
 from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.engine import DUCKDB_SQL, DuckDB
+from training_pipeline.sheets.kept_plans import kept
+from training_pipeline.sheets.plan import Plan, Planner
 
 #: Rows a batch: few enough that the text of a batch stays far below 2 GiB, Arrow's limit, with 100 kB an example.
 _LINES: Final = 8192
+#: What was planned for the included pairs.
+_PLANNED: Final = ibis.schema({"planned_id": "string", "judged_hash": "string", "validation": "bool"})
 
 
 def write_dataset(
@@ -123,26 +129,15 @@ def _write_lines(
     opened: OpenSheet, taken: SnapshotRef, plan: SplitPlan, directory: Path, key: HashKey | None
 ) -> dict[str, _HashedFile]:
     included = included_rows(taken, ["pair_id", "row_hash"])
-    planned = ibis.memtable(
-        pa.table(
-            {
-                "planned_id": included["pair_id"],
-                "judged_hash": included["row_hash"],
-                "validation": pa.array(plan.validation),
-            }
-        )
+    planned = pa.Table.from_arrays(
+        [included["pair_id"], included["row_hash"], pa.chunked_array([pa.array(plan.validation)])],
+        names=list(_PLANNED.names),
     )
-    with texts(opened, taken.policy) as read:
-        pairs = read.inner_join(planned, ibis._.pair_id == planned.planned_id)
-        line = with_tools(rendered(pairs.messages), pairs.tools)
-        lines = pairs.select("planned_id", "judged_hash", "validation", line=line)
-        hashed = keyed_table(lines.mutate(row_hash=row_hash(lines.line)), key)
-        ordered = hashed.select(
-            "planned_id",
-            "validation",
-            line=hashed.line + "\n",
-            unchanged=(hashed.row_hash == hashed.judged_hash).fill_null(False),
-        ).order_by("validation", "planned_id")
+    lines = lines_plan(is_keyed=key is not None)
+    with (
+        texts(opened, taken.policy) as read,
+        DuckDB().batches(lines, read, rows=_LINES, planned=planned, **pads_of(key)) as ordered,
+    ):
         files, found, changed = _write_ordered(ordered, directory)
     missing = len(included) - found
     if changed or missing:
@@ -154,12 +149,31 @@ def _write_lines(
     return files
 
 
-def _write_ordered(ordered: ir.Table, directory: Path) -> tuple[dict[str, _HashedFile], int, int]:
+@lru_cache(maxsize=2)
+@kept
+def lines_plan(*, is_keyed: bool) -> Plan:
+    """The lines of the two files in their order, of `texts`, and which of them are still what was judged. Pure."""
+    planner = Planner(DUCKDB_SQL, TEXTS)
+    planned = planner.beside("planned", _PLANNED)
+    pairs = planner.pairs.inner_join(planned, planner.pairs.pair_id == planned.planned_id)
+    line = with_tools(rendered(pairs.messages), pairs.tools)
+    lines = pairs.select("planned_id", "judged_hash", "validation", line=line)
+    hashed = keyed_by(lines.mutate(row_hash=row_hash(lines.line)), planner.beside("pads", PADS) if is_keyed else None)
+    ordered = hashed.select(
+        "planned_id",
+        "validation",
+        line=hashed.line + "\n",
+        unchanged=(hashed.row_hash == hashed.judged_hash).fill_null(False),
+    ).order_by("validation", "planned_id")
+    return planner.plan(ordered)
+
+
+def _write_ordered(ordered: Iterable[pa.RecordBatch], directory: Path) -> tuple[dict[str, _HashedFile], int, int]:
     """The two files, how many rows came, and how many of them are other text; after the first, none is written."""
     files = {TRAIN: _HashedFile(directory / TRAIN), VALIDATION: _HashedFile(directory / VALIDATION)}
     found = changed = 0
     try:
-        for batch in ordered.to_pyarrow_batches(chunk_size=_LINES):
+        for batch in ordered:
             found += len(batch)
             changed += len(batch) - batch.column("unchanged").true_count
             if not changed:

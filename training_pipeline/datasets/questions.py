@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -54,12 +53,9 @@ def read_questions(
     is_first = np.zeros(len(codes), dtype=bool)
     is_first[first[found >= 0]] = policy.near_question_similarity > 0
     columns = {"number": np.arange(len(codes)), "wanted_id": pair_ids, "asks": is_first}
-    wanted = ibis.memtable(pa.table(columns))
     here = DuckDB()
     with texts(opened, policy) as read, disk_errors("compare the questions"):
-        said = read.inner_join(wanted, read.pair_id == wanted.wanted_id).select("number", "asks", "messages")
-        with here.work_out(questions_plan(here.dialect), said) as found:
-            kept = found.order_by("number").to_pyarrow()
+        kept = here.read(questions_plan(here.dialect), read, wanted=pa.table(columns))
     named = kept.filter(pc.is_valid(kept["asks"]))
     return Questions(
         codes=codes.astype(np.int64),

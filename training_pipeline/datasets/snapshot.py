@@ -6,14 +6,16 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+import ibis.expr.schema as sch
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from training_pipeline.datasets.keyed import keyed_table
+from training_pipeline.datasets.keyed import PADS, keyed_by, pads_of
 from training_pipeline.datasets.rows_file import write_rows
 from training_pipeline.datasets.summary import summarise
 from training_pipeline.datasets.verdicts import verdicts
@@ -27,6 +29,9 @@ from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, TrainingSh
 from training_pipeline.infra.files import new_private_file
 from training_pipeline.infra.staging import disk_errors, publish, staging
 from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.engine import DUCKDB_SQL, DuckDB
+from training_pipeline.sheets.kept_plans import kept
+from training_pipeline.sheets.plan import Plan, Planner
 
 _HEAD: Final = "snapshot.json"
 _ROWS: Final = 100_000
@@ -63,10 +68,9 @@ def snapshot(
         verdicts(opened, policy, withdrawn=withdrawn) as table,
     ):
         summary = summarise(table, policy)
-        # Pair ids are unique but for invalid pairs: only where there are any, the order needs the other columns.
-        ordered_by = SNAPSHOT_SCHEMA.names if summary.excluded[Reason.INVALID] else ["pair_id"]
-        rows = keyed_table(table.select(*SNAPSHOT_SCHEMA.names), key).order_by(ordered_by)
-        digest = write_rows(staged / PAIRS, SNAPSHOT_SCHEMA, rows.to_pyarrow_batches(chunk_size=_ROWS))
+        plan = rows_plan(table.schema(), is_keyed=key is not None, is_unique=not summary.excluded[Reason.INVALID])
+        with DuckDB().batches(plan, table, rows=_ROWS, **pads_of(key)) as rows:
+            digest = write_rows(staged / PAIRS, SNAPSHOT_SCHEMA, rows)
         taken = SnapshotRef(
             digest=_digest(opened.sheet.id, policy, digest),
             path=directory,
@@ -81,6 +85,17 @@ def snapshot(
             file.write(taken.model_dump_json(indent=1, exclude={"path"}).encode())
         publish(staged, taken.path, is_whole=_is_whole)
     return taken
+
+
+@lru_cache(maxsize=8)
+@kept
+def rows_plan(verdicts: sch.Schema, *, is_keyed: bool, is_unique: bool) -> Plan:
+    """The rows of a snapshot in their order, of a table of verdicts. Pure."""
+    planner = Planner(DUCKDB_SQL, verdicts)
+    rows = planner.pairs.select(*SNAPSHOT_SCHEMA.names)
+    keyed = keyed_by(rows, planner.beside("pads", PADS) if is_keyed else None)
+    # Pair ids are unique but for invalid pairs: only where there are any, the order needs the other columns.
+    return planner.plan(keyed.order_by(["pair_id"] if is_unique else SNAPSHOT_SCHEMA.names))
 
 
 def read_snapshot(path: Path) -> SnapshotRef:

@@ -6,24 +6,20 @@ form. Where the hashes of a manifest do not lead there, the text of the dataset 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import ibis
-import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from training_pipeline.datasets.comparable_hashes import has_text
+from training_pipeline.datasets.text_plans import asked_plan, asks_plan
 from training_pipeline.domain.hash_key import HashKey
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.domain.rules.comparison import Comparison
-from training_pipeline.domain.rules.examples.rendering import rendered
 from training_pipeline.domain.rules.policy import OF_OTHER_QUESTIONS
-from training_pipeline.domain.rules.text.dialects import DUCKDB
-from training_pipeline.domain.rules.text.normal_form import normal_form_table
 from training_pipeline.infra.files import sha256
+from training_pipeline.sheets.engine import DuckDB
 from training_pipeline.sheets.files.duckdb_macros import MESSAGES_TYPE
+from training_pipeline.sheets.plan import Plan
 
 
 def trained_questions(dataset: DatasetRef, key: HashKey | None) -> pa.Array | None:
@@ -36,7 +32,7 @@ def trained_questions(dataset: DatasetRef, key: HashKey | None) -> pa.Array | No
         rows = pq.read_table(dataset.manifest_file, columns=["prompt_hash", "split"])
         asked = rows.filter(pc.equal(rows["split"], "train"))["prompt_hash"]
     elif has_text(dataset) and sha256(dataset.train_file) == dataset.train_sha256:
-        asked, is_ours = _of_text(dataset), key is None
+        asked, is_ours = _of_text(dataset, asked_plan()), key is None
     else:
         return None
     found = pc.unique(asked.drop_null())
@@ -49,10 +45,10 @@ def trained_texts(dataset: DatasetRef) -> pa.ChunkedArray:
     """The questions themselves, marked as in `Comparison.turn_texts`; none where the text is gone. Reads only."""
     if not (has_text(dataset) and sha256(dataset.train_file) == dataset.train_sha256):
         return pa.chunked_array([], pa.string())
-    return _of_text(dataset, _asks)
+    return _of_text(dataset, asks_plan())
 
 
-def _of_text(dataset: DatasetRef, read: Callable[[ir.Table], pa.ChunkedArray] | None = None) -> pa.ChunkedArray:
+def _of_text(dataset: DatasetRef, plan: Plan) -> pa.ChunkedArray:
     engine = ibis.duckdb.connect()
     try:
         lines = engine.read_json(
@@ -61,17 +57,6 @@ def _of_text(dataset: DatasetRef, read: Callable[[ir.Table], pa.ChunkedArray] | 
             format="newline_delimited",
             maximum_object_size=2**30,
         )
-        return (read or _asked)(lines)
+        return DuckDB().read(plan, lines).column(0)
     finally:
         engine.disconnect()
-
-
-def _asked(lines: ir.Table) -> pa.ChunkedArray:
-    # Apart, for what is cached must be gone before the engine is.
-    comparison = Comparison(DUCKDB, rendered, normal_form_table(lines).cache())
-    return comparison.questions(lines).select("asked").distinct().to_pyarrow()["asked"]
-
-
-def _asks(lines: ir.Table) -> pa.ChunkedArray:
-    asks = Comparison(DUCKDB, rendered, normal_form_table(lines).cache()).turn_texts(lines).asks
-    return asks.unnest().name("asks").as_table().distinct().to_pyarrow()["asks"]

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 import logging
 
-from training_pipeline.datasets.judging import held_out_plan, held_out_questions_plan, questions_plan, verdicts_plan
+from training_pipeline.datasets.judging import (
+    held_out_plan,
+    held_out_questions_plan,
+    labels_plan,
+    questions_plan,
+    verdicts_plan,
+)
+from training_pipeline.datasets.prepare import lines_plan
+from training_pipeline.datasets.snapshot import rows_plan
 from training_pipeline.datasets.summary import counts_plan
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import Use, constraints_from_tags
@@ -26,6 +34,9 @@ def compile_plans(policy: GatePolicy) -> None:
     held_out_plan(DUCKDB_SQL, tags, policy)
     held_out_questions_plan(DUCKDB_SQL, tags, policy)
     questions_plan(DUCKDB_SQL)
+    labels_plan(DUCKDB_SQL)
+    rows_plan(judged.steps[-1].schema, is_keyed=True, is_unique=True)
+    lines_plan(is_keyed=True)
 
 
 # A module is all that the process can be told to import. Whatever goes wrong, it has to live.

@@ -95,7 +95,13 @@ def _read(file: Path) -> Plan | None:
 def _write(file: Path, plan: Plan) -> None:
     """Keep the plan, unless it could not be read again as it is, or there is no room. Never raises."""
     steps = [
-        {"name": step.name, "query": step.query, "columns": _said(step.schema), "kept": step.kept}
+        {
+            "name": step.name,
+            "query": step.query,
+            "columns": _said(step.schema),
+            "kept": step.kept,
+            "constant": step.constant,
+        }
         for step in plan.steps
     ]
     if Plan(tuple(_step(**step) for step in steps)) != plan:  # a type that is not told whole by its words
@@ -108,8 +114,8 @@ def _write(file: Path, plan: Plan) -> None:
         replace_file(file, json.dumps({"steps": steps, "sha256": _digest(steps)}).encode())
 
 
-def _step(name: str, query: str, columns: list[list[str]], kept: bool) -> Step:
-    return Step(name, query, ibis.schema({column: ibis.dtype(kind) for column, kind in columns}), kept)
+def _step(name: str, query: str, columns: list[list[str]], kept: bool, constant: bool) -> Step:
+    return Step(name, query, ibis.schema({column: ibis.dtype(kind) for column, kind in columns}), kept, constant)
 
 
 def _said(value: Any) -> Any:

@@ -48,6 +48,8 @@ class Step:
     query: str
     schema: sch.Schema
     kept: bool
+    #: Whether it is the same whatever the pairs are.
+    constant: bool = False
 
     def sql(self, pairs: str, prefix: str) -> str:
         """The query, where the pairs are the table `pairs`, and the names of the steps begin with `prefix`."""
@@ -70,6 +72,10 @@ class Planner:
         self.pairs: Final = ibis.table(columns, name=_PAIRS)
         self._steps: list[Step] = []
 
+    def beside(self, name: str, columns: sch.Schema) -> ir.Table:
+        """A table that is given beside the pairs under this name, to build expressions on."""
+        return ibis.table(columns, name=_MARK + name)
+
     def name(self, table: ir.Table) -> ir.Table:
         """The table as a step, so that whatever uses it does not spell it out."""
         return self._step(table, kept=False)
@@ -78,12 +84,16 @@ class Planner:
         """The table as a step that is worked out once."""
         return self._step(table, kept=True)
 
+    def constant(self, table: ir.Table) -> ir.Table:
+        """The table as a step that is worked out once and is the same whatever the pairs are."""
+        return self._step(table, kept=True, constant=True)
+
     def plan(self, table: ir.Table, *, kept: bool = False) -> Plan:
         """The plan that comes to `table`."""
         self._step(table, kept=kept)
         return Plan(tuple(self._steps))
 
-    def _step(self, table: ir.Table, *, kept: bool) -> ir.Table:
-        step = Step(f"step_{len(self._steps) + 1}", self.dialect.sql(table), table.schema(), kept)
+    def _step(self, table: ir.Table, *, kept: bool, constant: bool = False) -> ir.Table:
+        step = Step(f"step_{len(self._steps) + 1}", self.dialect.sql(table), table.schema(), kept, constant)
         self._steps.append(step)
         return ibis.table(step.schema, name=_MARK + step.name)

@@ -10,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from training_pipeline.datasets import judging
+from training_pipeline.datasets.prepare import lines_plan
+from training_pipeline.datasets.snapshot import rows_plan
 from training_pipeline.datasets.summary import counts_plan
+from training_pipeline.datasets.text_plans import asked_plan, asks_plan, conversations_plan
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import TAG_RULES, Use, constraints_from_tags
 from training_pipeline.sheets import kept_plans
@@ -30,9 +33,9 @@ def plans(tmp_path: Path) -> Iterator[Path]:
     keep_in(None)
 
 
-def anew(plan: Any, *arguments: Any) -> Plan:
+def anew(plan: Any, *arguments: Any, **named: Any) -> Plan:
     """What the function makes as in another process, which has made none yet."""
-    made: Plan = plan.__wrapped__(*arguments)
+    made: Plan = plan.__wrapped__(*arguments, **named)
     return made
 
 
@@ -131,12 +134,19 @@ def test_every_plan_of_ours_is_read_as_it_was_made(plans: Path, dialect: Dialect
         lambda: anew(judging.shown_plan, dialect),
         lambda: anew(judging.copies_plan, dialect),
         lambda: anew(judging.questions_plan, dialect),
+        lambda: anew(judging.labels_plan, dialect),
+        lambda: anew(lines_plan, is_keyed=True),
+        lambda: anew(asked_plan),
+        lambda: anew(asks_plan),
+        lambda: anew(conversations_plan, "pair_id"),
     ]
     made = [maker() for maker in makers]
-    made.append(anew(counts_plan, made[0].steps[-1].schema))
+    judged = made[0].steps[-1].schema
+    makers.append(lambda: anew(counts_plan, judged))
+    makers.append(lambda: anew(rows_plan, judged, is_keyed=True, is_unique=True))
+    made += [maker() for maker in makers[-2:]]
     assert len(list(plans.iterdir())) == len(made)
-    assert [maker() for maker in makers] == made[:-1]
-    assert anew(counts_plan, made[0].steps[-1].schema) == made[-1]
+    assert [maker() for maker in makers] == made
 
 
 @given(st.sets(st.sampled_from(sorted(TAG_RULES))), st.sets(st.sampled_from(sorted(TAG_RULES))))

@@ -7,24 +7,22 @@ from typing import Final
 
 import duckdb
 import ibis
-import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from training_pipeline.datasets.comparable_hashes import PLAIN, rows_in
+from training_pipeline.datasets.text_plans import conversations_plan
 from training_pipeline.domain.errors import Lost, Unavailable
 from training_pipeline.domain.hash_key import HashKeys
-from training_pipeline.domain.rules.comparison import ALONE, HASH_DIGITS, LATER, Comparison
-from training_pipeline.domain.rules.examples.rendering import rendered
+from training_pipeline.domain.rules.comparison import ALONE, HASH_DIGITS, LATER
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.domain.rules.text.dialects import DUCKDB
-from training_pipeline.domain.rules.text.normal_form import normal_form_table
 from training_pipeline.models.evaluation.aging import AGED, sheets_now
 from training_pipeline.models.evaluation.ancestry import Learned
 from training_pipeline.models.evaluation.suite import Suite
 from training_pipeline.sheets.base import TrainingSheetSource
+from training_pipeline.sheets.engine import DuckDB
 
 #: The hashes of questions in a text of `Comparison.questions` or of a manifest.
 _EACH: Final = f"""
@@ -140,7 +138,7 @@ def _marked(stored: str, plain: Mapping[str, str]) -> str:
 
 
 def _questions_of(learned: Sequence[Learned]) -> pa.Table:
-    """The different texts of datasets: `place`, and what `_asked` tells of them."""
+    """The different texts of datasets: `place`, and what `conversations_plan` tells of them."""
     places = {
         str(file): place
         for place, each in reversed([*enumerate(learned)])  # of a dataset that two jobs have, the first one counts
@@ -155,19 +153,11 @@ def _questions_of(learned: Sequence[Learned]) -> pa.Table:
             maximum_object_size=2**30,
             filename=True,
         )
-        asked = _asked(lines.select("messages", "filename")).distinct().to_pyarrow()
+        asked = DuckDB().read(conversations_plan("filename", once=True), lines)
     finally:
         reading.disconnect()
     of_files = pa.array([places[file] for file in asked["filename"].to_pylist()], pa.int32())
     return asked.drop_columns("filename").append_column("place", of_files)
-
-
-def _asked(pairs: ir.Table) -> ir.Table:
-    """A table of our own DuckDB with `messages`, and in their place the hashes `shown` and `asked`, and the texts
-    `asks`.
-    """
-    comparison = Comparison(DUCKDB, rendered, normal_form_table(pairs).cache())
-    return comparison.shown(comparison.with_turn_texts(comparison.questions(pairs)))
 
 
 def ask_now(
@@ -182,7 +172,7 @@ def ask_now(
     for sheet, now in zip(suite.sheets, sheets_now(source, policy, suite), strict=True):
         parts.append(now.rows.append_column("sheet_id", pa.array([sheet.sheet_id] * len(now.rows), pa.string())))
         if now.texts is not None:
-            asked = _asked(now.texts.select("pair_id", "messages")).to_pyarrow()
+            asked = DuckDB().read(conversations_plan("pair_id"), now.texts)
             named = asked.append_column("training_sheet_id", pa.array([sheet.training_sheet_id] * len(asked)))
             questions.append(named.select(_QUESTIONS.names).cast(_QUESTIONS))
     rows = pa.concat_tables(parts)

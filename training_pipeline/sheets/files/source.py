@@ -15,6 +15,7 @@ from typing import Final
 
 import duckdb
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 
@@ -169,7 +170,8 @@ class FileTrainingSheets:
             connection.con.execute(f"CREATE TEMP {kind} pairs AS {select_pairs(raw, files.head)}")
             if raw.is_kept:
                 connection.con.execute(f"DROP TABLE {raw.relation}")
-            return connection.table("pairs").select(*PAIR_SCHEMA)
+            # Not `connection.table`: DuckDB would have to say what columns it has, and Ibis to read that.
+            return ops.DatabaseTable("pairs", schema=PAIR_SCHEMA, source=connection).to_expr()
         except PipelineError:
             raise
         except Exception as error:  # noqa: BLE001 - of the engine or of Arrow, in any class of theirs
