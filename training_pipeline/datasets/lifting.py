@@ -9,7 +9,6 @@ again, once for all pairs that state the same, and the pairs are compared by the
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,11 +21,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.judging import alone_plan, ties_plan
-from training_pipeline.datasets.restrictions import CHANGES, LIFTABLE, STATED, USES, By, change_of
+from training_pipeline.datasets.restrictions import LIFTABLE, STATED, UNCHANGED, USES, By, change_of, changes_plan
 from training_pipeline.datasets.revoked import without_revoked
 from training_pipeline.datasets.verdicts import shown
 from training_pipeline.domain.errors import Conflict
-from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.neighbours import TIED
 from training_pipeline.domain.rules.policy import NOT_PERMITTED, GatePolicy, Reason
@@ -38,9 +36,6 @@ from training_pipeline.sheets.base import OpenSheet
 #: Labels and stewards that are told of: those with the most pairs.
 MOST: Final = 20
 _ANOTHER_TAG: Final = "tag "
-_NOTHING: Final = {"name": None, "weight": None, "tool_calls": None, "tool_call_id": None}
-#: A valid conversation: what pairs say is not judged again.
-_CHAT: Final = [{"role": "user", "content": "a", **_NOTHING}, {"role": "assistant", "content": "b", **_NOTHING}]
 
 
 class Lifted(BaseModel):
@@ -153,37 +148,27 @@ class _Pairs:
         lists = stated["ids"].combine_chunks()
         place = pc.index_in(ids, value_set=pc.list_flatten(lists)).fill_null(0).to_numpy()
         group = np.asarray(pc.list_parent_indices(lists))[place] if len(ids) else place
-        groups = ibis.memtable(stated.drop(["ids"]).append_column("number", pa.array(range(len(stated)), pa.int64())))
-        same = {name: ibis.null(dtype) for name, dtype in PAIR_SCHEMA.items()} | {
-            "item_ref": ibis.literal("item"),
-            "messages": ibis.literal(_CHAT, type=PAIR_SCHEMA["messages"]),
-        }
-
-        def named(change: str, changes: dict[str, ir.Value]) -> ir.Table:
-            columns = {name: groups[name] for name in STATED} | changes
-            pair_id = ibis.literal(change + "\n") + groups.number.cast("string")
-            return groups.select(**{**same, **columns, "pair_id": pair_id}).cast(PAIR_SCHEMA).select(*PAIR_SCHEMA)
-
-        asked = [named(change, of(groups)) for change, of in CHANGES.items()]
-        found = self._told(opened, policy, here, ibis.union(*asked), opened.sheet.tags, group)
-        for tag in self._tags:
-            others = [one for one in opened.sheet.tags if one.strip().upper() != tag.strip().upper()]
-            name = _ANOTHER_TAG + tag
-            found |= self._told(opened, policy, here, named(name, {}), others, group)
+        numbered = stated.drop(["ids"]).append_column("number", pa.array(range(len(stated)), pa.int64()))
+        name = ibis.util.gen_name("stated")
+        groups = here.create_table(name, ibis.memtable(numbered), temp=True)
+        try:
+            with opened.engine.work_out(changes_plan(opened.engine.dialect), groups) as asked:
+                found = self._told(opened, policy, asked, opened.sheet.tags, group)
+                for tag in self._tags:
+                    others = [one for one in opened.sheet.tags if one.strip().upper() != tag.strip().upper()]
+                    unchanged = asked.filter(asked.pair_id.startswith(UNCHANGED))
+                    found[_ANOTHER_TAG + tag] = self._told(opened, policy, unchanged, others, group)[UNCHANGED]
+        finally:
+            here.drop_table(name)
         return found
 
     @staticmethod
     def _told(
-        opened: OpenSheet, policy: GatePolicy, here: Any, asked: ir.Table, tags: Any, group: NDArray[np.int64]
+        opened: OpenSheet, policy: GatePolicy, asked: ir.Table, tags: Any, group: NDArray[np.int64]
     ) -> dict[str, _Alone]:
-        name = ibis.util.gen_name("lifted")
-        table = here.create_table(name, asked, temp=True)
-        try:
-            plan = alone_plan(opened.engine.dialect, constraints_from_tags(tags), policy)
-            with opened.engine.work_out(plan, table) as judged:
-                told = judged.to_pyarrow().to_pylist()
-        finally:
-            here.drop_table(name)
+        plan = alone_plan(opened.engine.dialect, constraints_from_tags(tags), policy)
+        with opened.engine.work_out(plan, asked) as judged:
+            told = judged.to_pyarrow().to_pylist()
         by_change: dict[str, dict[int, dict[str, Any]]] = {}
         for row in told:
             change, _, number = row["pair_id"].rpartition("\n")
@@ -211,9 +196,11 @@ class _Pairs:
             ("label", "canonical_label_id", changed),
             ("steward", "constraints_set_by", denied),
         ):
-            values = np.array([(one or "").strip() for one in self._table[column].to_pylist()], dtype=object)
-            most = sorted(Counter(values[among & (values != "")]).items(), key=lambda one: (-one[1], one[0]))[:MOST]
-            found += [(by, name, among & (values == name)) for name, _ in most]  # type: ignore[misc]
+            named = pc.utf8_trim_whitespace(pc.fill_null(self._table[column], "")).combine_chunks().dictionary_encode()
+            codes, names = named.indices.to_numpy(), named.dictionary.to_pylist()
+            pairs = dict(zip(names, np.bincount(codes[among], minlength=len(names)).tolist(), strict=True))
+            most = sorted(filter(None, pairs), key=lambda one: (-pairs[one], one))[:MOST]
+            found += [(by, name, among & (codes == names.index(name))) for name in most if pairs[name]]  # type: ignore[misc]
         return found
 
     def lifted(self, by: By, name: str, among: NDArray[np.bool_], now: tuple[int, int]) -> Lifted:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import ibis
 import ibis.expr.types as ir
 
+from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.rules.text.characters import is_blank, word_of
 from training_pipeline.domain.usage import STRICTNESS, DataClassification, Status, Use
+from training_pipeline.sheets.kept_plans import kept
+from training_pipeline.sheets.plan import Dialect, Plan, Planner
 
 #: By what restrictions are told apart.
 By = Literal["reason", "use", "tag", "label", "steward"]
@@ -108,6 +112,33 @@ CHANGES: Final[Mapping[str, Change]] = {
     "testing": _kept_for_no(Use.TESTING),
     "no_label": _without_label,
 }
+
+
+#: No change at all.
+UNCHANGED: Final = "unchanged"
+_NOTHING: Final = {"name": None, "weight": None, "tool_calls": None, "tool_call_id": None}
+#: A valid conversation: what pairs say is not judged again.
+_CHAT: Final = [{"role": "user", "content": "a", **_NOTHING}, {"role": "assistant", "content": "b", **_NOTHING}]
+_GROUPS: Final = ibis.schema({"number": "int64", **{name: PAIR_SCHEMA[name] for name in STATED}})
+
+
+@lru_cache(maxsize=4)
+@kept
+def changes_plan(dialect: Dialect) -> Plan:
+    """Of numbered groups of what is stated: a pair for each and each of `CHANGES`, and for none. Its id is the change,
+    a line break and the number. Pure.
+    """
+    planner = Planner(dialect, _GROUPS)
+    groups = planner.pairs
+    same: dict[str, ir.Value] = {name: ibis.null(dtype) for name, dtype in PAIR_SCHEMA.items()}
+    same |= {"item_ref": ibis.literal("item"), "messages": ibis.literal(_CHAT, type=PAIR_SCHEMA["messages"])}
+    same |= {name: groups[name] for name in STATED}
+    asked = []
+    for change, of in {**CHANGES, UNCHANGED: lambda _: {}}.items():
+        pair_id = ibis.literal(change + "\n") + groups.number.cast("string")
+        changed = groups.select(**{**same, **of(groups), "pair_id": pair_id})
+        asked.append(changed.cast(PAIR_SCHEMA).select(*PAIR_SCHEMA))
+    return planner.plan(ibis.union(*asked), kept=True)
 
 
 def change_of(by: By, name: str) -> str:

@@ -45,8 +45,8 @@ def in_disguise(
     if not examples or not questions or not datasets:
         return []
     sheet_no = datasets[0][0]
-    for key in filter(None, map(keys.read, {hash_key for *_, hash_key in datasets if hash_key is not None})):
-        questions |= {*key.of_all(sorted(questions))}
+    used = map(keys.read, {hash_key for *_, hash_key in datasets if hash_key is not None})
+    questions |= {made for one in used if one is not None for made in one.of_all(sorted(questions))}
     hits = lookup.hits(connection, "question_hash", questions, sheet_no)
     slots = lookup.learned_in(connection, sheet_no, sorted({hit.row_no for hit in hits}))
     paths = {slot: Path(path) for _, slot, _, path, _ in datasets}
