@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -95,6 +95,8 @@ def _inspect_parquet(connection: duckdb.DuckDBPyConnection, data: Path) -> RawFi
     relation = _plain(f"read_parquet({quoted(_pattern(data))})", metadata.schema.to_arrow_schema())
     described = connection.sql(f"SELECT * FROM {relation}")  # noqa: S608
     types = dict(zip(described.columns, described.types, strict=True))
+    if any(contradicted(metadata.schema.to_arrow_schema(), types)):
+        raise pa.ArrowInvalid("the engine reads other columns than Arrow")
     return RawFile(relation, types, empty=not metadata.num_rows, no_tool_calls=_no_tool_calls(metadata))
 
 
@@ -102,6 +104,7 @@ def parquet_problems(data: Path) -> Iterator[Problem]:
     """What the engine has against a Parquet file that Arrow reads; nothing for other files. Reads all of it."""
     if data.suffix.lower() != ".parquet":
         return
+    schema = pq.read_schema(data)
     with duckdb.connect() as engine:
         try:
             file = f"read_parquet({quoted(_pattern(data))})"
@@ -116,6 +119,35 @@ def parquet_problems(data: Path) -> Iterator[Problem]:
             return
     for name, kind in wrong_types(RawFile("", types)).items():  # where the schema that Arrow wrote says something else
         yield Problem(name, "wrong_type", f"is {kind} to the engine that judges pairs; expected text")
+    for name in contradicted(schema, types):
+        text = (
+            f"is {types[name]} to the engine that judges pairs, and {schema.field(name).type} to Arrow; write it again"
+        )
+        yield Problem(name, "corrupt_parquet", text)
+
+
+def contradicted(schema: pa.Schema, types: Mapping[str, duckdb.sqltypes.DuckDBPyType]) -> Iterator[str]:
+    """Known columns in which a footer that contradicts itself has the engine see other lists and objects than Arrow."""
+    for name in KNOWN_COLUMNS:
+        index = schema.get_field_index(name)
+        if name in types and index >= 0 and _outline(schema.field(index).type) != _seen(types[name]):
+            yield name
+
+
+def _outline(kind: pa.DataType) -> object:
+    if pa.types.is_map(kind):
+        return "map"
+    if pa.types.is_struct(kind):
+        return {field.name: _outline(field.type) for field in kind}
+    return [_outline(kind.value_type)] if pa.types.is_nested(kind) else None
+
+
+def _seen(kind: duckdb.sqltypes.DuckDBPyType) -> object:
+    if kind.id == "map":
+        return "map"
+    if kind.id == "struct":
+        return {name: _seen(child) for name, child in kind.children}
+    return [_seen(kind.children[0][1])] if kind.id in {"list", "array"} else None
 
 
 def _plain(relation: str, schema: pa.Schema) -> str:

@@ -216,6 +216,10 @@ def _parquet(data: Path, head: Head) -> Iterator[Row]:
     line = 0
     try:
         with pq.ParquetFile(data) as file:
+            if repeated := repeated_names(file.schema_arrow.names):
+                twice = "stands twice in its schema"
+                yield Row(1, None, [Problem(shown_name(name), "repeated_column", twice, 1) for name in repeated])
+                return
             ignored = [name for name in file.schema_arrow.names if name in head.ignored_columns]
             for batch in parquet_batches(file):
                 for row in batch_rows(batch.drop_columns(ignored), line + 1):

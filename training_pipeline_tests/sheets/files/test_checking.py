@@ -18,6 +18,7 @@ from training_pipeline.domain.rules.gates import judge_each
 from training_pipeline.domain.rules.policy import Reason
 from training_pipeline.domain.usage import TagConstraints
 from training_pipeline.sheets.files.checking import CheckReport, check
+from training_pipeline.sheets.files.inspecting import parquet_problems
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.mutated_sheets import mutated_sheet
 from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
@@ -283,6 +284,25 @@ def test_parquet_that_says_text_in_one_of_its_two_schemas_is_no_sound_sheet(
     (found,) = (problem for problem in report(path).problems if problem.severity is Severity.ERROR)
     assert (found.path, found.code) == ("messages", "wrong_type")
     with pytest.raises(SheetUnreadable, match="expected text"), sheets.open(path.stem):
+        pass
+
+
+def test_parquet_in_which_the_engine_sees_other_lists_than_arrow_is_no_sound_sheet(
+    put: Put, sheets: FileTrainingSheets
+) -> None:
+    """A list in one place of its footer and none in another: of mutated files. Its messages were null."""
+    made = mutated_sheet(223, 3867)
+    path = put(made.pairs, ".parquet", head=made.head.decode())
+    assert [found for found in parquet_problems(path) if (found.path, found.code) == ("messages", "corrupt_parquet")]
+    with pytest.raises(SheetUnreadable, match="cannot be read"), sheets.open(path.stem):
+        pass
+
+
+def test_parquet_with_a_column_twice_is_no_sound_sheet(put: Put, sheets: FileTrainingSheets) -> None:
+    path = put(pa.Table.from_pylist([ROW]).append_column("status", pa.array(["unlabeled"])), ".parquet")
+    (found,) = report(path).problems[:1]
+    assert (found.path, found.code, found.message) == ("status", "repeated_column", "stands twice in its schema")
+    with pytest.raises(SheetUnreadable, match="stands twice in its schema"), sheets.open(path.stem):
         pass
 
 
