@@ -142,7 +142,7 @@ def _outline(kind: pa.DataType) -> object:
     return [_outline(kind.value_type)] if pa.types.is_nested(kind) else None
 
 
-def _seen(kind: duckdb.sqltypes.DuckDBPyType) -> object:
+def _seen(kind: Any) -> object:
     if kind.id == "map":
         return "map"
     if kind.id == "struct":
