@@ -88,6 +88,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "api/middleware/test_request_log.py": ("api/logs.py",),
     "api/routes/test_audit.py": ("api/downloads.py",),
     "api/routes/test_compare.py": ("schemas/comparison.py",),
+    "alerts/test_messages.py": ("alerts/delivery.py", "alerts/records.py"),
     "api/routes/test_decisions.py": ("client/governance/decisions.py", "schemas/decision.py"),
     "api/routes/test_health.py": ("app/readiness.py", "schemas/health.py"),
     "api/routes/test_jobs.py": (
@@ -236,9 +237,10 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "schemas/validation.py",
     ),
     "client/test_errors.py": ("client/http.py", "client/remote.py"),
+    "schemas/test_asked_study.py": ("schemas/study_requests.py",),
     "client/test_local.py": ("client/services.py",),
     "compatibility/test_v0_1_0.py": ("backends/supervisor.py", "dagster_storage.py"),
-    "databricks/test_backend.py": ("databricks/runs.py",),
+    "databricks/test_backend.py": ("databricks/run_output.py", "databricks/runs.py"),
     "dagster_ui/test_guard.py": ("dagster_ui/callers.py",),
     "dagster_ui/test_workspace.py": ("dagster_ui/attribution.py",),
     "datasets/test_prepare.py": ("domain/refs.py",),
@@ -264,7 +266,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "tuning/tables.py",
     ),
     "defs/test_evaluations.py": ("defs/evaluation_metadata.py",),
-    "defs/test_retraining.py": ("client/retraining.py", "retraining/retrain.py"),
+    "defs/test_retraining.py": ("client/retraining.py", "retraining/retrain.py", "retraining/sheet_models.py"),
     "defs/test_revocations.py": ("models/revocations/unreported.py",),
     "domain/test_study_space.py": ("domain/search.py",),
     "domain/rules/test_gates.py": (
@@ -281,6 +283,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "models/revocations/test_decisions.py": ("models/revocations/standings.py",),
     "models/revocations/test_examples.py": ("models/revocations/disguises.py",),
     "models/revocations/test_revoke.py": (
+        "models/revocations/ancestors.py",
         "models/revocations/affected.py",
         "models/revocations/dataset_revocations.py",
         "models/revocations/job_datasets.py",

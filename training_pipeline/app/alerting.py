@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, select
 
-from training_pipeline.alerts import alerts
+from training_pipeline.alerts import messages, records
 from training_pipeline.domain.aliases import AliasMove, OnTaint, TaintedAlias
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.model_version import TaintedEndpoint
@@ -36,30 +36,30 @@ class Alerting:
         asked = select(training_jobs.c.created_by).where(training_jobs.c.id.in_([one.job_id for one in tainted]))
         people = sorted(set(connection.execute(asked).scalars()))
         unread = len(still_open(connection, revocation.id).get(revocation.id, ()))
-        alert = alerts.of_revocation(
+        alert = messages.of_revocation(
             revocation, tainted, jobs, self._urls, endpoints=served, people=people, unread=unread
         )
         if alert is not None:
-            alerts.record(connection, alert)
+            records.record(connection, alert)
 
     def unreadable(self, sheet_id: str, why: str) -> None:
         """A training sheet whose revocations cannot be read."""
-        alerts.notice(self._store, alerts.of_blindness(sheet_id, why, datetime.now(UTC).date()))
+        records.notice(self._store, messages.of_blindness(sheet_id, why, datetime.now(UTC).date()))
 
     def aliases_moved(self, connection: Connection, moves: Sequence[AliasMove]) -> None:
         """Aliases that were moved in the registry, and not through this installation."""
         for move in moves:
-            alerts.record(connection, alerts.of_alias_move(move, datetime.now(UTC)))
+            records.record(connection, messages.of_alias_move(move, datetime.now(UTC)))
 
     def alias_tainted(self, connection: Connection, found: TaintedAlias, what: OnTaint, version: str | None) -> None:
         """An alias that names a tainted version, or did so and was moved."""
-        alert = alerts.of_tainted_alias(found, what, version, self._urls)
-        alerts.notice(self._store.within(connection), alert, as_event=True)
+        alert = messages.of_tainted_alias(found, what, version, self._urls)
+        records.notice(self._store.within(connection), alert, as_event=True)
 
     def endpoint_tainted(self, found: TaintedEndpoint) -> None:
         """An endpoint that serves a tainted or withdrawn version."""
-        alerts.notice(self._store, alerts.of_tainted_endpoint(found, self._urls), as_event=True)
+        records.notice(self._store, messages.of_tainted_endpoint(found, self._urls), as_event=True)
 
     def withdrawn(self, job: TrainingJob, warned: Warned, as_event: bool) -> None:
         """A job whose pairs lost their permission."""
-        alerts.notice(self._store, alerts.of_warning(job, warned, self._urls), as_event=as_event)
+        records.notice(self._store, messages.of_warning(job, warned, self._urls), as_event=as_event)

@@ -5,10 +5,9 @@ Evaluations are runs of the same kind, known by their id as the first attempt of
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from training_pipeline.backends.base_models import BaseModelOffer
 from training_pipeline.backends.error_types import cause_of
@@ -28,20 +27,17 @@ from training_pipeline.databricks.listing import listing_digest
 from training_pipeline.databricks.metrics import new_points, progress
 from training_pipeline.databricks.plan import described, resolved_plan
 from training_pipeline.databricks.program import Places
+from training_pipeline.databricks.run_output import page_of, parsed, places, why_ended
 from training_pipeline.databricks.run_request import Asked, RunOptions, asked_training, submit_request
 from training_pipeline.databricks.run_states import meaning
-from training_pipeline.databricks.runs import Key, Known, Runs
+from training_pipeline.databricks.runs import Key, Runs
 from training_pipeline.databricks.upload import Uploads
 from training_pipeline.databricks.workspace import Connection, Gone
-from training_pipeline.databricks.workspace_pages import is_page
 from training_pipeline.domain.advice.facts import ModelFacts
 from training_pipeline.domain.errors import BackendFailed, FieldProblem
 from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
-
-if TYPE_CHECKING:
-    from databricks.sdk.service import jobs
 
 
 class DatabricksBackend:
@@ -176,15 +172,15 @@ class DatabricksBackend:
             waiting = output.ai_runtime_task_output.status_message if output and output.ai_runtime_task_output else None
             tracked = self.runs.tracked(known)
             told = progress(tracked) if tracked is not None else {}
-            said = {"message": waiting or means.message, **_told(run, known), **told}
+            said = {"message": waiting or means.message, **places(run, known), **told}
             return RunState(**{**said, "status": means.status})
         if means.status is JobStatus.SUCCEEDED:
-            return RunState(status=means.status, **_told(run, known))
-        told_by_program = _parsed(self._uploads.read(f"{self._places().run(*key)}/result.json"))
-        error = _why(told_by_program, means.message, output)
-        details = {"run_page_url": _page(run), "termination_code": means.code, "run_id": known.run_id}
+            return RunState(status=means.status, **places(run, known))
+        told_by_program = parsed(self._uploads.read(f"{self._places().run(*key)}/result.json"))
+        error = why_ended(told_by_program, means.message, output)
+        details = {"run_page_url": page_of(run), "termination_code": means.code, "run_id": known.run_id}
         details |= cause_of(told_by_program)
-        return RunState(status=means.status, error=error, error_details=details, **_told(run, known))
+        return RunState(status=means.status, error=error, error_details=details, **places(run, known))
 
     def statuses(self, runs: Collection[Key]) -> Mapping[Key, RunState]:
         """The states of those of the runs that are under way, in a few calls for all. Reads.
@@ -196,12 +192,12 @@ class DatabricksBackend:
         running = [key for key, means in active.items() if means.status is JobStatus.RUNNING]
         tracked = self.runs.tracked_all(running)
         states = {
-            key: RunState(status=means.status, message=means.message, run_url=_page(listed[key]))
+            key: RunState(status=means.status, message=means.message, run_url=page_of(listed[key]))
             for key, means in active.items()
             if means.status is JobStatus.QUEUED
         }
         for key, run in tracked.items():
-            told = _told(listed[key], self.runs.require(key))
+            told = places(listed[key], self.runs.require(key))
             states[key] = RunState(**{**told, **progress(run), "status": JobStatus.RUNNING})
         return states
 
@@ -236,7 +232,7 @@ class DatabricksBackend:
         if status is not JobStatus.SUCCEEDED:
             raise BackendFailed(f"Databricks run {run.run_id} is {status}, so it has no result.")
         path = f"{self._places().run(*key)}/result.json"
-        result = _parsed(self._uploads.read(path))
+        result = parsed(self._uploads.read(path))
         if result.get("status") != "succeeded":
             raise BackendFailed(f"Databricks run {run.run_id} succeeded, but left no result in {path}.")
         fields = {name: result[name] for name in TrainingResult.model_fields if result.get(name) is not None}
@@ -296,32 +292,3 @@ class DatabricksBackend:
 
 def _handle(key: Key, run_id: int) -> Handle:
     return Handle(backend_job_id=f"{key[0]}-{key[1]}", backend_run_id=str(run_id))
-
-
-def _why(told: Mapping[str, Any], message: str, output: jobs.RunOutput | None) -> str:
-    """The cause that the program told, else what Databricks says."""
-    said = told.get("error") or (output.error if output else None) or message
-    return said or "Databricks ended the run without giving a reason."
-
-
-def _told(run: jobs.Run | jobs.BaseRun, known: Known) -> dict[str, str | None]:
-    """Where else the run is to be seen."""
-    return {
-        "run_url": _page(run),
-        "mlflow_experiment_id": known.experiment_id,
-        "mlflow_run_id": known.mlflow_run_id,
-    }
-
-
-def _page(run: jobs.Run | jobs.BaseRun) -> str | None:
-    """The run's page, if it is one that people may be sent to."""
-    return run.run_page_url if run.run_page_url and is_page(run.run_page_url) else None
-
-
-def _parsed(content: bytes | None) -> dict[str, Any]:
-    """The JSON object in `content`; empty where there is none."""
-    try:
-        value = json.loads(content or b"{}")
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -11,8 +11,9 @@ import dagster as dg
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import TickStatus
 
-from training_pipeline.alerts import alerts
-from training_pipeline.alerts.alerts import NEWS, Alert, Kind
+from training_pipeline.alerts import delivery, messages, records
+from training_pipeline.alerts.messages import Alert, Kind
+from training_pipeline.alerts.records import NEWS
 from training_pipeline.alerts.targets import targets_of
 from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import Conflict
@@ -49,13 +50,13 @@ def tell(instance: dg.DagsterInstance, services: Services) -> str:
     deadline = time.monotonic() + TELL_SECONDS
     now, links, store = datetime.now(UTC), Urls.of(services.settings), services.store
     pending = timedelta(minutes=services.settings.alert_pending_minutes)
-    noticed = alerts.notice_jobs(store, links, now=now, pending=pending)
-    found = [*failing(instance, links, partial(alerts.told_at, store)), *_failed_looks(instance, links)]
-    noticed += sum(alerts.notice(store, alert) for alert in found)
+    noticed = records.notice_jobs(store, links, now=now, pending=pending)
+    found = [*failing(instance, links, partial(records.told_at, store)), *_failed_looks(instance, links)]
+    noticed += sum(records.notice(store, alert) for alert in found)
     due = services.decisions.overdue(now.date())
-    noticed += sum(alerts.notice(store, alerts.of_due_decision(one, links), as_event=True) for one in due)
+    noticed += sum(records.notice(store, messages.of_due_decision(one, links), as_event=True) for one in due)
     targets = targets_of(services.settings)
-    done = alerts.deliver(store, targets, enough=lambda: time.monotonic() > deadline)
+    done = delivery.deliver(store, targets, enough=lambda: time.monotonic() > deadline)
     told = f"Checked training jobs, sensors and schedules: {noticed} new alerts; sent {done.told} to "
     told += ", ".join(target.name for target in targets)
     failed = "; ".join(f"{name} failed and will be retried: {why}" for name, why in done.failed.items())

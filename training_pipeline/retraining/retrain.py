@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from training_pipeline.alerts import alerts
+from training_pipeline.alerts import messages, records
 from training_pipeline.datasets.compare import changes
 from training_pipeline.domain.errors import NotFound, PipelineError, SheetChanged, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
-from training_pipeline.domain.job import ACTIVE, JobStatus, TrainingJob
+from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.refs import required
 from training_pipeline.domain.retraining import (
     Changes,
@@ -30,6 +29,7 @@ from training_pipeline.domain.retraining import (
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.database import Database
+from training_pipeline.retraining.sheet_models import SheetModels, models_of_sheets
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.lifecycle.new_jobs import WithdrawnRows
 from training_pipeline.training_jobs.lifecycle.service import JobService
@@ -37,9 +37,6 @@ from training_pipeline.training_jobs.store import retrain_turn
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.idempotency import Answer, Remember, body_hash, once
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.rows import job_from_row
-from training_pipeline.training_jobs.store.tables import training_jobs
-from training_pipeline.tuning.tables import study_trials
 from training_pipeline.urls import Urls
 
 NAME: Final = "retrain_changed_sheets"
@@ -58,15 +55,6 @@ class SheetCheck(BaseModel):
     created: str | None = None
     warnings: tuple[str, ...] = ()
     failed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Models:
-    """The jobs of one training sheet that a decision looks at, by the name of their model."""
-
-    latest: dict[str, TrainingJob]
-    active: dict[str, TrainingJob]
-    succeeded: dict[str, TrainingJob]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +80,7 @@ class Retrainer:
         and the count of changes keep it from a second one). A sheet that cannot be read does not stop the others.
         """
         now = now or datetime.now(UTC)
-        jobs = _jobs(self.store)
+        jobs = models_of_sheets(self.store)
         sheets: dict[str, TrainingSheet | None] = {sheet.id: sheet for sheet in self.source.list()}
         sheets |= dict.fromkeys(jobs.keys() - sheets.keys())
         return [
@@ -105,14 +93,14 @@ def _check(
     retrainer: Retrainer,
     sheet_id: str,
     sheet: TrainingSheet | None,
-    models: _Models | None,
+    models: SheetModels | None,
     tick: str,
     requested_by: str,
     *,
     create: bool,
     now: datetime,
 ) -> SheetCheck:
-    models = models or _Models({}, {}, {})
+    models = models or SheetModels({}, {}, {})
     warnings: tuple[str, ...] = ()
     try:
         sheet = sheet or retrainer.source.get(sheet_id)
@@ -147,7 +135,7 @@ def _decision(
     retrainer: Retrainer,
     sheet: TrainingSheet,
     rule: Retraining | None,
-    models: _Models,
+    models: SheetModels,
     changed: dict[str, Changes],
     now: datetime,
 ) -> Decision:
@@ -168,7 +156,7 @@ def _known(job: TrainingJob | None) -> LastJob | None:
 
 
 def _changes(
-    retrainer: Retrainer, sheet: TrainingSheet, models: _Models
+    retrainer: Retrainer, sheet: TrainingSheet, models: SheetModels
 ) -> tuple[dict[str, Changes], dict[str, PipelineError]]:
     """What changed since each current model of the sheet was trained, and of which models nobody can say so."""
     datasets = {name: job.data.dataset for name, job in models.succeeded.items() if job.data.dataset is not None}
@@ -189,12 +177,12 @@ def _changes(
     return changed, unknown
 
 
-def _warnings(changed: dict[str, Changes], models: _Models) -> tuple[str, ...]:
+def _warnings(changed: dict[str, Changes], models: SheetModels) -> tuple[str, ...]:
     told = (lost_permission(found, _model(models.succeeded[name])) for name, found in sorted(changed.items()))
     return tuple(warning for warning in told if warning is not None)
 
 
-def _warn(retrainer: Retrainer, changed: dict[str, Changes], models: _Models) -> tuple[str, ...]:
+def _warn(retrainer: Retrainer, changed: dict[str, Changes], models: SheetModels) -> tuple[str, ...]:
     """The warnings; each is an alert and an event of the job that trained the model, once for the same pairs."""
     for name, found in changed.items():
         job = models.succeeded[name]
@@ -202,7 +190,8 @@ def _warn(retrainer: Retrainer, changed: dict[str, Changes], models: _Models) ->
         if warning is not None:
             pairs = f"{found.newly_prohibited}\n" + "\n".join(found.prohibited_ids)
             identity = hashlib.sha256(pairs.encode()).hexdigest()[:16]
-            alerts.notice(retrainer.store, alerts.of_permission(job, warning, identity, retrainer.urls), as_event=True)
+            alert = messages.of_permission(job, warning, identity, retrainer.urls)
+            records.notice(retrainer.store, alert, as_event=True)
     return _warnings(changed, models)
 
 
@@ -216,7 +205,7 @@ def _create(
     sheet: TrainingSheet,
     rule: Retraining,
     decision: Decision,
-    models: _Models,
+    models: SheetModels,
     tick: str,
     requested_by: str,
 ) -> str:
@@ -250,7 +239,7 @@ class _Overtaken(Exception):
         self.why = why
 
 
-def _require_still_due(within: JobStore, job: TrainingJob, models: _Models) -> None:
+def _require_still_due(within: JobStore, job: TrainingJob, models: SheetModels) -> None:
     """Look again, in the transaction that stores the job and when it is its turn, at the jobs that were decided by.
 
     Raises `_Overtaken` where they are others now: the next tick decides anew.
@@ -258,51 +247,8 @@ def _require_still_due(within: JobStore, job: TrainingJob, models: _Models) -> N
     wanted = job.request
     with within.begin() as connection:
         retrain_turn.take(connection, wanted.training_sheet_id, wanted.model_name)
-    now = _jobs(within, beside=job).get(wanted.training_sheet_id) or _Models({}, {}, {})
+    now = models_of_sheets(within, beside=job).get(wanted.training_sheet_id) or SheetModels({}, {}, {})
     for known, found in ((models.latest, now.latest), (models.succeeded, now.succeeded)):
         before, other = known.get(wanted.model_name), found.get(wanted.model_name)
         if other is not None and (before is None or before.id != other.id):
             raise _Overtaken(f"training job {other.id} is {other.status} meanwhile")
-
-
-def _jobs(store: JobStore, *, beside: TrainingJob | None = None) -> dict[str, _Models]:
-    """The latest, the active and the last succeeded job of each model of each training sheet. Reads only.
-
-    Or only those for the same model as one job, without that job itself.
-    """
-    found: dict[str, _Models] = {}
-
-    def models(sheet_id: str) -> _Models:
-        return found.setdefault(sheet_id, _Models({}, {}, {}))
-
-    for job in _latest(store, list(JobStatus), beside):
-        models(job.request.training_sheet_id).latest[job.request.model_name] = job
-    for job in _latest(store, ACTIVE, beside):
-        models(job.request.training_sheet_id).active[job.request.model_name] = job
-    for job in _latest(store, [JobStatus.SUCCEEDED], beside):
-        models(job.request.training_sheet_id).succeeded[job.request.model_name] = job
-    return found
-
-
-def _trials() -> Any:
-    return select(study_trials.c.job_id).where(study_trials.c.job_id.is_not(None))
-
-
-def _latest(store: JobStore, statuses: Collection[JobStatus], beside: TrainingJob | None) -> Iterable[TrainingJob]:
-    table = training_jobs.c
-    each: list[Any] = [table.training_sheet_id, table.model_name]
-    query = (
-        select(training_jobs)
-        .distinct(*each)
-        # A trial of a study is no model in use: it neither is due itself nor stands for one that is.
-        .where(table.status.in_(sorted(statuses)), table.id.not_in(_trials()))
-        .order_by(*each, table.created_at.desc())
-    )
-    if beside is not None:
-        same = (
-            (table.training_sheet_id, beside.request.training_sheet_id),
-            (table.model_name, beside.request.model_name),
-        )
-        query = query.where(table.id != beside.id, *(column == value for column, value in same))
-    with store.begin() as connection:
-        return [job_from_row(row) for row in connection.execute(query).mappings()]

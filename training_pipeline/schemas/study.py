@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Self
+from typing import Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from training_pipeline.domain import study as domain
 from training_pipeline.domain.study import StudyStatus, TrialStatus, best_of, leaders, spent
@@ -17,7 +17,7 @@ from training_pipeline.models.evaluation.subsets import Half
 from training_pipeline.schemas.advice import Estimate
 from training_pipeline.schemas.base import Answer, NextCursor, Page, PageSize
 from training_pipeline.schemas.lineage import DIGEST
-from training_pipeline.schemas.requests import CreateTrainingJob
+from training_pipeline.schemas.study_requests import STUDY
 from training_pipeline.schemas.training_sheet import DryRun
 from training_pipeline.training_jobs.lifecycle.dry_run import DryRun as DryRunFound
 from training_pipeline.tuning.base_models import asked_in_the_middle
@@ -27,56 +27,6 @@ from training_pipeline.tuning.scoring import figure_of, unscored
 from training_pipeline.tuning.studies import StudyDetails
 
 JOB: Final = "tj-20261123-072145-9f3a2c"
-STUDY: Final = "triage-2026-11"
-_SPACE: Final[dict[str, Any]] = {
-    "learning_rate": {"low": 0.00001, "high": 0.001},
-    "epochs": {"choices": [1, 2, 3]},
-}
-
-
-class CreateStudy(domain.StudyRequest):
-    """A study to create. It never changes: other values need another name."""
-
-    model_config = ConfigDict(
-        strict=True,
-        json_schema_extra={
-            "example": {
-                "name": STUDY,
-                "job": {"training_sheet_id": "sheet-123", "model_name": "triage-model"},
-                "space": _SPACE,
-                "most_trials": 20,
-                "most_at_once": 2,
-                "hours": 8,
-            }
-        },
-    )
-
-    job: Annotated[CreateTrainingJob, Field(strict=False)] = Field(
-        description="The training job that all trials are like, but for what is searched. Trials register no model."
-    )
-
-
-class StopStudy(BaseModel):
-    """Why a study is stopped."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    reason: str = Field(
-        "no reason given", max_length=1000, description="Stored with the study.", examples=["good enough"]
-    )
-    let_finish: bool = Field(
-        False, description="Let running trials finish instead of cancelling them.", examples=[True]
-    )
-
-
-class PromoteTrial(BaseModel):
-    """Which trial is trained once more, and registered."""
-
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-    trial: int | None = Field(
-        None, ge=1, description="Number of the trial. Default: the best one of a study that has ended.", examples=[3]
-    )
 
 
 class StudyTrial(Answer):

@@ -11,7 +11,8 @@ import pytest
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import TickStatus
 
-from training_pipeline.alerts.alerts import Alert, Kind, notice, told_at
+from training_pipeline.alerts.messages import Alert, Kind
+from training_pipeline.alerts.records import notice, told_at
 from training_pipeline.app.container import Services
 from training_pipeline.defs.alerts import FAILURES_IN_A_ROW, failing, tell_people
 from training_pipeline.domain.job import JobStatus

@@ -10,7 +10,7 @@ from training_pipeline.domain.errors import FieldProblem, InvalidRequest, NotFou
 from training_pipeline.domain.study import StudyRequest
 from training_pipeline.domain.study_space import problems_of
 from training_pipeline.schemas.asked_study import asked_study
-from training_pipeline.schemas.study import CreateStudy
+from training_pipeline.schemas.study_requests import CreateStudy
 
 JOB: dict[str, Any] = {"training_sheet_id": "small", "model_name": "triage"}
 #: What is wrong with the form of a field, what is wrong otherwise, and what that is called.

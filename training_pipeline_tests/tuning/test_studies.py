@@ -10,7 +10,7 @@ from sqlalchemy import text
 from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.study import StudyStatus
-from training_pipeline.retraining.retrain import _jobs
+from training_pipeline.retraining.sheet_models import models_of_sheets
 from training_pipeline.testing.jobs.job_life import prepared
 from training_pipeline.testing.studies.trial_life import (
     TrialBackend,
@@ -71,7 +71,7 @@ def test_the_winner_is_trained_as_an_ordinary_job(services: Services, backend: T
     services.jobs.cancel(winner.id, actor="ada", reason="again")
     assert services.studies.promote("s", actor="ada").id != winner.id
     # No trial stands for a model in use.
-    assert set(_jobs(services.store)["small"].latest) == {"triage"}
+    assert set(models_of_sheets(services.store)["small"].latest) == {"triage"}
 
 
 def test_what_is_on_record_has_no_text(services: Services, backend: TrialBackend) -> None:

@@ -12,7 +12,8 @@ from training_pipeline.api.parameters import Cursor, PageNumber, PageRows
 from training_pipeline.client.local import LocalClient
 from training_pipeline.domain.study import NAME, StudyStatus
 from training_pipeline.schemas.asked_study import as_it_came
-from training_pipeline.schemas.study import STUDY, CreateStudy, PromoteTrial, StopStudy, Studies, StudyDryRun, StudyPage
+from training_pipeline.schemas.study import Studies, StudyDryRun, StudyPage
+from training_pipeline.schemas.study_requests import STUDY, CreateStudy, PromoteTrial, StopStudy
 from training_pipeline.schemas.training_job import TrainingJob
 
 router = APIRouter(tags=["studies"])

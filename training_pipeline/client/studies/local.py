@@ -12,7 +12,8 @@ from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.study import StudyRequest, StudyStatus
 from training_pipeline.schemas import paging
 from training_pipeline.schemas.asked_study import asked_study
-from training_pipeline.schemas.study import CreateStudy, PromoteTrial, StopStudy, Studies, Study, StudyDryRun, StudyPage
+from training_pipeline.schemas.study import Studies, Study, StudyDryRun, StudyPage
+from training_pipeline.schemas.study_requests import CreateStudy, PromoteTrial, StopStudy
 from training_pipeline.schemas.training_job import TrainingJob
 from training_pipeline.tuning.records import StudyFacets
 

@@ -37,6 +37,7 @@ from training_pipeline.domain.uses import DatasetUse, NotSearched
 from training_pipeline.models.revocations import affected as finding
 from training_pipeline.models.revocations import reach, records
 from training_pipeline.models.revocations.affected import Affected, Model, found
+from training_pipeline.models.revocations.ancestors import ancestors_of, of_unrecorded
 from training_pipeline.models.revocations.dataset_revocations import held, withdrawn
 from training_pipeline.models.revocations.disguises import in_disguise
 from training_pipeline.models.revocations.examples import record_known, record_shown
@@ -53,8 +54,6 @@ from training_pipeline.models.revocations.unread import (
 )
 from training_pipeline.models.uses.in_use import InUses, in_use
 from training_pipeline.sheets.base import TrainingSheetSource
-from training_pipeline.training_jobs.lifecycle.ancestors import as_known
-from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -279,11 +278,11 @@ class Revocations:
         To be called before the version is stored; until the transaction ends, nothing is revoked.
         """
         records.lock(connection, revokes=False)
-        ancestors = self._ancestors(connection, record)
+        ancestors = ancestors_of(self._store.within(connection), record)
         own = held(connection, job.request.training_sheet_id, _manifest(job), self._keys.within(connection))
         by_revocation: dict[str, dict[str, Learned]] = {one: {job.id: rows} for one, rows in own.items()}
         bases: dict[str, Sequence[str]] = {job.id: ancestors}
-        for ancestor, rows_of in self._of_unrecorded(connection, ancestors).items():
+        for ancestor, rows_of in of_unrecorded(connection, self._store, self._keys, ancestors).items():
             for one, rows in rows_of.items():
                 by_revocation.setdefault(one, {})[ancestor] = rows
         for taint in taints_of(connection, job_ids=ancestors):
@@ -301,29 +300,6 @@ class Revocations:
                 stored_all += stored
                 self._tell(connection, records.get(connection, revocation_id), stored, ())
         propose(self._store.within(connection), stored_all, self._keys.within(connection))
-
-    def _ancestors(self, connection: Connection, record: LineageRecord) -> tuple[str, ...]:
-        """The models that a job comes from, asked for again where none was on record when it was launched."""
-        base = record.base_model
-        if base is not None and not base.ancestors:
-            store = self._store.within(connection)
-            now = as_known(store, base, job_id=record.job_id)
-            if now.ancestors:
-                lineage.set_base_model(store, record.job_id, now)
-            base = now
-        return tuple(origin.job_id for origin in (base.ancestors if base is not None else None) or ())
-
-    def _of_unrecorded(self, connection: Connection, ancestors: Sequence[str]) -> Mapping[str, Mapping[str, Learned]]:
-        """By ancestors that are no models on record, which nothing taints: their own rows of each revocation."""
-        on_record = finding.models(connection, ancestors)
-        found = {}
-        for job_id in ancestors:
-            with suppress(NotFound):
-                job = self._store.within(connection).get(job_id)
-                if job_id not in on_record and job.data.dataset is not None:
-                    keys = self._keys.within(connection)
-                    found[job_id] = held(connection, job.request.training_sheet_id, _manifest(job), keys)
-        return found
 
     def version(self) -> int:
         """A number that rises with every revocation. Reads only."""

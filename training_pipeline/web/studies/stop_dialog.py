@@ -8,7 +8,7 @@ from typing import Any, Final
 from nicegui import ui
 
 from training_pipeline.domain.errors import PipelineError
-from training_pipeline.schemas.study import StopStudy
+from training_pipeline.schemas.study_requests import StopStudy
 from training_pipeline.web.client import PageClient
 from training_pipeline.web.elements import VALUE, Tag, button
 from training_pipeline.web.layout import problem, say

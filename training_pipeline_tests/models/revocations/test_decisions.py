@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from training_pipeline.alerts.alerts import notice, of_due_decision
+from training_pipeline.alerts.messages import of_due_decision
+from training_pipeline.alerts.records import notice
 from training_pipeline.domain.decisions import Decision, DecisionKind
 from training_pipeline.domain.errors import Conflict, InvalidRequest, NotFound
 from training_pipeline.domain.job import TrainingJob

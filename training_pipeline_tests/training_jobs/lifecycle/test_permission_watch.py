@@ -14,8 +14,8 @@ import dagster as dg
 import pytest
 from sqlalchemy import select
 
-from training_pipeline.alerts import alerts
-from training_pipeline.alerts.alerts import Kind
+from training_pipeline.alerts import messages
+from training_pipeline.alerts.messages import Kind
 from training_pipeline.app.container import Services
 from training_pipeline.definitions import build
 from training_pipeline.domain.errors import GateRefused, Unavailable
@@ -173,7 +173,7 @@ def test_a_pair_prohibited_while_its_job_is_queued_fails_the_job_and_nothing_is_
     assert starts(system.services.backend._runs.of(job.id, 1)) == []  # type: ignore[attr-defined]
     red = system.finished(now)
     assert not red.success
-    assert alerts.of_job(now, system.services.retrainer.urls, now=now.created_at, pending=NEVER) is not None
+    assert messages.of_job(now, system.services.retrainer.urls, now=now.created_at, pending=NEVER) is not None
 
 
 def test_a_new_tie_across_the_split_fails_a_queued_job(system: System) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from training_pipeline.domain.search import SearchSpace
 from training_pipeline.domain.study import StudyRequest
-from training_pipeline.schemas.study import CreateStudy
+from training_pipeline.schemas.study_requests import CreateStudy
 from training_pipeline.web.form.draft import ANY_NAME
 from training_pipeline.web.form.fields import config_fields, request_fields, study_fields
 from training_pipeline.web.studies.draft import StudyDraft, address_like, field_of, kind_of, parameters, place

@@ -9,19 +9,18 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from training_pipeline.alerts import alerts as module
-from training_pipeline.alerts.alerts import (
+from training_pipeline.alerts import delivery
+from training_pipeline.alerts.delivery import deliver
+from training_pipeline.alerts.messages import (
     Alert,
     Kind,
-    deliver,
-    notice,
-    notice_jobs,
     of_alias_move,
     of_job,
     of_permission,
     of_revocation,
     of_tainted_alias,
 )
+from training_pipeline.alerts.records import notice, notice_jobs
 from training_pipeline.alerts.targets import Undelivered
 from training_pipeline.domain.aliases import OnTaint, TaintedAlias, moves
 from training_pipeline.domain.job import JobStatus, TrainingJob
@@ -287,7 +286,7 @@ def test_a_death_after_the_telling_loses_nothing(store: JobStore, monkeypatch: p
     def die(*_: object) -> None:
         raise ConnectionError("killed here")
 
-    monkeypatch.setattr(module, "_set", die)
+    monkeypatch.setattr(delivery, "_set", die)
     with pytest.raises(ConnectionError):
         deliver(store, [target])
     monkeypatch.undo()
