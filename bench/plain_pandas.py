@@ -113,7 +113,7 @@ def missing_list(uses: Any) -> bool:
     return uses is None or isinstance(uses, float)
 
 
-def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> dict[str, Any]:
+def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int, similarity: float = 0.8) -> dict[str, Any]:
     """Judge, summarise, split and write; returns counts and hashes."""
     pairs = pd.read_parquet(sheet)
     allowed, prohibited = pairs["allowed_uses"].map(words), pairs["prohibited_uses"].map(words)
@@ -206,12 +206,8 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
     prompts = included["prompt"].where(~instruction)
     keys = [pd.factorize(key)[0] for key in (included["item_ref"], included["canonical_label_id"], prompts)]
     component = tie(keys)
-    # The same rows, tied by the same functions: what is compared here is the data path around them.
-    first = included.assign(prompt=prompts.to_numpy(), row=np.arange(len(included))).dropna(subset="prompt")
-    first = first.drop_duplicates("prompt")
-    near = near_pairs(pa.chunked_array([first["messages"].map(question_of).tolist()], pa.string()), similarity=0.8)
-    rows = first["row"].to_numpy()
-    component = tie_nearly(component, NearPairs(rows[near.first], rows[near.second], near.similarity)).component
+    if similarity:
+        component = tied_nearly(component, included.assign(prompt=prompts.to_numpy()), similarity)
     hashed = np.array([int(sha256(f"{seed}\n{item}")[:16], 16) for item in included["item_ref"]], dtype=np.uint64)
     order = least_of(component, hashed)
     plan = plan_split(component, order, included["validates"].to_numpy(dtype=bool), ratio=ratio, seed=seed)
@@ -235,6 +231,15 @@ def prepare(sheet: Path, out: Path, *, seed: str, ratio: float, items: int) -> d
     pairs = pairs.sort_values("pair_id")
     store(pairs, SNAPSHOT_SCHEMA, out / "snapshot.parquet")
     return {**summary, **digests, "manifest": store(pairs, MANIFEST_SCHEMA, out / "manifest.parquet")}
+
+
+def tied_nearly(component: np.ndarray, included: pd.DataFrame, similarity: float) -> np.ndarray:
+    """The same rows, tied by the same functions: what is compared here is the data path around them."""
+    first = included.assign(row=np.arange(len(included))).dropna(subset="prompt").drop_duplicates("prompt")
+    texts = pa.chunked_array([first["messages"].map(question_of).tolist()], pa.string())
+    near = near_pairs(texts, similarity=similarity)
+    rows = first["row"].to_numpy()
+    return tie_nearly(component, NearPairs(rows[near.first], rows[near.second], near.similarity)).component
 
 
 def counted(column: pd.Series[Any]) -> dict[str, int]:

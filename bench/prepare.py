@@ -1,12 +1,15 @@
 """How fast and how small the data path is: ours, plain pandas, and what the disk and SHA-256 alone cost.
 
     python bench/prepare.py                       # a million pairs, three interleaved rounds
-    python bench/prepare.py --pairs 10_000_000    # ours and the floor only
+    python bench/prepare.py --near 0              # questions that are nearly equal are not looked for
+    python bench/prepare.py --format jsonl        # ours and the floor only, as for 10 million:
+    python bench/prepare.py --pairs 10_000_000
 
 Every run is a process of its own, timed from its start to its end; memory is its peak resident set. The data path reads
-a Parquet sheet and does everything a job does with it: both gates, export summary, snapshot, components, split, two
+a sheet and does everything a job does with it: both gates, export summary, snapshot, components, split, two
 JSONL files, manifest, hashes. The pandas version must come to the same counts, bytes and digests, though it
-does not read the text a second time to see that nothing changed, nor flush anything to disk.
+does not read the text a second time to see that nothing changed, nor flush anything to disk. On a machine that does
+other work, compare processor seconds; the load is printed.
 """
 
 from __future__ import annotations
@@ -38,10 +41,13 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=3)
     arguments.add_argument("--directory", type=Path, default=Path("/tmp/training_pipeline_bench"))
     arguments.add_argument("--memory", default="1GB", help="DuckDB's memory limit")
+    arguments.add_argument("--near", type=float, choices=[0.0, 0.8], default=0.8, help="similarity of near-duplicates")
+    arguments.add_argument("--format", choices=["parquet", "jsonl"], default="parquet")
+    arguments.add_argument("--only", choices=RUNS, nargs="*", help="of ours, pandas and floor")
     arguments.add_argument("--run", choices=RUNS, help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.run:
-        print(json.dumps(RUNS[given.run](given.directory, given.memory)))
+        print(json.dumps(RUNS[given.run](given.directory, given.memory, given.near)))
         return
     try:
         compare(given)
@@ -56,21 +62,34 @@ def compare(given: argparse.Namespace) -> None:
     made = [sys.executable, "-c", "import sys, sheet; sheet.make_sheet(sys.argv[1], int(sys.argv[2]))"]
     target = given.directory / f"{SHEET}.parquet"
     subprocess.run([*made, str(target), str(given.pairs)], cwd=Path(__file__).parent, check=True)
+    if given.format == "jsonl":
+        written = target.with_suffix(".jsonl")
+        copied = f"import duckdb; duckdb.execute(\"COPY (FROM '{target}') TO '{written}' (FORMAT json)\")"
+        subprocess.run([sys.executable, "-c", copied], check=True)
+        target.unlink()
+        target = written
     (given.directory / f"{SHEET}.yaml").write_text(HEAD)
-    size = (given.directory / f"{SHEET}.parquet").stat().st_size
-    print(f"{given.pairs:,} pairs, {size / 1e6:,.0f} MB of Parquet; {given.rounds} rounds, interleaved; median")
+    size = target.stat().st_size
+    near = f"near-duplicates from {given.near}" if given.near else "no near-duplicates"
+    print(f"{given.pairs:,} pairs, {size / 1e6:,.0f} MB of {given.format}, {near}; {given.rounds} rounds, interleaved")
+    print(f"median; load {os.getloadavg()[0]:.0f} on {os.cpu_count()} cores", flush=True)
 
-    names = [name for name in RUNS if name != "pandas" or given.pairs <= 2_000_000]
+    with_pandas = given.pairs <= 2_000_000 and given.format == "parquet"
+    names = given.only or [name for name in RUNS if name != "pandas" or with_pandas]
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for _ in range(given.rounds):
         for name in names:
-            found[name].append(measure(name, given))
+            found[name].append(measure(name, given, "--near", str(given.near)))
     for name, runs in found.items():
         seconds = statistics.median(run["wall"] for run in runs)
         memory = max(run["peak_mb"] for run in runs)
         processor = statistics.median(run["cpu"] for run in runs)
         against = seconds / statistics.median(run["wall"] for run in found["ours"])
-        print(f"{name:>7}: {seconds:7.2f} s  (processor {processor:6.1f} s)  {memory:7,.0f} MB  {against:6.2f} x ours")
+        each = 1e6 * processor / given.pairs
+        print(
+            f"{name:>7}: {seconds:7.2f} s  (processor {processor:6.1f} s, {each:5.1f} a million pairs)"
+            f"  {memory:7,.0f} MB  {against:6.2f} x ours"
+        )
     ours = found["ours"][0]["result"]
     print("   parts:", ", ".join(f"{part} {spent:.2f} s" for part, spent in ours.pop("parts").items()))
     print(f"   pairs: {ours['included']:,} included,", ", ".join(f"{n:,} {why}" for why, n in ours["counts"].items()))
@@ -83,8 +102,9 @@ def compare(given: argparse.Namespace) -> None:
             sys.exit(1)
 
 
-def measure(name: str, given: argparse.Namespace, *, script: str = __file__) -> dict[str, Any]:
-    command = [sys.executable, script, "--run", name, "--directory", str(given.directory), "--memory", given.memory]
+def measure(name: str, given: argparse.Namespace, *also: str, script: str = __file__) -> dict[str, Any]:
+    command = [sys.executable, script, "--run", name, "--directory", str(given.directory)]
+    command += ["--memory", given.memory, *also]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
@@ -108,7 +128,7 @@ def empty(directory: Path) -> Path:
     return directory
 
 
-def ours(directory: Path, memory: str) -> dict[str, Any]:
+def ours(directory: Path, memory: str, near: float) -> dict[str, Any]:
     from training_pipeline.datasets.prepare import write_dataset
     from training_pipeline.datasets.snapshot import snapshot
     from training_pipeline.datasets.split import split_snapshot
@@ -117,10 +137,11 @@ def ours(directory: Path, memory: str) -> dict[str, Any]:
 
     out = empty(directory / "ours")
     source = FileTrainingSheets([directory], memory_limit=memory, temp_directory=directory / "spill")
+    policy = GatePolicy(instruction_prompt_items=ITEMS, near_question_similarity=near)
     clock = [time.perf_counter()]
     with source.open(SHEET) as opened:
         clock.append(time.perf_counter())
-        taken = snapshot(opened, GatePolicy(instruction_prompt_items=ITEMS), directory=out / "snapshots")
+        taken = snapshot(opened, policy, directory=out / "snapshots")
         clock.append(time.perf_counter())
         plan = split_snapshot(opened, taken, ratio=RATIO, seed=SEED, min_pairs=10)
         clock.append(time.perf_counter())
@@ -150,22 +171,23 @@ def ours(directory: Path, memory: str) -> dict[str, Any]:
     }
 
 
-def pandas(directory: Path, _memory: str) -> dict[str, Any]:
+def pandas(directory: Path, _memory: str, near: float) -> dict[str, Any]:
     from plain_pandas import prepare
 
     from training_pipeline.domain.rules.policy import Reason
 
     out = empty(directory / "pandas")
-    made = prepare(directory / f"{SHEET}.parquet", out, seed=SEED, ratio=RATIO, items=ITEMS)
+    made = prepare(directory / f"{SHEET}.parquet", out, seed=SEED, ratio=RATIO, items=ITEMS, similarity=near)
     order = [str(reason) for reason in Reason]
     made["counts"] = {why: made["counts"][why] for why in order if why in made["counts"]}
     made["warnings"] = {code: count for code, count in made["warnings"].items() if count}
     return made
 
 
-def floor(directory: Path, _memory: str) -> dict[str, Any]:
+def floor(directory: Path, _memory: str, _near: float) -> dict[str, Any]:
     """Read the sheet's bytes, write the dataset's bytes, hash them."""
-    with (directory / f"{SHEET}.parquet").open("rb") as file:
+    (sheet,) = [path for path in directory.glob(f"{SHEET}.*") if path.suffix != ".yaml"]
+    with sheet.open("rb") as file:
         while file.read(1 << 20):
             pass
     for name in ("train.jsonl", "validation.jsonl"):
