@@ -35,7 +35,7 @@ GOVERNED_PAIRS: Final = (
         "no_pair_fails_a_gate",
         asset="governed_pairs",
         blocking=True,
-        description=f"Read again from the source, every included pair is approved and allowed for training. {BLOCKS}",
+        description=f"In the words of the source, every included pair is approved and allowed for training. {BLOCKS}",
     ),
 )
 SPLITS: Final = (
