@@ -126,7 +126,7 @@ def pictures(done: str, running: TrainingJob, failed: TrainingJob) -> list[tuple
         ("job-metrics", f"/train/jobs/{done}/metrics", "Training time", 1180),
         ("job-events", f"/train/jobs/{done}/events", "Created.", 800),
         ("job-lineage", f"/train/jobs/{done}/lineage?open=gates,train&search=qa-000", "qa-0003", 1470),
-        ("study", "/train/studies/triage-2026-11", "How the search got on", 1900),
+        ("study", "/train/studies/triage-2026-11", "Progress of the search", 1900),
         ("new-study", NEW_STUDY, "All 12 trials, at most", 1900),
         ("estimates", "/train/estimates", "Job by job", 1180),
         ("job-failed", f"/train/jobs/{failed.id}", "What to do", 800),

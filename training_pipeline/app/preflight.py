@@ -59,7 +59,10 @@ def _of_an_app(settings: Settings) -> list[Check]:
     )
     if not settings.proxy_roles:
         users = Check(
-            "users", State.MISSING, "nobody has a role, so nobody gets in", f"State who has which: {PREFIX}PROXY_ROLES"
+            "users",
+            State.MISSING,
+            "no role is assigned, so nobody has access",
+            f"State who has which: {PREFIX}PROXY_ROLES",
         )
     url = settings.api_public_url
     if url is not None and _NOT_KNOWN not in url:

@@ -75,7 +75,7 @@ def resolve(
     method = config.method if config.method != "auto" else "full" if from_scratch else "lora"
     batch_size = config.batch_size if config.batch_size != "auto" else default_batch_size(steps)
     if batch_size % steps:
-        message = f"must divide batch_size, but {batch_size} is no multiple of {steps}; set one of them otherwise"
+        message = f"must divide batch_size, but {batch_size} is not a multiple of {steps}; set one of them otherwise"
         problems.append(FieldProblem("/training_config/gradient_accumulation_steps", "not_a_divisor", message))
     if config.max_length != "auto" and context_length is not None and config.max_length > context_length:
         message = f"is {config.max_length}, but the base model takes at most {context_length} tokens"

@@ -189,4 +189,4 @@ def _require_numbers(content: bytes, remote: str) -> None:
     if found is None or any(
         name not in SCHEMA.names or found.field(name).type != SCHEMA.field(name).type for name in found.names
     ):
-        raise BackendFailed(f"{remote} is no file of scores.", hint=_AGAIN)
+        raise BackendFailed(f"{remote} is not a file of scores.", hint=_AGAIN)

@@ -150,7 +150,7 @@ def watch(services: Services, cursor: str | None) -> dg.SensorResult:
     services.approval_tags.write_due()
     due, told = to_show(news.ended(services.store), cursor)
     if not due:
-        said = f"Started {started} and looked at {looked} evaluation(s)."
+        said = f"Started {started} and checked {looked} evaluation(s)."
         return dg.SensorResult(skip_reason=dg.SkipReason(said), cursor=told)
     partitions = sorted({each.job_id for each in due})
     return dg.SensorResult(

@@ -50,7 +50,7 @@ def version_of(field: str, value: Any) -> str:
     if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
         return str(value).strip()
     raise InvalidRequest(
-        f"{value!r} is no version of a model.",
+        f"{value!r} is not a version of a model.",
         problems=[FieldProblem(f"/{field}", "version", "must be a version, such as 2")],
     )
 

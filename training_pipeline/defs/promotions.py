@@ -50,7 +50,7 @@ GATE: Final = {
         "held": other_version(PromoteModelVersion, "held"),
         "requested_by": REQUESTED_BY,
     },
-    description="Ask the gate, put its decision on record, and move the alias if it may.",
+    description="Ask the gate, record its decision, and move the alias if the gate allows it.",
 )
 def promote(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     """Promote the version; a run whose gate does not let it fails, with the verdict and its reasons."""
@@ -84,9 +84,7 @@ def promote(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     context.add_output_metadata(metadata)
 
 
-@dg.job(
-    description="Move an alias of a model to a version, if the gate lets it. A run that fails says why the alias stays."
-)
+@dg.job(description="Move an alias of a model to a version, if the gate allows it. A failed run says why it stays.")
 def promote_model() -> None:
     """One op: promote."""
     promote()

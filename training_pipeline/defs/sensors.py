@@ -194,7 +194,7 @@ def cause_of(instance: dg.DagsterInstance, run_id: str) -> str:
             return said if said.startswith("Dagster") else f"{error.cls_name or 'an error'} in Dagster"
         if isinstance(data, JobFailureData) and event.message:
             return event.message
-    return "Dagster does not say why"
+    return "Dagster gives no reason"
 
 
 def _last_news(instance: dg.DagsterInstance, run_id: str) -> float:

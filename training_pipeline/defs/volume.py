@@ -54,4 +54,4 @@ def clean(services: Services, after: str = "") -> tuple[str, str]:
         said += (
             f" {len(hindered)} of these for an error, such as {hindered[0].folder.path}: {hindered[0].why.rstrip('.')}."
         )
-    return (f"{said} The next tick goes on after {done.after}." if done.after else said), done.after
+    return (f"{said} The next tick continues after {done.after}." if done.after else said), done.after

@@ -100,7 +100,7 @@ def parse_location(
     """
     found = _URL.fullmatch(text)
     if found is None:
-        raise BadLocation(f"is no URL of a bucket, such as {EXAMPLE}")
+        raise BadLocation(f"is not the URL of a bucket, such as {EXAMPLE}")
     scheme = found["scheme"].lower()
     if scheme == "file" and this_machine:
         return _of_this_machine(found["rest"])
@@ -139,7 +139,7 @@ def may_be_read(location: BucketLocation, prefixes: Iterable[BucketLocation]) ->
 def _in_catalog(rest: str, *, whole_catalog: bool) -> BucketLocation:
     name, _, table = rest.partition("/")
     if not _CATALOG.fullmatch(name):
-        raise BadLocation(f"'{name[:80]}' is no name of a catalog: letters, digits, '-' and '_'")
+        raise BadLocation(f"'{name[:80]}' is not the name of a catalog: letters, digits, '-' and '_'")
     if not table and whole_catalog:
         return BucketLocation(CATALOG, name, "")
     _check_key(table)
@@ -162,7 +162,7 @@ def _check_bucket(scheme: str, bucket: str) -> None:
         return
     if scheme == "abfss":
         raise BadLocation("must be of the form abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH")
-    raise BadLocation(f"'{bucket[:80]}' is no name of a bucket: lower-case letters, digits, '-' and '.'")
+    raise BadLocation(f"'{bucket[:80]}' is not the name of a bucket: lower-case letters, digits, '-' and '.'")
 
 
 def _check_key(key: str) -> None:

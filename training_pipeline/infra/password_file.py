@@ -66,7 +66,7 @@ class PasswordFile:
         except OSError as error:
             raise Unavailable(
                 f"The password of the database cannot be written to {self.path}: {error.strerror}.",
-                hint="See that there is room, and that you may write there. It is tried again at the next connection.",
+                hint="Check that there is space and that you may write there. The next connection tries again.",
             ) from error
 
     def content(self) -> str:

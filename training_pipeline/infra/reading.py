@@ -18,7 +18,9 @@ def unreadable(what: str, error: Exception, root: Path, *, hint: str) -> Unavail
             return Lost(f"{what} is gone: {error.filename or error}.", hint=hint)
     elif not isinstance(error, OSError) or error.errno is None:
         return Lost(f"{what} is damaged: {error}.", hint=hint)
-    return Unavailable(f"{what} cannot be read now: {error}.", hint=f"See that its volume is mounted. If it is: {hint}")
+    return Unavailable(
+        f"{what} cannot be read now: {error}.", hint=f"Check that its volume is mounted. If it is: {hint}"
+    )
 
 
 def _has_others(root: Path) -> bool:

@@ -161,7 +161,7 @@ class SheetEdits:
             reached = one.new_digest
         if reached != now:
             hint = "Review it again, and repeat your edits."
-            raise Conflict(f"Training sheet '{files.id}' was replaced or approved since you looked at it.", hint=hint)
+            raise Conflict(f"Training sheet '{files.id}' has been replaced or approved since you opened it.", hint=hint)
         if any(one.edited for one in edits):
             raise _changed(
                 files.id,
@@ -235,7 +235,7 @@ class SheetEdits:
                     path.unlink(missing_ok=True)
                 sync(directory)
         except OSError as error:
-            hint = "See that there is room, and that you may write there; then try again."
+            hint = "Check that there is space and that you may write there; then try again."
             raise Unavailable(f"The training sheet cannot be written: {error.strerror}.", hint=hint) from error
         with suppress(Unavailable):  # who reads the log next finds out
             self.log.settle(number, "applied")
@@ -257,7 +257,7 @@ def _changed(sheet_id: str, pairs: Sequence[tuple[EditedPair, str]]) -> Conflict
     ]
     more = f" and {len(pairs) - _TELLS:,} more" if len(pairs) > _TELLS else ""
     return Conflict(
-        f"Pairs of training sheet '{sheet_id}' were changed since you looked at them{more}.",
+        f"Pairs of training sheet '{sheet_id}' have changed since you opened them{more}.",
         hint="Review them as they are now, and repeat the edits that you still want.",
         problems=problems,
     )

@@ -45,7 +45,7 @@ def take_over(directory: Path, sheet_id: str, *, digest: str, actor: str) -> Non
             if not _is_ours(files):
                 _take_over(files, digest=digest, actor=actor)
     except OSError as error:
-        hint = "See that there is room, and that you may write there; then try again."
+        hint = "Check that there is space and that you may write there; then try again."
         raise Unavailable(f"The training sheet cannot be written: {error.strerror}.", hint=hint) from error
 
 

@@ -113,5 +113,5 @@ def _outcome(request: StudyRequest, found: Evaluation) -> dict[str, Any]:
             if figure is not None and said is None:
                 return {"status": TrialStatus.SUCCEEDED, "value": figure.estimate, "message": ""}
             return {"status": TrialStatus.FAILED, "cause": "no_score", "message": said}
-    said = f"It could not be evaluated: {found.error or 'nobody says why'}"
+    said = f"It could not be evaluated: {found.error or 'no reason given'}"
     return {"status": TrialStatus.FAILED, "cause": "evaluation_failed", "message": said}

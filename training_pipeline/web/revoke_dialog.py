@@ -34,7 +34,7 @@ class RevokeDialog:
                 Tag("span", "Reason", classes="field-name")
                 field = Tag("textarea", rows=3, maxlength=LONGEST_REASON, placeholder="e.g. consent withdrawn")
                 field.when("input", self._typed, VALUE)
-                Tag("span", "Kept for ever, so without any text of the pair.", classes="help")
+                Tag("span", "Kept permanently: leave out any text of the pair.", classes="help")
             self._trouble = Tag("div")
             with Tag("div", classes="dialog-actions"):
                 button("Back").when("click", self._close)
@@ -44,7 +44,7 @@ class RevokeDialog:
         """Open the dialog for anything that can be revoked, and show what revoking it will taint."""
         self._keys = {str(kind): value, **({} if sheet is None else {"sheet": sheet})}
         where = f" of training sheet {sheet}" if sheet else "" if kind == "sheet" else " of every training sheet"
-        self._what.say(f"{WORDS[kind].capitalize()} {value}{where}. This cannot be taken back.")
+        self._what.say(f"{WORDS[kind].capitalize()} {value}{where}. This cannot be undone.")
         self._trouble.clear()
         self._effect.clear()
         self._confirm.set(disabled=True)

@@ -130,7 +130,7 @@ def test_questions_lie_in_the_volume_from_the_submit_until_they_are_read(
         ("dies", "Program exited with code"),
         ("mute", "left no result in /Volumes/main/ml/training/training_pipeline/evaluations/"),
         ("tampers", "gone or not those that were measured"),
-        ("quotes", "is no file of scores"),
+        ("quotes", "is not a file of scores"),
     ],
 )
 def test_however_it_ends_no_question_is_left_and_the_cause_is_said(

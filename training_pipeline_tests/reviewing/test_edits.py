@@ -125,7 +125,7 @@ def test_undo_and_undo_of_it(edits: SheetEdits, tmp_path: Path) -> None:
     assert pairs(sheets)["p-1"]["status"] == "labeled"
 
     edits.edit("s", ["p-1"], REJECT, digest=again.new_digest, actor="eve")
-    with pytest.raises(Conflict, match="were changed since") as refused:
+    with pytest.raises(Conflict, match="have changed since") as refused:
         edits.undo("s", other.number, digest=digest(edits), actor="grace")
     assert refused.value.problems[0].message.startswith("p-1: changed after this edit")
     with pytest.raises(NotFound):

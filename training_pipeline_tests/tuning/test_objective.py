@@ -43,7 +43,7 @@ def test_what_is_named_must_be_there(services: Services) -> None:
         "/suite": "names the suite that chooses; it must be there",
     }
     found = problems(services, objective="suite", suite="nobody", metric="answer_tokens")
-    assert found["/metric"].startswith("is no metric that may be better; use exact_match, ")
+    assert found["/metric"].startswith("is not a metric to compare by; use exact_match, ")
     assert found["/suite"] == "There is no suite 'nobody'. Make one: `training-pipeline suites create`."
     elsewhere = Objectives(services.suites, services.source, services.policy, TrialBackend())
     (problem,) = elsewhere.problems_of(study_request(objective="suite", suite=SUITE))

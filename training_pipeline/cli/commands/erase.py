@@ -57,7 +57,7 @@ def erase(
         plan.require_due(now)
     if not dry_run and plan.texts:
         if not yes:
-            typer.confirm("Erase it? This cannot be taken back.", abort=True, err=json)
+            typer.confirm("Erase it? This cannot be undone.", abort=True, err=json)
         left = erasures.carry_out(plan, actor=user(), now=now)
     if json:
         typer.echo(jsonlib.dumps(_dumped(plan, left, settings.databricks_volume), indent=2))
@@ -108,7 +108,7 @@ def _destroy(destruction: KeyDestruction, revocation_id: str, *, dry_run: bool, 
     if dry_run or not plan.keys:
         return
     if not yes:
-        said = "Destroy the keys? No text leads to a row of these sheets then. This cannot be taken back."
+        said = "Destroy the keys? No text can be traced to a row of these sheets afterwards. This cannot be undone."
         typer.confirm(said, abort=True, err=json)
     destruction.carry_out(plan, actor=user())
     typer.echo(f"{len(plan.keys):,} {'key was' if len(plan.keys) == 1 else 'keys were'} destroyed.", err=json)

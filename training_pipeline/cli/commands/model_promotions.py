@@ -36,12 +36,14 @@ def promote(
     ] = None,
     threshold: Annotated[
         list[str] | None,
-        typer.Option(help="METRIC=NUMBER: what it must reach; the most, for a loss.", metavar="METRIC=NUMBER"),
+        typer.Option(
+            help="METRIC=NUMBER: the minimum that it must reach; for a loss, the maximum.", metavar="METRIC=NUMBER"
+        ),
     ] = None,
     forgetting: Annotated[
         list[str] | None,
         typer.Option(
-            help="SUITE:METRIC=NUMBER: by less than this it may be worse on that suite than its base model.",
+            help="SUITE:METRIC=NUMBER: how much worse than its base model it may be on that suite.",
             metavar="SUITE:METRIC=NUMBER",
         ),
     ] = None,
@@ -50,7 +52,7 @@ def promote(
     ] = None,
     level: Annotated[
         float | None,
-        typer.Option(help="How sure an interval is, 0.5 to 0.999, for a gate stated here. Default: 0.95."),
+        typer.Option(help="Confidence level of the intervals, 0.5 to 0.999, for a gate stated here. Default: 0.95."),
     ] = None,
     suite: Annotated[str | None, typer.Option(help="The suite. Default: that of the latest evaluation.")] = None,
     held: Annotated[str | None, typer.Option(help="The version that you believe has the alias now.")] = None,
@@ -74,8 +76,7 @@ def promote(
     elif how:
         options = " and ".join(f"--{name.replace('_', '-')}" for name in how)
         raise typer.BadParameter(
-            "says nothing of the gate in force, which stays as it is; state a whole gate with --margin, --threshold "
-            "or --forgetting.",
+            "does not change the gate in force; state a whole gate with --margin, --threshold or --forgetting.",
             param_hint=options,
         )
     with open_client(url, token) as client:

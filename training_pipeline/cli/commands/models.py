@@ -91,7 +91,7 @@ def verify(
     if name is None or version is None:
         raise typer.BadParameter("Give a model and its version, or --decisions.", param_hint="NAME VERSION")
     if head is not None:
-        raise typer.BadParameter("It goes with --decisions.", param_hint="--head")
+        raise typer.BadParameter("Requires --decisions.", param_hint="--head")
     with open_models(url, token) as client:
         found = client.verify_model_version(name, version)
     print_json(found) if json else say(render.verification(found))
@@ -114,7 +114,7 @@ def endpoint(
         str | None, typer.Option(help="Record that the endpoint with this URL serves it.", metavar="URL")
     ] = None,
     remove: Annotated[
-        str | None, typer.Option(help="Record that the endpoint with this URL serves it no more.", metavar="URL")
+        str | None, typer.Option(help="Record that the endpoint with this URL no longer serves it.", metavar="URL")
     ] = None,
     json: Json = False,
     url: Url = None,

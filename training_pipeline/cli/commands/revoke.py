@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def revoke(
-    reason: Annotated[str, typer.Option(help="Why; kept for ever, so without any text of the pair.")],
+    reason: Annotated[str, typer.Option(help="Reason, kept permanently: leave out any text of the pair.")],
     pair: Annotated[str | None, typer.Option(help="Id of a pair; --sheet is required with it.")] = None,
     item: Annotated[str | None, typer.Option(help="An item of the source sheet.")] = None,
     label: Annotated[str | None, typer.Option(help="A canonical label.")] = None,
@@ -69,7 +69,7 @@ def revoke(
             for body in asked:
                 say(preview_of(client.preview_revocation(body)))
             them = "it" if len(asked) == 1 else f"these {len(asked):,}"
-            typer.confirm(f"Revoke {them}? This cannot be taken back.", abort=True, err=json)
+            typer.confirm(f"Revoke {them}? This cannot be undone.", abort=True, err=json)
         made = [client.revoke(body) for body in asked]
     if json and text_file is not None:
         typer.echo(jsonlib.dumps({"revocations": [one.model_dump(mode="json") for one in made]}, indent=2))

@@ -17,7 +17,7 @@ def save(pieces: Iterable[bytes], path: Path) -> str:
     Raises `Conflict` where it is there, and `InvalidRequest` where it cannot be written.
     """
     if path.exists():
-        raise Conflict(f"{path} exists already.", hint="Name another file with --output, or remove that one.")
+        raise Conflict(f"{path} already exists.", hint="Name another file with --output, or remove that one.")
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with os.fdopen(new_private_file(partial), "wb") as file:
@@ -27,7 +27,7 @@ def save(pieces: Iterable[bytes], path: Path) -> str:
         return sha256(path)
     except OSError as error:
         why = f"{path} cannot be written: {error.strerror}."
-        raise InvalidRequest(why, hint="See that its folder is there, and that you may write there.") from None
+        raise InvalidRequest(why, hint="Check that its folder exists and that you may write there.") from None
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

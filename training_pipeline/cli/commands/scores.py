@@ -27,7 +27,7 @@ app = typer.Typer(
 #: What a script asks of the answer.
 EXIT_CODES: Final = {Verdict.SHIP: 0, Verdict.DO_NOT_SHIP: 2, Verdict.NOT_ENOUGH_EVIDENCE: 3}
 
-Level = Annotated[float, typer.Option(help="How sure an interval is, 0.5 to 0.999.")]
+Level = Annotated[float, typer.Option(help="Confidence level of the intervals, 0.5 to 0.999.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _FILE: Final = "A Parquet file of scores: pair_id and metrics, a row a pair."
 
@@ -80,7 +80,7 @@ def judged(
     margin: Annotated[
         list[str],
         typer.Option(
-            help="METRIC=NUMBER: by less than this it may be worse than the model in use; 0 asks it to be better.",
+            help="METRIC=NUMBER: how much worse than the model in use it may be; 0 means that it must be better.",
             metavar="METRIC=NUMBER",
         ),
     ],
@@ -88,7 +88,7 @@ def judged(
     threshold: Annotated[
         list[str] | None,
         typer.Option(
-            help="METRIC=NUMBER: what it must reach; the most, for a loss.",
+            help="METRIC=NUMBER: the minimum that it must reach; for a loss, the maximum.",
             metavar="METRIC=NUMBER",
         ),
     ] = None,

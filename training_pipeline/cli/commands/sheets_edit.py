@@ -16,7 +16,7 @@ SheetId = Annotated[str, typer.Argument(help="The training sheet's id.", metavar
 Digest = Annotated[
     str | None,
     typer.Option(
-        help="The version that you looked at: its SHA-256 (hex), as `sheets show` says it. Default: as it is."
+        help="The version that you reviewed: its SHA-256 (hex), as in `sheets show`. Default: the current one."
     ),
 ]
 

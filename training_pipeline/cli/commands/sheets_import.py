@@ -91,7 +91,7 @@ def import_file(
         str, typer.Option("--format", help="Format of the rows, such as label-studio. Default: recognised.")
     ] = "auto",
     mapping: Annotated[
-        Path | None, typer.Option(help="YAML that says how to read the file; options count more.")
+        Path | None, typer.Option(help="YAML that says how to read the file; options override it.")
     ] = None,
     save_mapping: Annotated[
         Path | None, typer.Option(help="Write how the file was read as YAML, for the next.")

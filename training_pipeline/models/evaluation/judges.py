@@ -100,7 +100,7 @@ class Judges:
         if endpoint.key_env is not None and not self._environment.get(endpoint.key_env, "").strip():
             raise InvalidRequest(
                 f"The judge {name!r} needs the key in the environment variable {endpoint.key_env}, which is not set.",
-                hint="Set it where `training-pipeline up` is started, then start that anew.",
+                hint="Set it where `training-pipeline up` is started, then restart that.",
             )
         order = JudgeOrder(name=name, pauses=RETRIES.pauses(), **endpoint.model_dump())
         return Judging(order=order, max_classification=self._most)

@@ -80,7 +80,7 @@ def comparable(names: Iterable[str], field: str) -> list[Metric]:
     wanted = list(names)
     known = [name for name, metric in METRICS.items() if metric.better]
     problems = [
-        FieldProblem(f"/{field}/{name}", "unknown_metric", f"is no metric that may be better; use {', '.join(known)}")
+        FieldProblem(f"/{field}/{name}", "unknown_metric", f"is not a metric to compare by; use {', '.join(known)}")
         for name in wanted
         if name not in known
     ]

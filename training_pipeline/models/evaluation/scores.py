@@ -42,7 +42,7 @@ def read_scores(path: Path) -> pa.Table:
             names = [name for name in file.schema_arrow.names if name in _KNOWN]
             table = file.read(columns=names)
     except (OSError, pa.ArrowException) as error:
-        cause = error.strerror if isinstance(error, OSError) and error.strerror else "it is no Parquet file"
+        cause = error.strerror if isinstance(error, OSError) and error.strerror else "it is not a Parquet file"
         raise InvalidRequest(f"The scores in {path} cannot be read: {cause}.") from None
     problems = [*_wrong_ids(table), *_wrong_metrics(table)]
     if problems:

@@ -76,7 +76,7 @@ class Exports:
         wanted = files_of(format, subject.record.model_files or {}, named)
         folder = self._folder(subject, named)
         if to.exists():
-            raise Conflict(f"{to} exists already.", hint="Name another folder with --output, or remove that one.")
+            raise Conflict(f"{to} already exists.", hint="Name another folder with --output, or remove that one.")
         with disk_errors(f"export {named}"), _staged(to) as inner:
             for path in wanted:
                 target = inner / path

@@ -18,7 +18,7 @@ from training_pipeline.models.evaluation.subsets import NAME
 def _comparable(name: str) -> str:
     known = ", ".join(metric.name for metric in METRICS.values() if metric.better)
     if name not in METRICS or not METRICS[name].better:
-        raise ValueError(f"is no metric that may be better; use {known}")
+        raise ValueError(f"is not a metric to compare by; use {known}")
     return name
 
 

@@ -182,7 +182,7 @@ class Verifier:
         except PipelineError as error:
             return _unknown(name, error.message)
         except Exception as error:  # noqa: BLE001 - one thing that cannot be looked at keeps no other from it
-            return _unknown(name, f"It could not be looked at: {describe(error)}.")
+            return _unknown(name, f"It could not be checked: {describe(error)}.")
 
 
 def _in_words(told: Sequence[str]) -> list[str]:

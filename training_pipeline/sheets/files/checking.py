@@ -159,7 +159,7 @@ class _Seen:
         first, again = _first_of_each(ids)
         for position in np.flatnonzero(np.isin(first, first[again])):
             where = f"on line {lines[first[position]]} too" if again[position] else "on later lines too"
-            message = f"stands {where}; every pair needs an id of its own"
+            message = f"stands {where}; every pair needs its own id"
             yield Problem("pair_id", "duplicate_pair_id", message, int(lines[position]))
         first, again = _first_of_each(examples)
         for position in np.flatnonzero(again):

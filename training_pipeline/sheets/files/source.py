@@ -228,7 +228,7 @@ def _pairs_beside(head: Path, named: str | None) -> tuple[Sequence[Path], Sequen
     found = [path for path in there if is_file(path)]
     if len(found) > 1:
         listed = ", ".join(path.name for path in found)
-        return found, [Problem("", "ambiguous_files", f"has {listed} beside it; keep the one that counts")]
+        return found, [Problem("", "ambiguous_files", f"has {listed} next to it; keep only one of them")]
     if found:
         return found, []
     if there:

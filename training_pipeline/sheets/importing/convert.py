@@ -103,7 +103,7 @@ class Conversion:
             pair["pair_id"] = f"{self.plan.sheet_id}-{self.tally.pairs:06d}"
         elif isinstance(pair["pair_id"], str) and self._ids.holds(pair["pair_id"]):
             path = self.plan.sources["pair_id"][0]
-            again = "is also used in an earlier row; every pair needs an id of its own"
+            again = "is also used in an earlier row; every pair needs its own id"
             self.tally.findings.add(Problem(path, "duplicate_pair_id", again, line))
         if not self._names("item_ref"):
             pair["item_ref"] = pair["pair_id"]

@@ -215,7 +215,7 @@ def _unreadable(conversion: Conversion, findings: Findings, what: str) -> SheetU
 
 
 def _not_written(directory: Path, why: str) -> Unavailable:
-    hint = "See that there is room, and that you may write there; then try again."
+    hint = "Check that there is space and that you may write there; then try again."
     return Unavailable(f"{directory} cannot be written: {why}.", hint=hint)
 
 

@@ -144,7 +144,7 @@ def columns_of(
         try:
             types[column] = exp.DataType.build(table[column], dialect="databricks")
         except SqlglotError:
-            problems.append(Problem(column, "wrong_type", f"has the type {table[column]}, which is not known here"))
+            problems.append(Problem(column, "wrong_type", f"has the type {table[column]}, which is not supported"))
     return problems or Columns(found, types)
 
 

@@ -90,7 +90,7 @@ class HashKeyStore:
         except OSError as error:
             raise Unavailable(
                 f"No key of hashes can be written in {self._directory}: {error.strerror}.",
-                hint="See that there is room, and that you may write there; then try again.",
+                hint="Check that there is space and that you may write there; then try again.",
             ) from error
         row = {"id": key.id, "training_sheet_id": training_sheet_id, "path": str(path)}
         with self._store.begin() as connection:

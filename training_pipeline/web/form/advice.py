@@ -26,7 +26,7 @@ class AdvicePanel:
         followed = [one for one in values if one.taken]
         with self._place:
             if not given:
-                Tag("p", "There is advice once the job can be planned.", classes="muted")
+                Tag("p", "Advice appears once the job can be planned.", classes="muted")
                 return
             for one in values:
                 if not one.taken:

@@ -77,5 +77,5 @@ def _all_trials(total: StudyTotal) -> None:
     trained, elapsed = ("not known" if each is None else formats.seconds(each) for each in known)
     with Tag("dl", classes="facts"):
         text_fact(f"All {total.trials:,} trials, at most", f"{trained} of training")
-        text_fact("With as many at once as there may be", elapsed)
+        text_fact("With as many trials at once as allowed", elapsed)
         text_fact("Cost of all, at most", "not known" if total.cost is None else amount(total.cost, total.currency))

@@ -122,7 +122,7 @@ class WordChoices:
 
 
 class UnusedColumns:
-    """Columns that are not used, each of which can be left out on purpose."""
+    """Unused columns, each of which can be left out on purpose."""
 
     def __init__(self, draft: Callable[[], ImportDraft], changed: Changed) -> None:
         self._draft = draft

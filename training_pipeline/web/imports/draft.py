@@ -27,8 +27,8 @@ OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
 #: Column of the sheet: what it is called on the page, and what it is for.
 TARGETS: Final[Mapping[str, tuple[str, str]]] = {
     "question": ("Question", "What is asked."),
-    CONTEXT: ("Context", "Stands before the question, with a blank line between them."),
-    "answer": ("Answer", "What the model is to say."),
+    CONTEXT: ("Context", "Placed before the question, with a blank line between them."),
+    "answer": ("Answer", "What the model should answer."),
     "status": ("Review status", "Only labeled pairs are trained on."),
     "allowed_uses": ("Allowed uses", "A pair is trained on only where training is allowed."),
     "prohibited_uses": ("Prohibited uses", "Overrides the allowed uses. Enter none where nothing is prohibited."),

@@ -86,7 +86,7 @@ def show_gates(found: ImportDryRun) -> None:
     elif not found.is_ready:
         with Tag("p", classes="bad-text"):
             icon("alert")
-            Tag("span", "No row is sound: see the problems, mend the file and drop it again.")
+            Tag("span", "No row is valid: see the problems, correct the file and drop it again.")
 
 
 def _question(pointer: str, code: str, message: str) -> str:

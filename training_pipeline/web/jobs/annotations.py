@@ -52,7 +52,7 @@ class Annotations:
                 with head:
                     button("Edit", kind="small").when("click", lambda: self._ask(job))
             if not job.note and not job.tags:
-                Tag("p", "Nothing is written on this job.", classes="muted")
+                Tag("p", "No note or tags yet.", classes="muted")
             if job.note:
                 Tag("p", job.note, classes="prose")
             if job.tags:

@@ -146,7 +146,7 @@ class JobHead:
         except PipelineError as error:
             say(str(error))
         else:
-            say("It is being finished.")
+            say("It is being finalized.")
         await self._refresh()
 
     def _show_cause(self, job: TrainingJob) -> None:

@@ -29,7 +29,7 @@ class LogTab:
                 self._size = Tag("span", "", classes="muted", role="status")
             self._earlier = Tag("p", classes="muted")
             with self._earlier:
-                Tag("span", "This is the end of it. The whole: ")
+                Tag("span", "This is the end of the log. All of it: ")
                 Tag("code", f"training-pipeline jobs log {job_id}")
             self._earlier.set_visibility(False)
             self._nothing = Tag("p", "", classes="muted")

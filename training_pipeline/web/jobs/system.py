@@ -195,11 +195,11 @@ def figures_of(samples: Sequence[MachineSample]) -> dict[str, str]:
 
     return {
         "Processor, mean": said("cpu_percent", lambda found: sum(found) / len(found), _PERCENT),
-        "Most memory of this training": said("training_memory_mb", max, _GB),
+        "Peak memory of this training": said("training_memory_mb", max, _GB),
         "Least free memory": said("memory_available_mb", min, _GB),
         "GPU, mean": said("gpu_percent", lambda found: sum(found) / len(found), _PERCENT),
-        "Most GPU memory of this training": said("training_gpu_memory_mb", max, _GB),
+        "Peak GPU memory of this training": said("training_gpu_memory_mb", max, _GB),
         "Least free GPU memory": said("gpu_memory_available_mb", min, _GB),
-        "Most disk of this training": said("training_disk_mb", max, _GB),
+        "Peak disk of this training": said("training_disk_mb", max, _GB),
         "Least free disk": said("disk_available_mb", min, _GB),
     }

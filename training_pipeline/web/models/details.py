@@ -125,7 +125,7 @@ def used(found: ModelVersionDetails) -> None:
                 icon("alert")
                 Tag("p", f"{found.aliases_unavailable} Shown are the aliases that were seen last.")
         if not found.alias_uses:
-            Tag("p", "It was never seen with an alias.", classes="muted")
+            Tag("p", "No alias of it is on record.", classes="muted")
         else:
             with small_table("Aliases", ["Alias", "Since", "Until"]):
                 for alias in found.alias_uses:
@@ -157,7 +157,7 @@ def used(found: ModelVersionDetails) -> None:
                     with Tag("td"):
                         moment(one.until, style="date-time") if one.until else Tag("span", "now")
                     by = one.added_by or "the workspace"
-                    Tag("td", by if one.removed_by is None else f"{by}, over by {one.removed_by}")
+                    Tag("td", by if one.removed_by is None else f"{by}, removed by {one.removed_by}")
 
 
 def files(found: ModelVersionDetails, *, may_download: bool) -> None:

@@ -14,10 +14,10 @@ from training_pipeline.web.elements import Tag, icon, moment, panel, small_table
 
 def evaluations(found: ModelVersionDetails) -> None:
     """Every evaluation, the newest first; how to make one where there is none."""
-    with panel("How good is it?", name="evaluations"):
+    with panel("Evaluations", name="evaluations"):
         if not found.evaluations:
             with Tag("p", classes="muted"):
-                Tag("span", "It was never evaluated. Evaluate it with ")
+                Tag("span", "Not evaluated yet. Evaluate it with ")
                 Tag("code", f"training-pipeline models evaluate {found.name} {found.version} --suite …")
                 Tag("span", ".")
             return
@@ -35,7 +35,7 @@ def _evaluation(found: ModelEvaluation) -> None:
         Tag(
             "span",
             f"{counts.asked:,} pairs = {counts.evaluated:,} evaluated + {refused:,} refused + {aged:,} aged. "
-            f"Asked for by {found.created_by} ",
+            f"Requested by {found.created_by} ",
         )
         moment(found.created_at)
     for reason, count in [*counts.refused.items(), *counts.aged.items()]:
@@ -45,7 +45,7 @@ def _evaluation(found: ModelEvaluation) -> None:
             icon("alert")
             Tag("p", found.error, classes="prose")
     elif found.status in ACTIVE:
-        Tag("p", found.message or "It is being worked on.", classes="muted")
+        Tag("p", found.message or "In progress.", classes="muted")
     _judge(found)
     overall = [each for each in found.figures if each.of is None]
     if overall:

@@ -34,7 +34,7 @@ class PlaygroundPanel:
             if found.state is VersionState.WITHDRAWN:
                 Tag("p", "This version is withdrawn and answers no questions. Choose another version.", classes="muted")
             elif not client.may_ask:
-                Tag("p", "To ask it takes the role operator.", classes="muted")
+                Tag("p", "Asking requires the role operator.", classes="muted")
             else:
                 self._form()
             self._place = Tag("div", role="status", aria_live="polite")

@@ -23,11 +23,15 @@ _SHOWN: Final = 20
 _PAIRS: Final[int] = Gate.model_fields["min_pairs"].default
 _FIELDS: Final = {
     "alias": ("Alias", "champion", "Which version is in use."),
-    "margins": ("Margins", "exact_match=0.02", "By less than this it may be worse than the version in use."),
-    "thresholds": ("Thresholds", "exact_match=0.7", "What it must reach; the most, for a loss."),
-    "forgetting": ("Forgetting", "general:bits_per_byte=0.05", "On other suites: worse than its base model by less."),
-    "min_pairs": ("Fewest pairs", str(_PAIRS), "With fewer pairs nothing is decided."),
-    "level": ("Level", str(LEVEL), "How sure an interval is, 0.8 to 0.999."),
+    "margins": ("Margins", "exact_match=0.02", "How much worse than the version in use it may be."),
+    "thresholds": ("Thresholds", "exact_match=0.7", "The minimum that it must reach; for a loss, the maximum."),
+    "forgetting": (
+        "Forgetting",
+        "general:bits_per_byte=0.05",
+        "On other suites: how much worse than its base model it may be.",
+    ),
+    "min_pairs": ("Minimum pairs", str(_PAIRS), "With fewer pairs nothing is decided."),
+    "level": ("Level", str(LEVEL), "Confidence level of the intervals, 0.8 to 0.999."),
     "suite": ("Suite", "", "Default: that of the latest evaluation."),
     "reason": ("Reason to roll back", "", "Kept with the decision."),
 }
@@ -45,7 +49,7 @@ class PromotionPanel:
         self._typed: dict[str, str] = {}
         self._buttons: list[Tag] = []
         self._approve: Tag | None = None
-        with panel("May it be used?", name="promotion"):
+        with panel("Promotion", name="promotion"):
             if client.may_promote:
                 self._waiting = Tag("div")
                 self._form()
@@ -90,7 +94,7 @@ class PromotionPanel:
                 Tag("p", f"The gate: {gate_in_words(waiting.gate or {})}. The suite: {waiting.suite or 'none'}.")
                 Tag(
                     "p",
-                    "Approving has the version judged by both again, as it is now. If it ships, the alias moves.",
+                    "Approving checks the version with both again. If it passes, the alias moves.",
                 )
 
                 async def approve() -> None:
@@ -124,7 +128,7 @@ class PromotionPanel:
         self._disable(True)
         self._place.clear()
         with self._place:
-            Tag("p", "Looking at the version and its scores. Large models take a while.", classes="muted")
+            Tag("p", "Checking the version and its scores. Large models take a while.", classes="muted")
         try:
             made = await asked()
             decisions = await self._client.promotions(self._name)

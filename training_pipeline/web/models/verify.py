@@ -17,7 +17,7 @@ class VerifyPanel:
         self._client = client
         self._name = name
         self._version = version
-        with panel("Is it still clean?", name="verify") as head:
+        with panel("Verification", name="verify") as head:
             with head:
                 self._button = button("Verify", kind="primary", picture="check").when("click", self._verify)
             self._place = Tag("div", role="status", aria_live="polite")
@@ -29,7 +29,7 @@ class VerifyPanel:
         self._button.set(disabled=True)
         self._place.clear()
         with self._place:
-            Tag("p", "Looking. Large sheets and models take a while.", classes="muted")
+            Tag("p", "Verifying. Large sheets and models take a while.", classes="muted")
         try:
             found = await self._client.verify_version(self._name, self._version)
         except PipelineError as error:

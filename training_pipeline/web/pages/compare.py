@@ -40,7 +40,7 @@ def register(site: Site) -> None:
             with frame("Compare jobs", site, client.caller):
                 _head("Compare jobs")
                 problem(error, title="These jobs cannot be compared")
-                Tag("p", "Tick two to eight jobs in the list of jobs to compare them.", classes="muted")
+                Tag("p", "Select two to eight jobs in the list of jobs to compare them.", classes="muted")
                 link("Open the list", urls.HOME, classes="button")
             return
         with frame("Compare jobs", site, client.caller):

@@ -70,7 +70,7 @@ def _head(found: TrainingJobDiff) -> None:
 
 
 def _fields(fields: list[FieldDifference], found: TrainingJobDiff) -> None:
-    with panel("Everything but the pairs", name="fields"):
+    with panel("Other differences", name="fields"):
         if not fields:
             empty("check", "Nothing else differs.", "Configuration, base model, sheet and gates are the same.")
             return

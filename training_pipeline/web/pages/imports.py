@@ -36,7 +36,7 @@ _ABOUT: Final = (
     ("sheet_id", "Id", "Letters, digits, '.', '_' and '-'."),
     ("name", "Name", "By default the id."),
     ("source", "Source of the items", "The sheet, table or system that the pairs come from."),
-    ("template", "Prompt template", "What asked the questions; it goes into the lineage."),
+    ("template", "Prompt template", "The prompt that asked the questions; recorded in the lineage."),
 )
 
 
@@ -51,7 +51,7 @@ def register(site: Site) -> None:
                 Tag("h1", "Import")
                 Tag(
                     "p",
-                    "Make a training sheet of a spreadsheet, or of an export of an annotation tool.",
+                    "Create a training sheet from a spreadsheet or from an export of an annotation tool.",
                     classes="lede",
                 )
             if not client.may_import:
@@ -170,11 +170,11 @@ class ImportPage:
                     self._recognised = Tag("div")
                     self._reading = ReadingChoices(lambda: self._draft, self._changed)
                     self._rows = Tag("div", classes="after")
-                with panel("Which column is what", name="columns"):
+                with panel("Columns", name="columns"):
                     self._columns = ColumnChoices(found, lambda: self._draft, self._changed)
                 with panel("What the words mean", name="words"):
                     self._words = WordChoices(lambda: self._draft, self._changed)
-                with panel("Columns that are not used", name="unused"):
+                with panel("Unused columns", name="unused"):
                     self._unused = UnusedColumns(lambda: self._draft, self._changed)
                 with panel("About the sheet", name="about"):
                     self._about()
@@ -184,7 +184,7 @@ class ImportPage:
                 with panel("Problems at rows", name="problems"):
                     self._problems = Tag("div")
             with (
-                Tag("aside", classes="form-side", aria_label="What the gates say"),
+                Tag("aside", classes="form-side", aria_label="Gate results"),
                 panel("Gates", name="gates") as head,
             ):
                 with head:

@@ -36,7 +36,7 @@ def asked_for(study: StudyPage) -> None:
     _base_models(study)
     stated = {**asked.job.model_dump(exclude_unset=True, exclude={"training_config"})}
     stated |= asked.job.training_config.model_dump(exclude_unset=True)
-    with panel("What all trials are like", name="like"), Tag("dl", classes="facts wide"):
+    with panel("The same for all trials", name="like"), Tag("dl", classes="facts wide"):
         for name, found in stated.items():
             text_fact(formats.words(name), formats.value(found))
 

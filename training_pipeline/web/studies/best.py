@@ -121,4 +121,4 @@ def _importances(study: StudyPage) -> None:
                 with Tag("span", classes="bar", aria_hidden="true"):
                     Tag("span", classes="bar-fill", style=f"width: {100 * share:.1f}%")
                 Tag("span", formats.percent(100 * share), classes="number")
-    Tag("p", "The share of the differences that each key makes, by PED-ANOVA.", classes="help")
+    Tag("p", "How much of the differences in results each parameter explains, by PED-ANOVA.", classes="help")

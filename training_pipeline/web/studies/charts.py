@@ -34,7 +34,7 @@ class StudyCharts:
     """Both charts, each hidden while there is nothing to draw."""
 
     def __init__(self) -> None:
-        with panel("How the search got on", name="search"):
+        with panel("Progress of the search", name="search"):
             self._nothing = Tag("p", "Charts appear once a trial has been evaluated.", classes="muted")
             self._progress, self._progress_chart = _figure("Best so far over time", _Progress)
             self._parallel, self._parallel_chart = _figure("Trials by their values", ParallelChart)

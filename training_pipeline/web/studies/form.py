@@ -68,7 +68,7 @@ class StudyForm:
                 self._plan = PlanPanel("Create study", "plus", thing="study")
                 Tag(
                     "p",
-                    "The summary is of one trial, in the middle of the space, but for what all trials take.",
+                    "The summary is of one trial in the middle of the space; the totals are of all trials.",
                     classes="help",
                 )
         form.when("submit.prevent", self._submitted)

@@ -65,7 +65,7 @@ def can_stop(study: StudyPage) -> bool:
 def _notice(study: StudyPage) -> None:
     look, picture, title = {
         StudyStatus.RUNNING: ("warn", "hourglass", "It waits"),
-        StudyStatus.ENDING: ("warn", "hourglass", "It starts no more trials"),
+        StudyStatus.ENDING: ("warn", "hourglass", "No more trials are started"),
         StudyStatus.FINISHED: ("", "check", "It has finished"),
         StudyStatus.STOPPED: ("", "stop", "It was stopped"),
         StudyStatus.FAILED: ("bad", "alert", "It has failed"),

@@ -68,5 +68,5 @@ class StopDialog:
                 problem(error, title="The study was not stopped")
             return
         self._close()
-        say("The study starts no more trials.")
+        say("No more trials are started.")
         await self._done()

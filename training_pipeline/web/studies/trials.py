@@ -78,7 +78,7 @@ class TrialTable:
 
 def _nothing(study: StudyPage, *, waits: bool) -> None:
     if waits:
-        empty("clock", "No trials yet.", "The running system starts them.")
+        empty("clock", "No trials yet.", "They start automatically.")
     elif not study.all_trials:
         empty("stop", "No trials.", "It ended before its first one.")
 

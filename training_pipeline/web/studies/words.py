@@ -25,7 +25,7 @@ _TRIALS: Final = {
     TrialStatus.CANCELLED: ("cancelled", "stop"),
 }
 #: What is said of the figure of the best trial wherever it stands.
-SELECTED: Final = "The same pairs chose it, from as many tries as there were trials: on others expect it to be worse."
+SELECTED: Final = "It was chosen on these pairs, as the best of all trials: expect worse results on others."
 
 
 def study_badge(status: StudyStatus) -> None:

@@ -23,7 +23,7 @@ def test_an_archive_is_written_once_and_whole(
     assert path.stat().st_mode & 0o777 == 0o600
     code, _, error = command("jobs", "audit", done.id)
     assert code == 1
-    assert f"{path.name} exists already" in error
+    assert f"{path.name} already exists" in error
     other = tmp_path / "version.zip"
     assert command("models", "audit", "triage", "2", "-o", str(other), "--url", url)[0] == 0
     with zipfile.ZipFile(path) as ours, zipfile.ZipFile(other) as theirs:

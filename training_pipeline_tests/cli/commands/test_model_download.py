@@ -35,7 +35,7 @@ def test_a_file_is_written_once_and_whole(
     assert (code, said, error) == (0, f"weights.bin: SHA-256 {hashes['adapter/weights.bin']}\n", "")
     assert (out / "weights.bin").stat().st_mode & 0o777 == 0o600
     code, _, error = command("models", "download", "triage", "2", "adapter/weights.bin")
-    assert (code, "weights.bin exists already" in error) == (1, True)
+    assert (code, "weights.bin already exists" in error) == (1, True)
     over = ("models", "download", "triage", "2", "adapter/weights.bin", "-o", "theirs", "--url", url)
     assert command(*over)[0] == 0
     assert (out / "theirs").read_bytes() == b"weights"

@@ -39,7 +39,7 @@ def test_list_show_and_serve(command: Command, url: str, done: TrainingJob) -> N
         assert word in shown, word
     assert json.loads(both(command, url, "show", "triage", "2", "--json"))["job_id"] == done.id
     code, removed, _ = command("models", "endpoint", "triage", "2", "--remove", URL)
-    assert (code, "over by" in removed) == (0, True)
+    assert (code, "removed by" in removed) == (0, True)
     assert "None is recorded" in both(command, url, "endpoint", "triage", "2", "--remove", URL, code=1)
     assert "Nearest: triage" in both(command, url, "show", "triag", "2", code=1)
     assert command("models", "endpoint", "triage", "2")[0] == 2

@@ -65,7 +65,7 @@ def test_the_exit_code_says_whether_to_ship(
         (["--margin", "exact_match"], "/margins/exact_match: must be given once"),
         (["--margin", "rouge_l=0", "--margin", "rouge_l=1"], "/margins/rouge_l: must be given once"),
         (["--margin", "exact_match=much", "--min-pairs", "1"], "/min_pairs"),
-        (["--margin", "taste=1"], "is no metric that may be better; use exact_match"),
+        (["--margin", "taste=1"], "is not a metric to compare by; use exact_match"),
     ],
 )
 def test_what_is_wrong_with_a_gate_is_said(

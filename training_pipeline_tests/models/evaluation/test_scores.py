@@ -76,7 +76,7 @@ def test_everything_wrong_is_said_at_once(
 
 def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
     (tmp_path / "text.parquet").write_text("not scores, but a text")
-    for name, said in [("text.parquet", "it is no Parquet file"), ("none.parquet", "No such file")]:
+    for name, said in [("text.parquet", "it is not a Parquet file"), ("none.parquet", "No such file")]:
         with pytest.raises(InvalidRequest, match=said) as refused:
             read_scores(tmp_path / name)
         assert "a text" not in str(refused.value)

@@ -74,7 +74,7 @@ def test_an_export_is_whole_tested_and_on_record(
     assert merged.digest != adapter.digest
     event = services.store.events(merged.job_id)[0][1]
     assert (event.actor, event.data and event.data["export"]["digest"]) == ("ada", merged.digest)
-    with pytest.raises(Conflict, match="exists already"):
+    with pytest.raises(Conflict, match="already exists"):
         exports.export("triage", "2", ExportFormat.MERGED, tmp_path / "merged", actor="ada")
     assert "answers as the trained model" in adapter.tested
     assert "byte for byte" in merged.tested

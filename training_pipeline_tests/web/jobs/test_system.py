@@ -22,7 +22,7 @@ def test_the_figures_say_whether_the_machine_was_enough() -> None:
     ]
     told = figures_of(samples)
     assert told["Processor, mean"] == "40 %"
-    assert told["Most memory of this training"] == "2 GB"
+    assert told["Peak memory of this training"] == "2 GB"
     assert told["Least free memory"] == "1 GB"
     assert {told[name] for name in told if "GPU" in name} == {"not measured"}
     assert set(figures_of([]).values()) == {"not measured"}

@@ -57,7 +57,7 @@ async def test_a_refused_answer_stays_until_it_is_taken(closed: list[str]) -> No
 
 
 async def test_pairs_that_others_changed_have_to_be_looked_at_again(closed: list[str]) -> None:
-    asked = Asked(Conflict("Pairs were changed since you looked at them."))
+    asked = Asked(Conflict("Pairs have changed since you opened them."))
     async with a_page() as page:
         dialog = AnswerDialog(cast("PageClient", asked), "s", asked.apply)
         await dialog.ask("p-1")

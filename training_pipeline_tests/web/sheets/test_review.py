@@ -110,7 +110,7 @@ async def test_while_an_edit_is_made_nothing_can_be_clicked() -> None:
 
 
 async def test_a_refusal_is_said_and_the_rows_are_shown_anew() -> None:
-    stewards = Stewards(made=(A, C), refused=Conflict("Pairs were changed since you looked at them."))
+    stewards = Stewards(made=(A, C), refused=Conflict("Pairs have changed since you opened them."))
     async with a_page() as page:
         review_of(stewards, renews=True)
         await happens(named(page, "Select p-0"), "change", True)

@@ -57,7 +57,7 @@ def text_of_content(content: object, notes: Notes, path: str) -> str | None:
             notes.problem(f"{path}[{index}]", "unsupported_content", f"is of the type {named}; only text is read")
             return None
         if not isinstance(text, str):
-            notes.problem(f"{path}[{index}]", "unsupported_content", "is no text part; only text is read")
+            notes.problem(f"{path}[{index}]", "unsupported_content", "is not a text part; only text is read")
             return None
         if isinstance(part, dict):
             foreign = {key for key, value in part.items() if key not in _TEXT_PART_KEYS and value is not None}

@@ -104,5 +104,5 @@ def _time(value: object, notes: Notes) -> str | None:
     try:
         return datetime.fromtimestamp(float(str(value)), UTC).isoformat()
     except (ValueError, OverflowError, OSError):
-        notes.problem("_timestamp", "wrong_type", "is no time in seconds", spoils=False)
+        notes.problem("_timestamp", "wrong_type", "is not a time in seconds", spoils=False)
         return None

@@ -62,7 +62,7 @@ def _rows(file: BinaryIO) -> Iterator[Row]:
                 ended, at = True, at + 1
                 continue
             if ended and at < len(text):
-                raise _Broken(number + 1, "broken_json", "stands behind the end of the array")
+                raise _Broken(number + 1, "broken_json", "comes after the end of the array")
             found = _value(objects, number + 1, text, at)
             if found is None:
                 break

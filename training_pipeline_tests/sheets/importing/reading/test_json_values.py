@@ -41,7 +41,7 @@ def test_the_values_of_an_array_however_it_comes_in(
     [
         ('[{"a": 1} {"a": 2}]', 2, "follows without a comma"),
         ('[{"a": 1},]', 2, "a comma too many"),
-        ('[{"a": 1}] {"a": 2}', 2, "stands behind the end"),
+        ('[{"a": 1}] {"a": 2}', 2, "comes after the end"),
         ('[{"a": 1}, {"a": "x', 2, "it does not end"),
         ('[{"a": 1}', 2, "it does not end"),
         ("[1, 2]", 1, "is a number; every line must be one JSON object"),
