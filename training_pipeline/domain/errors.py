@@ -156,7 +156,7 @@ class GovernanceChanged(PipelineError):
 
 
 class BaseModelChanged(PipelineError):
-    """The files of a base model are not those that it had when its study was created."""
+    """The files of a base model are not those that it had when its job or study was created."""
 
     code = "base_model_changed"
 

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from .errors import TrainingFailed
+
+#: More links one behind the other no file system follows.
+_MOST_LINKS: Final = 40
 
 
 def sha256(path: Path) -> str:
@@ -23,6 +30,49 @@ def folder_sha256(folder: Path) -> dict[str, str]:
         for name, path in files.items()
         if not any(part.startswith(".") for part in name.parts)
     }
+
+
+def folder_stamp(folder: Path) -> frozenset[tuple[str, int, int, int]]:
+    """What changes where a file in `folder`, or a link on the way to one, is written or exchanged, be it that it is
+    put back. Reads no file.
+    """
+    files = (path for path in folder.rglob("*") if not path.is_dir())
+    return frozenset(step for path in (folder, *files) for step in _way(path))
+
+
+def _way(path: Path) -> Iterator[tuple[str, int, int, int]]:
+    """Each directory, link and file that lies on the way to what `path` leads to, and when it was changed.
+
+    A directory is changed by its neighbours too, so of those it is only which one it is.
+    """
+    at, ahead, links = Path(path.anchor), list(path.parts[1:]), 0
+    while ahead and links < _MOST_LINKS:
+        at = Path(os.path.normpath(at / ahead.pop(0)))
+        try:
+            found = at.lstat()
+        except OSError:  # there is nothing: whoever loads it says so
+            return
+        changed = 0 if stat.S_ISDIR(found.st_mode) else found.st_ctime_ns
+        yield str(at), found.st_dev, found.st_ino, changed
+        if stat.S_ISLNK(found.st_mode):
+            links += 1
+            target = at.readlink()
+            at = Path(target.anchor) if target.is_absolute() else at.parent
+            ahead = [*target.parts[1 if target.is_absolute() else 0 :], *ahead]
+
+
+@contextmanager
+def unchanged(what: str, folder: Path) -> Iterator[None]:
+    """Raise `TrainingFailed` where `folder` was changed while this lasted: what was hashed is what was loaded."""
+    before = folder_stamp(folder)
+    yield
+    if folder_stamp(folder) != before:
+        raise TrainingFailed(
+            "base_model_changed",
+            f"{what} {folder} was changed while it was compared with the record and loaded. Nothing was done with it: "
+            "find out what changed it, then try again.",
+            recurs=False,
+        )
 
 
 def refuse_other_file(name: str, path: Path, expected: str | None, found: str) -> None:

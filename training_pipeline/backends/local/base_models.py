@@ -16,7 +16,7 @@ from training_pipeline.backends.hub import Hub, licence_of_folder, of_hub
 from training_pipeline.backends.local.machine import Machine, this_machine
 from training_pipeline.backends.local.model_facts import parameters_of
 from training_pipeline.domain.advice.memory import weight_bytes
-from training_pipeline.domain.errors import FieldProblem
+from training_pipeline.domain.errors import BaseModelChanged, FieldProblem
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.infra.json_file import read_json
 from training_pipeline.sft.config import BUILTIN_TINY, MIN_POSITIONS, TinySize
@@ -80,12 +80,12 @@ class ModelCatalogue:
         if base_model is None or base_model == BUILTIN_TINY:
             return ChosenModel(BUILTIN_TINY, from_scratch=True)
         for directory in self._directories():
-            if base_model in {str(directory), self._name(directory)}:
+            if base_model in {str(directory), str(directory.absolute()), self._name(directory)}:
                 return self._at_path(directory)
         if Path(base_model).is_absolute():
             # Where a link leads is what counts: tomorrow it may lead elsewhere.
             real = os.path.realpath(base_model)
-            found = self._at_path(Path(real)) if self._allows(real) else self._not_allowed(base_model)
+            found = self._at_path(Path(real)) if self._allows_all_of(real) else self._not_allowed(base_model)
             # A refusal does not tell what there is, but to those who may name anything.
             is_told = isinstance(found, ChosenModel) or "*" in self._allowed
             return found if is_told else self._not_allowed(base_model)
@@ -123,18 +123,38 @@ class ModelCatalogue:
     def identify(self, base_model: str, revision: str | None) -> BaseModelRecord:
         """What exactly the model that `choose` gave is. Reads every byte of a folder, or asks the Hub.
 
-        `revision` is the commit that was found when the job was created.
+        `revision` is the commit that was found when the job was created. Raises `BaseModelChanged` where its path has
+        become a link since, or leads to files that may not be named.
         """
         if base_model == BUILTIN_TINY:
             return BaseModelRecord(reference=base_model)
         if Path(base_model).is_absolute():
             folder = Path(base_model)
+            self._refuse_moved(folder)
             return BaseModelRecord(reference=base_model, files=folder_sha256(folder), licence=licence_of_folder(folder))
         return of_hub(base_model, self._hub.model(base_model, revision), at_creation=revision is not None)
 
     def _of_hub(self, base_model: str) -> ChosenModel:
         copy = self._hub.copy(base_model)
         return ChosenModel(base_model, context_length=None if copy is None else positions(_config(copy.folder)))
+
+    def _refuse_moved(self, folder: Path) -> None:
+        """What is offered is where whoever owns the models directory has it; else nothing may lead elsewhere by now."""
+        offered = str(folder) in {str(directory.absolute()) for directory in self._directories()}
+        if offered or not folder.is_dir() or (folder == folder.resolve() and self._allows_all_of(str(folder))):
+            return
+        raise BaseModelChanged(
+            f"The base model {folder} leads elsewhere than when it was chosen, or to files that may not be used here.",
+            hint="Create the job again, with the path of the model itself.",
+        )
+
+    def _allows_all_of(self, real: str) -> bool:
+        """Whether a folder may be named, and no link in it leads out of it to what may not. Reads directories."""
+        if not self._allows(real) or "*" in self._allowed:
+            return self._allows(real)
+        links = (path for path in Path(real).rglob("*") if path.is_symlink())
+        ends = (os.path.realpath(link) for link in links)
+        return all(end.startswith(f"{real}{os.sep}") or self._allows(end) for end in ends)
 
     def _allows(self, name: str) -> bool:
         return any(fnmatch.fnmatchcase(name, pattern) for pattern in self._allowed)

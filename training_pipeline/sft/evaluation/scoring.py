@@ -13,10 +13,11 @@ from ..config import BUILTIN_TINY, TinySize
 from ..encoding.chat_format import chat_format
 from ..encoding.data import ChatFormat
 from ..errors import TrainingFailed
-from ..integrity import folder_sha256
+from ..integrity import folder_sha256, unchanged
 from ..memory import halved
 from ..model import tiny
 from ..model.base_model import is_folder, is_local, unloadable
+from ..model.own_files import refuse_files_elsewhere
 from ..model.positions import positions
 from ..stop import Stopped, StopRequest
 from . import evaluate, scorers
@@ -60,26 +61,34 @@ def load(subject: Subject, work: Path) -> Loaded:
 
     Writes the built-in base model to `work`. On a GPU where there is one; no code from outside is run.
     """
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     source = subject.source
     if source == BUILTIN_TINY:
         made = subject.built_in
         tiny.create(work, Path(made["train_file"]), TinySize(), max_length=made["max_length"], seed=made["seed"])
         source = str(work)
-    if is_folder(source) and subject.files is not None:
-        _refuse_changed(subject)
+    if is_folder(source):
+        with unchanged(f"The {subject.role} model", Path(source)):
+            if subject.files is not None:
+                _refuse_changed(subject)
+            return _loaded(subject, source)
+    return _loaded(subject, source)
+
+
+def _loaded(subject: Subject, source: str) -> Loaded:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
     options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": is_local(source)}
     if subject.revision and not is_local(source):
         options["revision"] = subject.revision
     device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
+        refuse_files_elsewhere(source, source, AutoConfig.from_pretrained(source, **options), **options)
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         model: Any = AutoModelForCausalLM.from_pretrained(
             source, use_safetensors=True, dtype="auto" if device == "cuda" else torch.float32, **options
         )
-    except (RuntimeError, MemoryError):  # memory that ran out: nothing about the files
+    except (RuntimeError, MemoryError, TrainingFailed):  # memory that ran out: nothing about the files
         raise
     except Exception as error:  # tokenizers and safetensors raise bare exceptions, or classes of their own
         raise unloadable(subject.source, error) from error

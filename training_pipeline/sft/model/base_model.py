@@ -15,6 +15,7 @@ from ..integrity import folder_sha256, sha256
 from ..run_dir import RunDir
 from . import tiny
 from .generation import try_generation
+from .own_files import refuse_files_elsewhere
 from .positions import refuse_too_long
 
 #: Files of which a tokenizer has at least one.
@@ -129,9 +130,10 @@ def find(config: Config, run: RunDir, revision: str | None = None, ranks: Ranks 
         if loaded or revision:  # so that all files are of one commit, whatever is pushed meanwhile
             options["revision"] = loaded or revision
         model_config = AutoConfig.from_pretrained(source, **options)
+        refuse_files_elsewhere(name, source, model_config, **options)
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         precision = _precision(config.precision, model_config)
-    except (RuntimeError, MemoryError, OtherFailed):  # memory that ran out: nothing about the files
+    except (RuntimeError, MemoryError, OtherFailed, TrainingFailed):  # memory that ran out: nothing about the files
         raise
     except Exception as error:  # tokenizers raise bare exceptions, or classes of their own
         raise unloadable(name, error) from error

@@ -28,7 +28,13 @@ from ..encoding.data import ChatFormat
 from ..encoding.pair_ids import pair_ids
 from ..encoding.token_file import Counts, write_tokens
 from ..errors import TrainingFailed
-from ..integrity import refuse_base_model_of_another_start, refuse_other_base_model, refuse_other_file, sha256
+from ..integrity import (
+    refuse_base_model_of_another_start,
+    refuse_other_base_model,
+    refuse_other_file,
+    sha256,
+    unchanged,
+)
 from ..model import base_model
 from ..model.base_model import Base
 from ..model.generation import generation_of
@@ -84,7 +90,13 @@ def prepare(config: Config, run: RunDir, told: Callable[[str], None], ranks: Ran
 
     Of several processes all come here, and the first writes.
     """
-    ranks = ranks or Ranks()
+    if not base_model.is_folder(config.base_model):
+        return _prepared(config, run, told, ranks or Ranks())
+    with unchanged("base_model", Path(config.base_model)):
+        return _prepared(config, run, told, ranks or Ranks())
+
+
+def _prepared(config: Config, run: RunDir, told: Callable[[str], None], ranks: Ranks) -> Prepared:
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     set_seed(config.seed)

@@ -12,7 +12,7 @@ from training_pipeline.backends.hub import HubModel
 from training_pipeline.backends.local.base_models import ChosenModel, ModelCatalogue
 from training_pipeline.backends.local.machine import Machine
 from training_pipeline.backends.local.model_facts import model_facts
-from training_pipeline.domain.errors import FieldProblem, InvalidRequest
+from training_pipeline.domain.errors import BaseModelChanged, FieldProblem, InvalidRequest
 from training_pipeline.domain.lineage import BaseModelRecord
 from training_pipeline.domain.training_config import TrainingConfig
 from training_pipeline.sft.config import BUILTIN_TINY
@@ -87,6 +87,36 @@ def test_only_what_is_allowed_may_be_named(models: Path, tmp_path: Path) -> None
         told = problem.message.replace(name, "NAME")  # the same, whether there is such a model or not
         assert told.startswith("there is no base model NAME that may be used here. On offer: builtin:tiny, ")
         assert told.endswith(f"or a model that matches {tmp_path}/ours/*, Qwen/*")
+
+
+def test_links_that_are_exchanged_after_the_choice_lead_nowhere_else(tmp_path: Path) -> None:
+    ours, theirs = model(tmp_path / "ours" / "one"), model(tmp_path / "theirs" / "one")
+    catalogue = ModelCatalogue(None, allowed=[f"{tmp_path}/ours/*"])
+    assert catalogue.choose(str(ours)) == ChosenModel(str(ours))
+    assert catalogue.identify(str(ours), None).files
+    ours.rename(tmp_path / "away")
+    ours.symlink_to(theirs)
+    with pytest.raises(BaseModelChanged, match="leads elsewhere"):
+        catalogue.identify(str(ours), None)
+    (tmp_path / "ours" / "two").symlink_to(tmp_path / "away")
+    with pytest.raises(BaseModelChanged):  # where it may lead by itself, but was a folder
+        ModelCatalogue(None, allowed=["*"]).identify(str(tmp_path / "ours" / "two"), None)
+
+
+def test_a_folder_with_a_link_to_what_may_not_be_named_is_not_taken(tmp_path: Path) -> None:
+    ours, theirs = model(tmp_path / "ours" / "one"), model(tmp_path / "theirs" / "one")
+    catalogue = ModelCatalogue(None, allowed=[f"{tmp_path}/ours/*"])
+    (ours / "blobs").mkdir()
+    (ours / "blobs" / "a").write_text("{}")
+    (ours / "a.json").symlink_to("blobs/a")
+    assert catalogue.choose(str(ours)) == ChosenModel(str(ours)), "as in a cache of the Hub"
+    (ours / "model.safetensors").symlink_to(theirs / "config.json")
+    problem = catalogue.choose(str(ours))
+    assert isinstance(problem, FieldProblem)
+    assert problem.code == "not_allowed"
+    with pytest.raises(BaseModelChanged):
+        catalogue.identify(str(ours), None)
+    assert ModelCatalogue(None).choose(str(ours)) == ChosenModel(str(ours)), "where everything may be named"
 
 
 def test_a_model_is_known_by_its_files_or_its_commit(models: Path) -> None:

@@ -218,6 +218,21 @@ def test_files_that_are_not_those_on_record_are_refused(tiny_folder: Path, tmp_p
         load(Subject("base", str(tmp_path / "nowhere")), tmp_path)
 
 
+def test_a_model_that_is_exchanged_after_it_was_compared_is_not_asked(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = tmp_path / "model"
+    link.symlink_to(tiny_folder)
+
+    def exchanged(*_: object) -> None:
+        link.unlink()
+        link.symlink_to(tiny_folder)
+
+    monkeypatch.setattr(scoring, "_loaded", exchanged)
+    with pytest.raises(TrainingFailed, match=r"The champion model .* was changed while"):
+        load(Subject("champion", str(link), files=folder_sha256(tiny_folder)), tmp_path)
+
+
 def test_the_built_in_base_model_is_made_again(tiny_folder: Path, tmp_path: Path) -> None:
     rows = write_jsonl(tmp_path / "train.jsonl", triage_pairs(60))
     made = {"train_file": str(rows), "max_length": 128, "seed": 1}
