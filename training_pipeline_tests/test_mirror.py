@@ -53,6 +53,7 @@ OF_THE_WHOLE: Final = {
     "test_databricks_evaluation_walk.py",
     "test_databricks_system.py",
     "test_databricks_walk.py",
+    "test_databricks_worker_walk.py",
     "test_docs.py",
     "test_floors.py",
     "test_fresh_clones.py",
@@ -356,7 +357,6 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "sft/test_program.py": (
         "sft/__main__.py",
         "sft/environment.py",
-        "sft/training/prepare.py",
         "sft/databricks/register.py",
         "sft/training/report.py",
     ),
