@@ -1,19 +1,17 @@
-"""`scripts/fresh_clones.py`, with other commands in the place of the README's."""
+"""`scripts/fresh_clones.py` in a repository of a few files, with other commands in the place of the README's."""
 
 from __future__ import annotations
 
 import json
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-SCRIPT = ROOT / "scripts" / "fresh_clones.py"
-
-pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone, which is what is cloned")
+SCRIPTS = Path(__file__).parent.parent / "scripts"
 
 #: Is in a clone, says what pytest would, and fails the second time.
 STAND_IN = """
@@ -27,13 +25,36 @@ sys.exit(times == 2)
 """
 
 
+@pytest.fixture(autouse=True)
+def _repository(tmp_path: Path) -> None:
+    """The repository that the script in it clones."""
+    repository = tmp_path / "repository"
+    (repository / "scripts").mkdir(parents=True)
+    for name in ("fresh_clones.py", "busy.py"):
+        shutil.copy(SCRIPTS / name, repository / "scripts")
+    (repository / "README.md").write_text("Run it.\n")
+    author = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "commit.gpgsign=false")
+    for command in (("init", "--quiet"), ("add", "."), (*author, "commit", "--quiet", "--message", "All of it")):
+        subprocess.run(["git", "-C", str(repository), *command], check=True)
+
+
 def clones(tmp_path: Path, times: int) -> tuple[int, list[str]]:
     """The exit status and the lines of so many clones, whose folder is empty afterwards."""
     (tmp_path / "stand_in.py").write_text(STAND_IN)
     (tmp_path / "clones").mkdir(exist_ok=True)
     command = shlex.join([sys.executable, str(tmp_path / "stand_in.py"), str(tmp_path / "count")])
     options = ["--record", str(tmp_path / "runs.jsonl"), "--folder", str(tmp_path / "clones"), "--load", "1"]
-    asked = [sys.executable, str(SCRIPT), "--times", str(times), *options, "--command", "true", "--command", command]
+    asked = [
+        sys.executable,
+        str(tmp_path / "repository" / "scripts" / "fresh_clones.py"),
+        "--times",
+        str(times),
+        *options,
+        "--command",
+        "true",
+        "--command",
+        command,
+    ]
     done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=240)
     assert not list((tmp_path / "clones").iterdir())
     assert done.stderr == ""

@@ -27,6 +27,7 @@ from training_pipeline.testing.databricks_workspace.models import registry
 from training_pipeline.testing.databricks_workspace.run import Run
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.models.evaluated import SUITE, over
+from training_pipeline.testing.soak import drawn
 from training_pipeline.testing.trainers.local_backend import until
 
 pytestmark = pytest.mark.slow
@@ -123,15 +124,18 @@ def test_questions_lie_in_the_volume_from_the_submit_until_they_are_read(
     assert now(services, made).staged_at is None
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("name", "why"),
-    [
-        ("breaks", "ran out of memory"),
-        ("dies", "Program exited with code"),
-        ("mute", "left no result in /Volumes/main/ml/training/training_pipeline/evaluations/"),
-        ("tampers", "gone or not those that were measured"),
-        ("quotes", "is not a file of scores"),
-    ],
+    drawn(
+        [
+            ("breaks", "ran out of memory"),
+            ("dies", "Program exited with code"),
+            ("mute", "left no result in /Volumes/main/ml/training/training_pipeline/evaluations/"),
+            ("tampers", "gone or not those that were measured"),
+            ("quotes", "is not a file of scores"),
+        ]
+    ),
 )
 def test_however_it_ends_no_question_is_left_and_the_cause_is_said(
     services: Services, workspace: Workspace, settings: Settings, name: str, why: str

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
@@ -32,7 +33,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.revocations.changes import changed
 from training_pipeline.testing.sheets.hash_keys import KeysInMemory, key_number
 from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
-from training_pipeline.testing.soak import examples
+from training_pipeline.testing.soak import SEED, examples
 
 POLICY = GatePolicy()
 LIVING, OTHER, GONE = (key_number(number) for number in range(1, 4))
@@ -122,7 +123,8 @@ def answers(root: Path, versions: list[list[Row]], keys: list[HashKey | None]) -
     }
 
 
-@settings(max_examples=examples(2), deadline=None)
+@hypothesis.seed(SEED)
+@settings(max_examples=examples(2, gate=1), deadline=None)
 @given(
     edits=st.lists(_edits, min_size=2, max_size=3), mixture=st.lists(_keys, min_size=3, max_size=3), whole=st.booleans()
 )

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, cast
 
+import hypothesis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +20,7 @@ from training_pipeline.domain.manifest import MANIFEST_SCHEMA
 from training_pipeline.domain.pair_change import PairChange
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.text.id_order import counted_id
-from training_pipeline.testing.soak import examples
+from training_pipeline.testing.soak import SEED, examples
 
 Row = dict[str, Any]
 
@@ -121,7 +122,8 @@ def by_hand(first: list[Row], second: list[Row]) -> dict[str, set[str]]:
     return {pair_id: kinds for pair_id, kinds in found.items() if kinds} | {name: {"removed"} for name in gone.values()}
 
 
-@settings(max_examples=examples(60), deadline=None)
+@hypothesis.seed(SEED)
+@settings(max_examples=examples(60, gate=25), deadline=None)
 @given(manifests(), manifests(), st.integers(1, 4))
 def test_it_is_what_a_person_would_find_and_pages_lead_through_all_of_it(
     first: list[Row], second: list[Row], size: int

@@ -13,8 +13,8 @@ from training_pipeline.datasets.verdicts import verdicts
 from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline.testing import soak
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
-from training_pipeline.testing.soak import TIMES
 
 POLICY = GatePolicy()
 FIELDS: dict[str, tuple[Any, ...]] = {
@@ -92,8 +92,9 @@ def lifted(row: dict[str, Any], one: Lifted, reason: str | None) -> dict[str, An
     return {**row, **{name: without(said, one.name) for name, said in lists.items()}}
 
 
-@pytest.mark.parametrize("seed", range(1, 1 + TIMES))
-@pytest.mark.parametrize("withdrawn", WITHDRAWN)
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(1, 1 + soak.TIMES))
+@pytest.mark.parametrize("withdrawn", soak.drawn(WITHDRAWN))
 def test_what_lifting_adds_is_what_comes_in_when_the_pairs_are_edited(
     tmp_path: Path, seed: int, withdrawn: Withdrawn
 ) -> None:

@@ -15,6 +15,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.sheets.files import source as files
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.soak import drawn
 from training_pipeline.testing.system.dagster_runs import create, execute, finish, launch
 from training_pipeline.testing.system.installation import stand_in_services
 from training_pipeline.testing.trainers.local_backend import starts
@@ -180,7 +181,8 @@ def test_a_launch_reads_its_sheet_once_and_anew_before_the_submit(
     assert opened == ["small", "small"]
 
 
-@pytest.mark.parametrize("step", ["read_sheet", "judge", "split"])
+@pytest.mark.soak
+@pytest.mark.parametrize("step", drawn(["read_sheet", "judge", "split"]))
 def test_a_sheet_that_is_edited_while_a_step_reads_it_is_read_again_and_that_is_no_attempt(
     settings: Settings, database: Database, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:

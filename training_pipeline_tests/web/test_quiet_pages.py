@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
 from training_pipeline.testing.servers.postgres import cloned
+from training_pipeline.testing.soak import drawn
 from training_pipeline.testing.ui import browsers
 from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
 
@@ -198,8 +199,9 @@ def _tools(directory: Path) -> Iterator[tuple[Path, str, str, str, Sequence[str]
     )
 
 
+@pytest.mark.soak
 def test_exports_of_annotation_tools_become_sheets_with_the_right_counts(person: Visitor, tmp_path: Path) -> None:
-    for file, taken_for, left_out, judged, reasons in _tools(tmp_path):
+    for file, taken_for, left_out, judged, reasons in drawn(list(_tools(tmp_path))):
         page = alive(person.open("/train/import"))
         page.get_by_label("Drop a file here").set_input_files(file)
         expect(page.get_by_text(taken_for)).to_be_visible()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import hypothesis
 import ibis
 import pytest
 import sqlglot
@@ -19,7 +20,7 @@ from training_pipeline.domain.usage import constraints_from_tags
 from training_pipeline.testing.oracles import oracle
 from training_pipeline.testing.oracles.judge import Judge
 from training_pipeline.testing.sheets.pairs import Row, chat, odd_sheets, pair
-from training_pipeline.testing.soak import examples
+from training_pipeline.testing.soak import SEED, examples
 
 TAGS: tuple[list[str], ...] = ([], ["PHI"], ["confidential", "blue"])
 
@@ -33,7 +34,8 @@ def reason_of(judge: Judge, **values: Any) -> str | None:
     return None if row["reason"] is None else str(row["reason"])
 
 
-@settings(deadline=None, max_examples=examples(100))
+@hypothesis.seed(SEED)
+@settings(deadline=None, max_examples=examples(100, gate=40))
 @given(rows=odd_sheets, tags=st.sampled_from(TAGS), items=st.sampled_from([1, 3]))
 def test_every_verdict_is_the_oracles(judge: Judge, rows: list[Row], tags: list[str], items: int) -> None:
     judged = judge(rows, tags, items)

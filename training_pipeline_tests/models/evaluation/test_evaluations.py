@@ -39,6 +39,7 @@ from training_pipeline.testing.jobs.job_life import succeeded
 from training_pipeline.testing.models.evaluated import SUITE, judging, make_suite, over, unseen
 from training_pipeline.testing.servers.judge_server import MODEL, judge_server
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.soak import drawn
 from training_pipeline.testing.system.installation import stand_in_services, with_parts
 from training_pipeline.testing.trainers.local_backend import until
 from training_pipeline.testing.trainers.stand_in_evaluation import stand_in_evaluation
@@ -242,7 +243,8 @@ def test_what_changed_until_it_has_its_slot_is_left_out(
         evaluations._learned(made.model_copy(update={"champion_version": "1"}))
 
 
-@pytest.mark.parametrize("harm", ["changed", "gone", "added"])
+@pytest.mark.soak
+@pytest.mark.parametrize("harm", drawn(["changed", "gone", "added"]))
 def test_files_that_are_not_those_on_record_when_it_has_its_slot_fail_it_by_name(
     services: Services, evaluations: Evaluations, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, harm: str
 ) -> None:

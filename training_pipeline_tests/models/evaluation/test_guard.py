@@ -20,7 +20,7 @@ from training_pipeline.models.evaluation.suite import freeze
 from training_pipeline.testing.sheets.hash_keys import KeysInMemory, key_number
 from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
 from training_pipeline.testing.sheets.sheets_in_memory import SheetsInMemory
-from training_pipeline.testing.soak import examples
+from training_pipeline.testing.soak import drawn, examples
 from training_pipeline_tests.datasets.test_prepare import prepare
 
 POLICY = GatePolicy()
@@ -97,6 +97,7 @@ def test_each_way_of_having_seen_it_is_told_apart(ancestry: Ancestry, tmp_path: 
     assert (found.jobs, found.is_ancestry_known) == (("own", "parent", "grandparent"), True)
 
 
+@pytest.mark.soak
 def test_hashes_under_a_key_change_no_finding(tmp_path: Path) -> None:
     """Items that a question is put to are counted over both datasets, by hashes of the manifests."""
     key, other = key_number(1), key_number(2)
@@ -118,7 +119,7 @@ def test_hashes_under_a_key_change_no_finding(tmp_path: Path) -> None:
     plain = checked(rows, learned("plain", None, None), tmp_path / "s", policy)
     findings = {"same_example", "same_question", "same_instruction", "same_item"}
     assert {finding for _, finding, _ in met(plain)} == findings
-    for name, keys in (("both", (key, other)), ("one", (key, None)), ("the other", (None, key))):
+    for name, keys in drawn([("both", (key, other)), ("one", (key, None)), ("the other", (None, key))]):
         keyed = learned(name, *keys)
         readable = KeysInMemory([key, other])
         assert checked(rows, keyed, tmp_path / "s", policy, keys=readable) == plain

@@ -89,7 +89,7 @@ def mixed() -> list[Row]:
 
 
 @seed(SEED)
-@settings(deadline=None, max_examples=examples(2), suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=examples(2, gate=1), suppress_health_check=list(HealthCheck))
 @given(
     sheets=st.lists(st.lists(spiced_pairs, min_size=5, max_size=25), min_size=2, max_size=2),
     tagged=st.sampled_from([{}, {"PHI": ""}, {"sensitivity": "confidential"}]),
