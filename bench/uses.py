@@ -1,12 +1,14 @@
 """How fast it is said which models learned from a row, with how many bytes a use, and what indexing a dataset takes.
 
     python bench/uses.py                                             # ten million uses
-    python bench/uses.py --sheets 10 --pairs 1_000_000 --uses 10_000_000 30_000_000 100_000_000
+    python bench/uses.py --sheets 10 --uses 10_000_000 100_000_000 1_000_000_000
 
-Each sheet has `--pairs` pairs: ten a canonical label and five an item, scattered over the sheet, two a question. Its
-first dataset is indexed from its manifest; the further ones split the same pairs at random, one job and one model
-version each, until there are as many uses as asked for. A use is a pair in a split of a dataset. Questions are asked
-as the REST API asks them; a new process would open its connection first.
+Each sheet has `--pairs` pairs: ten a canonical label and five an item, scattered over the sheet, two a question. Sheets
+have their names two by two: what is asked for is in two sheets. The first dataset of a sheet is indexed from its
+manifest; the further ones split the same pairs at random, one job and one model version each, until there are as many
+uses as asked for. They are stored up to 32 at a time, as they are once what indexing them one by one replaced is
+cleared away. A use is a pair in a split of a dataset. Questions are asked as the REST API asks them; a new process
+would open its connection first. Beside each figure by the clock stands what this process and the server worked.
 """
 
 from __future__ import annotations
@@ -19,16 +21,18 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import psutil
+from numpy.typing import NDArray
 from scratch import scratch_postgres
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from training_pipeline.datasets.rows_file import GROUP
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.uses import Kind, question
 from training_pipeline.models.uses.ask import uses
+from training_pipeline.models.uses.cells import CHUNK, SLOTS, mark, unpacked
 from training_pipeline.models.uses.index import UseIndex
-from training_pipeline.models.uses.numbering import store_verdicts
+from training_pipeline.models.uses.numbering import stored_blocks
 from training_pipeline.testing.models.used_rows import dataset_at, hashed, job_with
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -70,7 +74,7 @@ class Bench:
     def number(self) -> None:
         """The first dataset of each sheet, as a job of it is indexed."""
         for sheet in range(self.sheets):
-            dataset = self.made(f"sheet-{sheet}", f"s{sheet}", split=0)
+            dataset = self.made(f"sheet-{sheet}", f"s{sheet}", str(sheet // 2), split=0)
             job_with(self.store, self.index, f"sheet-{sheet}", dataset, version="1", model_name=f"m{sheet}")
             self.datasets.append(dataset)
         self.count = self.sheets * self.pairs
@@ -81,38 +85,56 @@ class Bench:
 
     def grow(self, uses: int) -> None:
         """Further datasets of the same pairs, until there are so many uses."""
-        numbers = np.arange(self.pairs)
         while self.count < uses:
-            at = len(self.datasets)
-            sheet = at % self.sheets
-            codes = np.where(self.rng.random(self.pairs) < 0.8, 1, 2).astype(np.uint8)
-            digest = hashed(f"dataset {at}")
-            with self.store.begin() as connection:
-                stored = {"digest": digest, "path": str(self.datasets[sheet].path), "sheet": f"sheet-{sheet}"}
-                sheet_no, slot = (
-                    connection.execute(
-                        text(
-                            "UPDATE use_sheets SET slots = slots + 1 WHERE training_sheet_id = :sheet"
-                            " RETURNING sheet_no, slots - 1"
-                        ),
-                        stored,
-                    )
-                    .tuples()
-                    .one()
-                )
+            for sheet in range(self.sheets):
+                missing = -(-(uses - self.count) // self.pairs)
+                # As many in each sheet, as far as its block has room.
+                made = self.further(sheet, -(-missing // (self.sheets - sheet)))
+                self.count += made * self.pairs
+        self.vacuum("VACUUM ANALYZE")
+
+    def further(self, sheet: int, wanted: int) -> int:
+        """Further datasets of a sheet, as many as its block has room for; how many that were."""
+        sheet_id, path = f"sheet-{sheet}", self.datasets[sheet].path
+        made = []
+        with self.store.begin() as connection:
+            slots = "SELECT sheet_no, slots FROM use_sheets WHERE training_sheet_id = :sheet FOR UPDATE"
+            sheet_no, first = connection.execute(text(slots), {"sheet": sheet_id}).tuples().one()
+            last = min(first + wanted, (first // SLOTS + 1) * SLOTS)
+            codes = [np.where(self.rng.random(self.pairs) < 0.8, 1, 2).astype(np.uint8) for _ in range(first, last)]
+            self.store_block(connection, sheet_no, first, codes)
+            for slot in range(first, last):
+                digest = hashed(f"dataset {slot} of {sheet}")
                 connection.execute(
                     text("INSERT INTO use_datasets VALUES (:sheet_no, :slot, :digest, :path, :digest, true, now())"),
-                    {**stored, "sheet_no": sheet_no, "slot": slot},
+                    {"sheet_no": sheet_no, "slot": slot, "digest": digest, "path": str(path)},
                 )
-                store_verdicts(connection, sheet_no, slot, numbers, codes)
-            sides = {"train": int((codes == 1).sum()), "validation": int((codes == 2).sum())}
-            dataset = dataset_at(self.datasets[sheet].path, f"sheet-{sheet}", sides, digest=digest)
-            job_with(self.store, None, f"sheet-{sheet}", dataset, version=str(at), model_name=f"m{sheet}")
+                sides = {"train": int((codes[slot - first] == 1).sum())}
+                sides["validation"] = self.pairs - sides["train"]
+                made.append(dataset_at(path, sheet_id, sides, digest=digest))
+            counted = "UPDATE use_sheets SET slots = :slots WHERE sheet_no = :sheet_no"
+            connection.execute(text(counted), {"slots": last, "sheet_no": sheet_no})
+        for dataset in made:
+            version = str(len(self.datasets))
+            job_with(self.store, None, sheet_id, dataset, version=version, model_name=f"m{sheet}")
             self.datasets.append(dataset)
-            self.count += self.pairs
-            if at % 5 == 0:  # as autovacuum does while hours go by
-                self.vacuum("VACUUM use_verdicts")
-        self.vacuum("VACUUM ANALYZE")
+        return len(made)
+
+    def store_block(self, connection: Connection, sheet_no: int, first: int, codes: list[NDArray[np.uint8]]) -> None:
+        """What datasets of one block did with all rows of their sheet."""
+        block = first // SLOTS
+        for chunk in range(-(-self.pairs // CHUNK)):
+            rows = np.arange(min(CHUNK, self.pairs - chunk * CHUNK))
+            cells = unpacked(stored_blocks(connection, sheet_no, [chunk], block).get(chunk), len(rows))
+            for slot, of_dataset in enumerate(codes, start=first):
+                mark(cells, slot, rows, of_dataset[chunk * CHUNK : (chunk + 1) * CHUNK])
+            connection.execute(
+                text(
+                    "INSERT INTO use_verdicts VALUES (:sheet_no, :chunk, :block, :cells)"
+                    " ON CONFLICT (sheet_no, chunk, block) DO UPDATE SET cells = excluded.cells"
+                ),
+                {"sheet_no": sheet_no, "chunk": chunk, "block": block, "cells": cells.tobytes()},
+            )
 
     def vacuum(self, statement: str) -> None:
         """Clear away what was replaced."""
@@ -124,23 +146,38 @@ class Bench:
         """Bytes, and how long each kind of question takes."""
         size = self.size("use_verdicts")
         print(f"\n{self.count:,} uses in {len(self.datasets):,} datasets: {size / self.count:.2f} bytes a use")
+        print(f"load {psutil.getloadavg()[0]:.1f}, a bare SELECT 1 {self.bare():.1f} ms")
         asked: dict[Kind, Callable[[int], str]] = {
-            "pair": lambda n: f"pair-{n:09d}",
+            "pair": lambda n: f"pair-{self.twin(n)}-{n:09d}",
             "row_hash": lambda n: hashed(f"s{n % self.sheets}{n}0"),
             "question_hash": lambda n: hashed(f"s{n % self.sheets}{n // 2}", 32),
-            "item": lambda n: f"item {n % (self.pairs // 5)}",
-            "label": lambda n: f"label {n % (self.pairs // 10)}",
+            "item": lambda n: f"item {self.twin(n)}-{n % (self.pairs // 5)}",
+            "label": lambda n: f"label {self.twin(n)}-{n % (self.pairs // 10)}",
             "sheet": lambda n: f"sheet-{n % self.sheets}",
             "template": lambda _: "triage",
         }
-        print(f"  {'asked for':<18}{'p50 ms':>9}{'p95 ms':>9}{'datasets':>10}")
+        print(f"  {'asked for':<18}{'p50 ms':>9}{'p95 ms':>9}{'worked ms':>11}{'datasets':>10}")
         for kind, name in asked.items():
             self.time(kind, [name(int(n)) for n in self.rng.integers(0, self.pairs, ASKED)])
         self.time("pair", [f"nobody {n}" for n in range(5)], "unknown pair")
 
+    def twin(self, number: int) -> int:
+        """Which two sheets a name is of: chosen by the number, and always the same for one."""
+        return number % self.sheets // 2
+
+    def bare(self) -> float:
+        """Milliseconds of a question without a table, the median of some."""
+        seconds = []
+        for _ in range(20):
+            start = time.perf_counter()
+            with self.store.begin() as connection:
+                connection.execute(text("SELECT 1"))
+            seconds.append(time.perf_counter() - start)
+        return float(np.median(seconds)) * 1000
+
     def time(self, kind: Kind, values: list[str], shown: str | None = None) -> None:
         """Ask, and print how long the answers took."""
-        seconds, datasets = [], 0
+        seconds, datasets, worked = [], 0, self.worked()
         for value in values:
             start = time.perf_counter()
             try:
@@ -150,14 +187,15 @@ class Bench:
                 if shown is None:
                     raise
             seconds.append(time.perf_counter() - start)
+        each = (self.worked() - worked) / len(values) * 1000
         p50, p95 = np.percentile(np.array(seconds) * 1000, [50, 95])
-        print(f"  {shown or kind:<18}{p50:9.1f}{p95:9.1f}{datasets:10,}")
+        print(f"  {shown or kind:<18}{p50:9.1f}{p95:9.1f}{each:11.1f}{datasets:10,}", flush=True)
 
     def write(self) -> None:
         """What indexing a dataset of a sheet takes, where its rows are numbered already and where all are new."""
         print(f"\nIndexing a dataset of {self.pairs:,} pairs:")
         for name, sheet, letters, split in (("rows numbered", "sheet-0", "s0", 1), ("all rows new", "new", "new", 0)):
-            dataset = self.made(sheet, letters, split=split)
+            dataset = self.made(sheet, letters, "0", split=split)
             start, worked = time.perf_counter(), self.worked()
             record = self.index.prepare(sheet, dataset)
             prepared, working = time.perf_counter(), self.worked()
@@ -174,16 +212,20 @@ class Bench:
         children = psutil.Process(self.server).children(recursive=True)
         return time.process_time() + sum(sum(child.cpu_times()[:2]) for child in children)
 
-    def made(self, sheet_id: str, letters: str, *, split: int) -> DatasetRef:
-        """A dataset of a sheet; its manifest has the same rows whatever the split, and other sides."""
+    def made(self, sheet_id: str, letters: str, twin: str, *, split: int) -> DatasetRef:
+        """A dataset of a sheet; its manifest has the same rows whatever the split, and other sides.
+
+        Its hashes are of its own `letters`, its names those of every sheet of the same `twin`.
+        """
         path = self.directory / "datasets" / hashed(f"{letters} {split}")
         path.mkdir(parents=True)
         query = f"""
             COPY (
-                SELECT printf('pair-%09d', n) AS pair_id, sha256('{letters}' || n || '0') AS row_hash,
+                SELECT printf('pair-{twin}-%09d', n) AS pair_id, sha256('{letters}' || n || '0') AS row_hash,
                     CASE WHEN hash(n, {split}) % 5 < 4 THEN 'train' ELSE 'validation' END AS split,
-                    NULL::VARCHAR AS reason, n AS component, 'label ' || (n % {self.pairs // 10}) AS canonical_label_id,
-                    'item ' || (n % {self.pairs // 5}) AS item_ref, 'internal' AS classification,
+                    NULL::VARCHAR AS reason, n AS component,
+                    'label {twin}-' || (n % {self.pairs // 10}) AS canonical_label_id,
+                    'item {twin}-' || (n % {self.pairs // 5}) AS item_ref, 'internal' AS classification,
                     'grace' AS reviewed_by, '2026-11-01' AS reviewed_at, 'sam' AS constraints_set_by,
                     '2026-11-01' AS constraints_set_at, '3' AS gate_policy_version,
                     left(sha256('{letters}' || (n // 2)), 32) AS prompt_hash
