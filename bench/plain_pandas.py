@@ -20,8 +20,8 @@ from training_pipeline.domain.rules.near.ties import tie_nearly
 from training_pipeline.domain.rules.plain_comparison import asked, spoken
 from training_pipeline.domain.rules.policy import GATE_POLICY_VERSION
 from training_pipeline.domain.rules.split import least_of, plan_split, tie
-from training_pipeline.domain.rules.text.characters import WHITE_SPACE
 from training_pipeline.domain.rules.text.plain_form import loose, strict
+from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
 
 FIELDS = ("role", "content", "name", "weight", "tool_calls", "tool_call_id")
 USES = {"training", "validation", "evaluation", "few_shot", "testing"}

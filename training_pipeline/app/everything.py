@@ -17,7 +17,7 @@ from training_pipeline.backends import evaluating, handles  # noqa: F401
 from training_pipeline.backends.local import backend as local  # noqa: F401
 from training_pipeline.databricks import backend as databricks  # noqa: F401
 from training_pipeline.databricks import statements  # noqa: F401
-from training_pipeline.datasets import known_versions, sheet_findings, sheet_rows  # noqa: F401
+from training_pipeline.datasets import compare, known_versions, sheet_findings, sheet_rows, stored_examples  # noqa: F401
 from training_pipeline.models import playground  # noqa: F401
 from training_pipeline.models.evaluation import automatic, evaluations, judges, kept, staged, suites, tracked  # noqa: F401
 from training_pipeline.models.promotion import approval_tags, promote  # noqa: F401
@@ -43,6 +43,7 @@ from training_pipeline.models.versions import (  # noqa: F401
 from training_pipeline.retraining import retrain  # noqa: F401
 from training_pipeline.reviewing import edits, log  # noqa: F401
 from training_pipeline.settings import Settings
+from training_pipeline.sheets.files import opening  # noqa: F401
 from training_pipeline.sheets.unity_catalog import source  # noqa: F401
 from training_pipeline.training_jobs.lifecycle import (  # noqa: F401
     actual_costs,

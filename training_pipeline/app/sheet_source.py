@@ -19,7 +19,7 @@ def sheet_source(settings: Settings) -> TrainingSheetSource:
 
     Connects to nothing; raises `InvalidRequest` where settings are missing.
     """
-    from training_pipeline.sheets.kept_plans import keep_in
+    from training_pipeline.sheets.plans_directory import keep_in
 
     keep_in(settings.plans)
     return table_sheets(settings) if settings.sheet_source == "unity_catalog" else file_sheets(settings)

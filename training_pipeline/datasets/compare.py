@@ -6,20 +6,18 @@ come, gone and changed since, for whoever decides whether to train again. Neithe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict
 
 from training_pipeline.datasets.comparable_hashes import Space, rows_in, with_sheet
 from training_pipeline.datasets.keyed import keyed_table
+from training_pipeline.datasets.recheck_result import MISSING, MOST_PAIR_IDS, NAMED, Pairs, RecheckResult
 from training_pipeline.datasets.snapshot import require_trainable
 from training_pipeline.datasets.verdicts import verdicts
-from training_pipeline.domain.errors import GovernanceChanged
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import Changes
@@ -34,80 +32,11 @@ TEXT_CHANGED: Final = "text_changed"
 VALIDATION_NOT_PERMITTED: Final = "validation_not_permitted"
 #: It now shares its item or its canonical label with a pair on the other side of the split.
 TIED_ACROSS: Final = "tied_across_the_split"
-_MISSING: Final = "missing"
-#: How many pairs a message names at most, and a result.
-_NAMED: Final = 20
-MOST_PAIR_IDS: Final = 1000
 _TIES: Final = ("item_ref", "canonical_label_id")
 #: Reasons that take a pair's permission away, by its own constraints or for the sake of another pair.
 _PROHIBITING: Final = [
     str(reason) for reason in (*NOT_PERMITTED, Reason.IDENTICAL_TO_PROHIBITED, Reason.HELD_OUT_PROMPT)
 ]
-
-
-class Pairs(BaseModel):
-    """How many pairs, and the ids of some of them, in order."""
-
-    model_config = ConfigDict(frozen=True)
-
-    count: int = 0
-    ids: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        more = self.count - min(len(self.ids), _NAMED)
-        named = ", ".join(self.ids[:_NAMED]) + (f" and {more:,} more" if more else "")
-        return f"{self.count:,} {'pair' if self.count == 1 else 'pairs'} ({named})"
-
-
-class RecheckResult(BaseModel):
-    """The result of checking the included pairs of a dataset again."""
-
-    model_config = ConfigDict(frozen=True)
-
-    checked: int
-    #: Pairs that may not be trained on as they stand in the dataset: a `Reason`, `text_changed`,
-    #: `validation_not_permitted` for a pair of the validation split, or `tied_across_the_split`; only what occurred.
-    changed: dict[str, int]
-    #: Pairs that are no longer in the training sheet.
-    missing: int
-    #: Some of the pairs that changed or are missing.
-    pair_ids: tuple[str, ...] = ()
-    #: Pairs that may still be trained on, and are classified more strictly than when the dataset was made.
-    raised: Pairs = Pairs()
-    #: Pairs that may still be trained on, with another text; only of a training that has begun.
-    edited: Pairs = Pairs()
-    #: Whether it is known which texts are others: not where the key of the dataset's hashes and its text are gone.
-    text_known: bool = True
-
-    @property
-    def findings(self) -> dict[str, int]:
-        """What happened, to how many pairs; empty where all may be trained on as they stand."""
-        return self.changed | ({_MISSING: self.missing} if self.missing else {})
-
-    @property
-    def lost(self) -> Pairs:
-        """All pairs that may not be trained on as they stand."""
-        return Pairs(count=sum(self.findings.values()), ids=self.pair_ids)
-
-    def require_unchanged(self, sheet_id: str) -> None:
-        """Raise `GovernanceChanged` saying what changed, unless nothing did, or where nobody can say so."""
-        if not self.text_known:
-            raise GovernanceChanged(
-                f"The key of the hashes of training sheet {sheet_id!r} was destroyed, or cannot be read, since its "
-                "dataset was prepared: whether its pairs have the same text is not known.",
-                hint="Retry the job: the pairs are then hashed with a new key.",
-            )
-        if self.findings:
-            raise GovernanceChanged(
-                f"Of {self.checked:,} pairs of training sheet {sheet_id!r} that were to be trained on, some no longer "
-                f"may: {in_words(self.findings)} (such as {', '.join(self.pair_ids[:_NAMED])}).",
-                hint="Retry the job: the pairs are then checked again.",
-            )
-
-
-def in_words(findings: Mapping[str, int]) -> str:
-    """Findings in words, such as `1 training_prohibited, 2 missing`. Pure."""
-    return ", ".join(f"{count:,} {what}" for what, count in findings.items())
 
 
 def recheck(
@@ -140,7 +69,7 @@ def recheck(
         asked = edited & now.trained_id.isin(_asking(trained, table).asking_id)
         stricter = (strictness(now.classification) > strictness(now.trained_classification)).fill_null(False)
         finding = ibis.cases(
-            (now.pair_id.isnull(), _MISSING),
+            (now.pair_id.isnull(), MISSING),
             (shut.notnull(), shut),
             # It was trained on as it was, whatever stands under its id now.
             (stated.fill_null(False), str(Reason.IDENTICAL_TO_PROHIBITED)),
@@ -162,7 +91,7 @@ def recheck(
     changed = {str(row.finding): int(row.pairs) for row in counts.itertuples()}
     return RecheckResult(
         checked=len(included),
-        missing=changed.pop(_MISSING, 0),
+        missing=changed.pop(MISSING, 0),
         changed=changed,
         pair_ids=named.ids,
         raised=raised,
@@ -242,7 +171,7 @@ def changes(
         counts = findings.group_by("finding").agg(pairs=lambda group: group.pair.nunique()).to_pandas()
         eligible = int(findings.eligible.sum().execute() or 0)
         named = findings.filter(findings.finding == "newly_prohibited").select("pair").distinct().order_by("pair")
-        ids = tuple(named.limit(_NAMED).pair.to_pandas())
+        ids = tuple(named.limit(NAMED).pair.to_pandas())
         findings.release()
     by_finding = {str(row.finding): int(row.pairs) for row in counts.itertuples() if isinstance(row.finding, str)}
     return Changes(**by_finding, eligible=eligible, prohibited_ids=ids)

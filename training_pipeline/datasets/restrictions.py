@@ -134,7 +134,8 @@ def changes_plan(dialect: Dialect) -> Plan:
     same |= {"item_ref": ibis.literal("item"), "messages": ibis.literal(_CHAT, type=PAIR_SCHEMA["messages"])}
     same |= {name: groups[name] for name in STATED}
     asked = []
-    for change, of in {**CHANGES, UNCHANGED: lambda _: {}}.items():
+    changes: dict[str, Change] = {**CHANGES, UNCHANGED: lambda _: {}}
+    for change, of in changes.items():
         pair_id = ibis.literal(change + "\n") + groups.number.cast("string")
         changed = groups.select(**{**same, **of(groups), "pair_id": pair_id})
         asked.append(changed.cast(PAIR_SCHEMA).select(*PAIR_SCHEMA))

@@ -24,7 +24,7 @@ from training_pipeline.domain.rules.examples.json_text import (
 from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.plain_comparison import questions, spoken
-from training_pipeline.domain.rules.text.characters import WHITE_SPACE
+from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
 
 _TEXTS = ("role", "content", "name", "tool_call_id")
 _SEPARATOR = "\x1f"

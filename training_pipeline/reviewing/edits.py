@@ -18,7 +18,8 @@ from training_pipeline.infra.files import is_file, sha256, sync
 from training_pipeline.reviewing.log import EditedPair, EditLog, EditState, SheetEdit
 from training_pipeline.reviewing.rewriting import Pair, is_ours, pairs_of, rewrite
 from training_pipeline.sheets.files.replacing import left_over, put_in_place, writing
-from training_pipeline.sheets.files.source import FileTrainingSheets, SheetFiles, digest_of
+from training_pipeline.sheets.files.sheet_files import SheetFiles, digest_of
+from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.sheets.files.versions import FOLDER, Version
 from training_pipeline.sheets.head import write_head
 

@@ -17,7 +17,8 @@ from training_pipeline.infra.file_lock import hold_directory
 from training_pipeline.infra.files import is_file, sha256, sync
 from training_pipeline.reviewing.rewriting import is_ours
 from training_pipeline.sheets.files.replacing import left_over, put_in_place, writing
-from training_pipeline.sheets.files.source import FileTrainingSheets, SheetFiles, digest_of
+from training_pipeline.sheets.files.sheet_files import SheetFiles, digest_of
+from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.sheets.files.versions import Version
 from training_pipeline.sheets.head import Head, write_head
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
-
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from training_pipeline.domain.training_sheet import TrainingSheet
-from training_pipeline.sheets.engine import DuckDB, Engine
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
+
+    from training_pipeline.sheets.engine import Engine
+
+
+def _ours() -> Engine:
+    from training_pipeline.sheets.engine import DuckDB
+
+    return DuckDB()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +30,7 @@ class OpenSheet:
     #: The pairs, with exactly the columns of `PAIR_SCHEMA`, in no particular order.
     pairs: ir.Table
     #: What works out expressions over the pairs: our own DuckDB, or a warehouse in which they stay.
-    engine: Engine = field(default_factory=DuckDB)
+    engine: Engine = field(default_factory=_ours)
     #: What `Stamped.look` says as long as this is the version, once closing the sheet has not raised; null where the
     #: source has no stamps, or the sheet was changed so lately that the next change might have the same one.
     stamp: str | None = None
@@ -42,6 +50,15 @@ class Stamped(Protocol):
 
     def look(self, sheet_id: str) -> StampedSheet:
         """The sheet as it is now. Raises `NotFound`, or `SheetUnreadable`. Does not read the pairs."""
+        ...
+
+
+@runtime_checkable
+class Digested(Protocol):
+    """What a source has besides where it can tell the digest of a sheet without an engine."""
+
+    def digest(self, sheet_id: str) -> tuple[TrainingSheet, str]:
+        """A sheet's head and its digest, as `OpenSheet` has them. Raises as `Stamped.stamp` does. Reads only."""
         ...
 
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.pair_types import PAIR_TYPES
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.sheets.head import Head
 from training_pipeline.sheets.shown_name import shown_name
@@ -14,9 +14,9 @@ from training_pipeline.sheets.shown_name import shown_name
 #: Columns that together stand for `messages`: an optional system message, one question, one answer.
 QUESTION_ANSWER: Final = {"system": "system", "question": "user", "answer": "assistant"}
 
-LIST_COLUMNS: Final = tuple(name for name, dtype in PAIR_SCHEMA.items() if dtype.is_array() and name != "messages")
-TEXT_COLUMNS: Final = tuple(name for name, dtype in PAIR_SCHEMA.items() if dtype.is_string() and name != "tools")
-KNOWN_COLUMNS: Final = (*PAIR_SCHEMA, *QUESTION_ANSWER)
+LIST_COLUMNS: Final = tuple(name for name, said in PAIR_TYPES.items() if said == "array<string>")
+TEXT_COLUMNS: Final = tuple(name for name, said in PAIR_TYPES.items() if said == "string" and name != "tools")
+KNOWN_COLUMNS: Final = (*PAIR_TYPES, *QUESTION_ANSWER)
 #: Unknown columns, and letters of their names, that are compared with the known ones: that takes time.
 _COMPARED: Final = 64
 REQUIRED_COLUMNS: Final = ("pair_id", "item_ref", "status")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from training_pipeline.domain.errors import FieldProblem
 from training_pipeline.domain.judge import JUDGE_NAME_OR_NONE
-from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.pair_types import PAIR_TYPES
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.training_sheet import SUITE_NAME, Reference, SheetStatus, TrainingSheet
 from training_pipeline.domain.usage import DataClassification, Use
@@ -88,7 +88,7 @@ class Head(BaseModel):
     @field_validator("ignored_columns")
     @classmethod
     def _only_foreign_columns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if known := sorted(set(value) & set(PAIR_SCHEMA)):
+        if known := sorted(set(value) & set(PAIR_TYPES)):
             raise ValueError(f"{', '.join(known)} mean something in a training sheet and cannot be ignored")
         return value
 

@@ -24,6 +24,7 @@ from pydantic import BaseModel
 
 from training_pipeline.infra.files import replace_file
 from training_pipeline.infra.json_file import BrokenFile, read_json
+from training_pipeline.sheets import plans_directory
 from training_pipeline.sheets.plan import Dialect, Plan, Step
 
 #: Where the code lies that plans are made of, below the package: the rules, the dialects, and what asks.
@@ -35,13 +36,6 @@ MOST: Final = 32
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
 P = ParamSpec("P")
-_directory: Path | None = None
-
-
-def keep_in(directory: Path | None) -> None:
-    """Keep plans in this directory from now on, in this process; with None nowhere. It is created when needed."""
-    global _directory
-    _directory = directory
 
 
 def kept(make: Callable[P, Plan]) -> Callable[P, Plan]:
@@ -50,7 +44,8 @@ def kept(make: Callable[P, Plan]) -> Callable[P, Plan]:
 
     @wraps(make)
     def plan(*args: P.args, **kwargs: P.kwargs) -> Plan:
-        if _directory is None:
+        directory = plans_directory.kept_in()
+        if directory is None:
             return make(*args, **kwargs)
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
@@ -59,7 +54,7 @@ def kept(make: Callable[P, Plan]) -> Callable[P, Plan]:
         except (OSError, PackageNotFoundError):  # they are not in files
             return make(*args, **kwargs)
         made_for = _digest([make.__module__, make.__name__, _said(bound.arguments)])
-        file = _directory / f"{code[:16]}-{made_for[:48]}.json"
+        file = directory / f"{code[:16]}-{made_for[:48]}.json"
         found = _read(file)
         if found is None:
             found = make(*args, **kwargs)

@@ -9,7 +9,8 @@ from training_pipeline.domain.errors import Conflict, NotFound
 from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS, SheetStatus
 from training_pipeline.infra.file_lock import hold_directory
 from training_pipeline.infra.files import replace_file
-from training_pipeline.sheets.files.source import FileTrainingSheets, digest_of
+from training_pipeline.sheets.files.sheet_files import digest_of
+from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.sheets.head import write_head
 
 

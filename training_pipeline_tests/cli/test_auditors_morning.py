@@ -101,11 +101,17 @@ def test_a_list_loads_no_engine(services: Services, done: TrainingJob) -> None:
 
 def test_what_reads_a_manifest_loads_no_pandas(services: Services, done: TrainingJob) -> None:
     other = succeeded(services)
-    steps = [["jobs", "diff", other.id, done.id], ["jobs", "lineage", done.id], ["models", "show", "triage", "2"]]
+    steps = [
+        ["jobs", "diff", other.id, done.id],
+        ["jobs", "lineage", done.id],
+        ["models", "show", "triage", "2"],
+        # The sheet is the one that it was trained on: its pairs are not judged again.
+        ["models", "verify", "triage", "2"],
+    ]
     script = STEPS.format(steps=steps, heavy=("pandas", "ibis", "sqlglot", "mlflow", "dagster", "scipy"))
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120)
     (said,) = [line for line in found.stdout.splitlines() if line.startswith("LOADED")]
-    assert said == "LOADED [0, 0, 0] []", found.stderr
+    assert said == "LOADED [0, 0, 0, 2] []", found.stderr
 
 
 def test_the_manifests_alone_say_the_same(command: Command, services: Services, done: TrainingJob) -> None:

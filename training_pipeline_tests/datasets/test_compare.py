@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.datasets.compare import Pairs, RecheckResult, changes, recheck
+from training_pipeline.datasets.compare import changes, recheck
+from training_pipeline.datasets.recheck_result import Pairs, RecheckResult
 from training_pipeline.domain.errors import GateRefused, GovernanceChanged
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import Changes

@@ -17,7 +17,8 @@ from training_pipeline.reviewing.edits import SheetEdits
 from training_pipeline.reviewing.log import EditLog
 from training_pipeline.reviewing.taking_over import may_be_taken_over, take_over
 from training_pipeline.sheets.diff import diff
-from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets, SheetFiles, digest_of
+from training_pipeline.sheets.files.sheet_files import SheetFiles, digest_of
+from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 from training_pipeline.sheets.files.versions import versions
 from training_pipeline.training_jobs.store.jobs import JobStore
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from training_pipeline.domain.errors import SheetUnreadable
-from training_pipeline.sheets.files import source
+from training_pipeline.sheets.files import opening
 from training_pipeline.sheets.files.duckdb_sql import select_pairs
 from training_pipeline.testing.oracles import sheet_oracle
 from training_pipeline.testing.oracles.sheet_oracle import judge
@@ -53,7 +53,7 @@ SOUND = b'{"pair_id": "p", "item_ref": "i", "status": "labeled", "question": "q"
 def test_the_oracle_finds_what_is_made_of_a_sound_sheet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[str], str], expected: str
 ) -> None:
-    monkeypatch.setattr(source, "select_pairs", lambda raw, head: spoil(select_pairs(raw, head)))
+    monkeypatch.setattr(opening, "select_pairs", lambda raw, head: spoil(select_pairs(raw, head)))
     found = judge(MutatedSheet("jsonl", HEAD.encode(), ".jsonl", SOUND), tmp_path)
     assert [finding for finding in found if expected in finding], found
 

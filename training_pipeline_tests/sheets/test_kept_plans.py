@@ -18,8 +18,9 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import TAG_RULES, Use, constraints_from_tags
 from training_pipeline.sheets import kept_plans
 from training_pipeline.sheets.engine import DUCKDB_SQL
-from training_pipeline.sheets.kept_plans import keep_in, kept
+from training_pipeline.sheets.kept_plans import kept
 from training_pipeline.sheets.plan import Dialect, Plan, Planner
+from training_pipeline.sheets.plans_directory import keep_in
 from training_pipeline.sheets.unity_catalog.warehouse import DATABRICKS_SQL
 
 NO_TAGS = constraints_from_tags([])

@@ -18,7 +18,8 @@ from training_pipeline.infra.database import Database
 from training_pipeline.reviewing.edits import SheetEdits
 from training_pipeline.reviewing.log import EditLog
 from training_pipeline.settings import Settings
-from training_pipeline.sheets.files.source import FileTrainingSheets, digest_of
+from training_pipeline.sheets.files.sheet_files import digest_of
+from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.servers.s3 import serving_s3
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.ui import browsers

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 from sqlalchemy import Connection, text
 
 from training_pipeline.datasets.store import read_dataset
-from training_pipeline.datasets.stored_examples import Said, stored_examples
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.hash_key import HashKeys
 from training_pipeline.domain.refs import MANIFEST
@@ -24,6 +23,9 @@ from training_pipeline.models.revocations.examples import record, recorded
 from training_pipeline.models.uses import lookup
 from training_pipeline.models.uses.learners import jobs_of
 from training_pipeline.models.uses.manifest_rows import rows_at
+
+if TYPE_CHECKING:
+    from training_pipeline.datasets.stored_examples import Said
 
 _DATASETS: Final = text(
     "SELECT d.sheet_no, d.slot, d.digest, d.path, d.hash_key FROM use_datasets AS d JOIN use_sheets AS s"
@@ -85,6 +87,8 @@ def _hashes(hits: Collection[lookup.Hit], paths: Mapping[int, Path]) -> dict[int
 
 def _said(rows: Mapping[int, str], slots: Mapping[int, list[int]], paths: Mapping[int, Path]) -> dict[int, Said]:
     """What rows say, by their numbers, from the newest dataset that has their text."""
+    from training_pipeline.datasets.stored_examples import stored_examples
+
     found: dict[int, Said] = {}
     for slot, path in paths.items():
         wanted: dict[str, list[int]] = defaultdict(list)

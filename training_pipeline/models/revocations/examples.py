@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.datasets.store import read_dataset
-from training_pipeline.datasets.stored_examples import Said, said, stored_examples
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.hash_key import HashKey, HashKeys
 from training_pipeline.domain.refs import required
@@ -24,6 +23,9 @@ from training_pipeline.models.revocations.dataset_revocations import example_has
 from training_pipeline.models.revocations.job_datasets import job_datasets
 from training_pipeline.models.revocations.tables import revoked_examples
 from training_pipeline.models.uses.keys import COLUMNS
+
+if TYPE_CHECKING:
+    from training_pipeline.datasets.stored_examples import Said
 
 
 def record_known(
@@ -66,6 +68,8 @@ def record_shown(
 
     Returns what they ask, by revocation, as hashes without a key.
     """
+    from training_pipeline.datasets.stored_examples import said
+
     key = keys.of_sheet(training_sheet_id)
     asked: dict[str, set[str]] = {}
     # Not of a sheet, which bars every pair by itself, nor of a question, which bars every pair that asks it.
@@ -94,6 +98,8 @@ def _names(row: Mapping[str, str | None], kind: RowKind, key: HashKey | None) ->
 
 
 def _examples(manifest: Path, row_hashes: Iterable[str]) -> Mapping[str, Said]:
+    from training_pipeline.datasets.stored_examples import stored_examples
+
     try:
         return stored_examples(read_dataset(manifest.parent), frozenset(row_hashes))
     except (NotFound, OSError, ValueError, KeyError, TypeError, pa.ArrowException):

@@ -16,7 +16,6 @@ from typing import Final
 
 from sqlalchemy import Connection, func, select, text
 
-from training_pipeline.datasets.verdicts import named_examples
 from training_pipeline.domain.errors import NotFound, PipelineError, SheetUnreadable, Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
@@ -159,6 +158,8 @@ class Revocations:
         sheet_id = asked.training_sheet_id
         if sheet_id is None or self._source is None:
             return []
+        from training_pipeline.datasets.verdicts import named_examples
+
         named = Withdrawn(named=((asked.kind, asked.value),), key=self._keys.of_sheet(sheet_id))
         try:
             with self._source().open(sheet_id) as opened:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.infra.sql_literal import literal
 
-_GROUPS: Final = """
-SELECT nullif(trim({column}), '') AS who, count(*) AS pairs FROM read_parquet({manifest}) WHERE split IS NOT NULL
-GROUP BY who ORDER BY pairs DESC, who
-"""
+_COLUMNS: Final = ("reviewed_by", "constraints_set_by")
+#: A person, or nobody, and how many pairs.
+_Count = tuple[str | None, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,9 @@ class Approvals:
 def approvals(dataset: DatasetRef) -> Approvals:
     """Count the stewards of a dataset. Raises `Unavailable` where its manifest is gone or is not what was recorded."""
     # To list versions, no manifest is read.
-    import duckdb
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
 
     from training_pipeline.datasets.store import manifest_sha256
 
@@ -48,13 +49,12 @@ def approvals(dataset: DatasetRef) -> Approvals:
     try:
         if manifest_sha256(manifest) != dataset.manifest_sha256:
             raise _unreadable(dataset, "its rows are not those that were recorded")
-        with duckdb.connect() as engine:
-            groups = {
-                column: engine.execute(_GROUPS.format(column=column, manifest=literal(manifest))).fetchall()
-                for column in ("reviewed_by", "constraints_set_by")
-            }
-    except (OSError, ValueError, duckdb.Error) as error:
+        with pq.ParquetFile(manifest) as file:
+            rows = file.read(columns=["split", *_COLUMNS])
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise _unreadable(dataset, "it is gone" if not manifest.exists() else str(error)) from error
+    kept = rows.filter(pc.is_valid(rows["split"]))
+    groups = {column: _counted(pc.value_counts(pc.utf8_trim(kept[column], " ")).to_pylist()) for column in _COLUMNS}
     reviewed, set_by = groups["reviewed_by"], groups["constraints_set_by"]
     return Approvals(
         pairs=sum(count for _, count in reviewed),
@@ -65,11 +65,20 @@ def approvals(dataset: DatasetRef) -> Approvals:
     )
 
 
-def _named(rows: list[tuple[str | None, int]]) -> tuple[Steward, ...]:
+def _counted(found: Iterable[Mapping[str, Any]]) -> list[_Count]:
+    """Who has how many, the most first; an empty name is nobody's."""
+    counts: dict[str | None, int] = {}
+    for one in found:
+        who = one["values"] or None
+        counts[who] = counts.get(who, 0) + one["counts"]
+    return sorted(counts.items(), key=lambda count: (-count[1], count[0] or ""))
+
+
+def _named(rows: list[_Count]) -> tuple[Steward, ...]:
     return tuple(Steward(name, count) for name, count in rows if name is not None)
 
 
-def _missing(rows: list[tuple[str | None, int]]) -> int:
+def _missing(rows: list[_Count]) -> int:
     return sum(count for name, count in rows if name is None)
 
 

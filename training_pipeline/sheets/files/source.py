@@ -7,32 +7,22 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import duckdb
-import ibis
-import ibis.expr.operations as ops
-import ibis.expr.types as ir
-import pyarrow as pa
-
-from training_pipeline.domain.errors import NotFound, PipelineError, SheetChanged, SheetUnreadable, Unavailable
-from training_pipeline.domain.pair_schema import PAIR_SCHEMA
+from training_pipeline.domain.errors import NotFound, PipelineError, SheetChanged, Unavailable
 from training_pipeline.domain.rules.examples.chat_format import Problem
 from training_pipeline.domain.training_sheet import TrainingSheet
 from training_pipeline.infra.files import is_file
 from training_pipeline.sheets.base import OpenSheet, StampedSheet
-from training_pipeline.sheets.columns import column_problems
-from training_pipeline.sheets.duckdb_connection import connect
-from training_pipeline.sheets.files.duckdb_macros import MACROS
-from training_pipeline.sheets.files.duckdb_sql import RawFile, select_pairs, wrong_types
-from training_pipeline.sheets.files.inspecting import inspect
-from training_pipeline.sheets.files.rows import wrong_columns
-from training_pipeline.sheets.files.structure import engine_refused, structural_problems, unreadable
+from training_pipeline.sheets.files.sheet_files import SheetFiles, digest_of
 from training_pipeline.sheets.head import Head, parse_head, read_head, read_head_bytes
+
+if TYPE_CHECKING:
+    from training_pipeline.domain.errors import SheetUnreadable
 
 SAMPLES: Final = Path(__file__).parents[1] / "samples"
 SUFFIXES: Final = (".jsonl", ".parquet", ".csv")
@@ -41,18 +31,6 @@ SETTLED_NS: Final = 3 * 10**9
 SHEET_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SheetFiles:
-    """The two files of a sheet and what its head says."""
-
-    id: str
-    head_file: Path
-    #: The YAML as it was read, of which `head` was made.
-    head_bytes: bytes
-    head: Head
-    data: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +60,7 @@ class FileTrainingSheets:
         found = {}
         for sheet_id, path in sorted(self._head_files().items()):
             if not isinstance(head := read_head(path), Head):
-                found[sheet_id] = unreadable(sheet_id, path.name, head)
+                found[sheet_id] = _unreadable(sheet_id, path.name, head)
         return found
 
     def get(self, sheet_id: str) -> TrainingSheet:
@@ -91,7 +69,7 @@ class FileTrainingSheets:
         head = read_head(path)
         if isinstance(head, Head):
             return head.sheet(sheet_id)
-        raise unreadable(sheet_id, path.name, head)
+        raise _unreadable(sheet_id, path.name, head)
 
     def head_file(self, sheet_id: str) -> Path:
         """Where the sheet's YAML is; raises `NotFound`, naming the sheets there are. Reads only."""
@@ -117,7 +95,7 @@ class FileTrainingSheets:
             # The pairs of a sheet that has just been replaced are gone, and those of the new head are there.
             before, content = content, read_head_bytes(path)
             if content == before:
-                raise unreadable(sheet_id, path.name, [*([] if isinstance(head, Head) else head), *problems])
+                raise _unreadable(sheet_id, path.name, [*([] if isinstance(head, Head) else head), *problems])
 
     def look(self, sheet_id: str) -> StampedSheet:
         """The head, stamped with which file its pairs are and when that was changed last. Does not read the pairs."""
@@ -131,10 +109,12 @@ class FileTrainingSheets:
         Raises `NotFound`, `SheetUnreadable` with every structural fault at once (also for a fault met while the pairs
         are read), and `SheetChanged` if the pairs were changed meanwhile, whatever else came of that.
         """
+        from training_pipeline.sheets.files.opening import opened_files
+
         files = self.files(sheet_id)
         now, before = time.time_ns(), _stamp(files.data)
         try:
-            with self._opened(files) as opened:
+            with opened_files(files, digest_of(files), self.memory_limit, self.threads, self.temp_directory) as opened:
                 yield replace(opened, stamp=_stamp_of(files, before) if _is_settled(before, now) else None)
         except (PipelineError, OSError):
             if _has_changed(files.data, before):
@@ -143,42 +123,14 @@ class FileTrainingSheets:
         if _has_changed(files.data, before):
             raise _changed(sheet_id)
 
-    @contextmanager
-    def _opened(self, files: SheetFiles) -> Iterator[OpenSheet]:
-        sheet_id = files.id
+    def digest(self, sheet_id: str) -> tuple[TrainingSheet, str]:
+        """The sheet's head, and the digest of that and its pairs, which are not looked at: they may be faulty."""
+        files = self.files(sheet_id)
+        before = _stamp(files.data)
         digest = digest_of(files)
-        connection = self._connect()
-        try:
-            pairs = self._pairs(connection, files)
-            try:
-                yield OpenSheet(sheet=files.head.sheet(sheet_id), digest=digest, pairs=pairs)
-            except (duckdb.Error, pa.ArrowException) as error:  # which of them, depends on how the pairs are read
-                raise engine_refused(sheet_id, files.data, files.head, error) from None
-        finally:
-            connection.disconnect()
-
-    def _pairs(self, connection: ibis.BaseBackend, files: SheetFiles) -> ir.Table:
-        """The pairs: those of Parquet are read from the file when they are asked for, others are in a table, which
-        spills.
-        """
-        try:
-            connection.con.execute(MACROS)
-            raw = inspect(connection.con, files.data, files.head)
-            _refuse(raw, files)
-            # JSON is taken apart once: to do so anew for each query costs far more than to keep what it says.
-            kind = "VIEW" if files.data.suffix.lower() == ".parquet" else "TABLE"
-            connection.con.execute(f"CREATE TEMP {kind} pairs AS {select_pairs(raw, files.head)}")
-            if raw.is_kept:
-                connection.con.execute(f"DROP TABLE {raw.relation}")
-            # Not `connection.table`: DuckDB would have to say what columns it has, and Ibis to read that.
-            return ops.DatabaseTable("pairs", schema=PAIR_SCHEMA, source=connection).to_expr()
-        except PipelineError:
-            raise
-        except Exception as error:  # noqa: BLE001 - of the engine or of Arrow, in any class of theirs
-            raise engine_refused(files.id, files.data, files.head, error, looking=True) from None
-
-    def _connect(self) -> ibis.BaseBackend:
-        return connect(self.memory_limit, self.threads, self.temp_directory, autoinstall_known_extensions=False)
+        if _has_changed(files.data, before):
+            raise _changed(sheet_id)
+        return files.head.sheet(sheet_id), digest
 
     def _head_files(self) -> dict[str, Path]:
         heads: dict[str, Path] = {}
@@ -193,15 +145,10 @@ class FileTrainingSheets:
         return [path for path in found if is_file(path)]
 
 
-def _refuse(raw: RawFile, files: SheetFiles) -> None:
-    """Raise `SheetUnreadable` with every structural fault of what was looked at, if there is one."""
-    if raw.faulty or raw.empty or any(column_problems(dict.fromkeys(raw.types), files.head)):
-        raise unreadable(files.id, files.data.name, structural_problems(files.data, files.head))
-    if wrong := wrong_types(raw):
-        problems = [Problem(name, "wrong_type", f"is {kind}; expected text") for name, kind in wrong.items()]
-        raise unreadable(files.id, files.data.name, problems)
-    if told := list(wrong_columns(files.data)):  # where the file tells its types twice, and in two ways
-        raise unreadable(files.id, files.data.name, told)
+def _unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUnreadable:
+    from training_pipeline.sheets.files.structure import unreadable
+
+    return unreadable(sheet_id, file, problems)
 
 
 def _has_changed(data: Path, before: tuple[int, ...]) -> bool:
@@ -236,14 +183,6 @@ def _pairs_beside(head: Path, named: str | None) -> tuple[Sequence[Path], Sequen
     return [], [Problem("", "missing_file", f"has no pairs beside it; expected {' or '.join(names)}")]
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise Unavailable(f"{path.name} cannot be read: {error.strerror}.", hint="Try again.") from None
-
-
 def _changed(sheet_id: str) -> SheetChanged:
     return SheetChanged(f"Training sheet '{sheet_id}' was changed while it was read.", hint="Try again.")
 
@@ -266,12 +205,3 @@ def _stamp_of(files: SheetFiles, stamp: tuple[int, ...]) -> str:
     """The stamp of a sheet whose file of pairs has this one. Pure."""
     told = f"{files.id}\n{files.data}\n{stamp}\n".encode()
     return hashlib.sha256(told + files.head_bytes).hexdigest()
-
-
-def digest_of(files: SheetFiles) -> str:
-    """SHA-256 over the YAML's length (8 bytes, big endian), the YAML and the data file."""
-    digest = hashlib.sha256(len(files.head_bytes).to_bytes(8, "big") + files.head_bytes)
-    with _reading(files.data), files.data.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -12,7 +12,8 @@ from typing import Final
 
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.infra.files import replace_file, sync
-from training_pipeline.sheets.files.source import FileTrainingSheets, SheetFiles, digest_of
+from training_pipeline.sheets.files.sheet_files import SheetFiles, digest_of
+from training_pipeline.sheets.files.source import FileTrainingSheets
 
 FOLDER: Final = "versions"
 #: A version as people name it: the sheet's id and the first 12 digits of its digest.

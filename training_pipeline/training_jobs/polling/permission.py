@@ -14,8 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from training_pipeline.datasets.comparable_hashes import with_sheet
-from training_pipeline.datasets.compare import MOST_PAIR_IDS, Pairs, RecheckResult, in_words, recheck
+from training_pipeline.datasets.recheck_result import MOST_PAIR_IDS, Pairs, RecheckResult, in_words
 from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import (
     GateRefused,
@@ -30,7 +29,8 @@ from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
-from training_pipeline.sheets.base import OpenSheet, TrainingSheetSource
+from training_pipeline.domain.training_sheet import TRAINABLE_SHEETS
+from training_pipeline.sheets.base import Digested, OpenSheet, TrainingSheetSource
 
 #: A job that has not begun to train.
 _BEFORE: Final = frozenset({JobStatus.PENDING, JobStatus.QUEUED})
@@ -91,10 +91,36 @@ class Permission:
 
     def ask(self, job: TrainingJob) -> Answer:
         """The answer about one job. Raises `PermissionUnknown` where its sheet cannot be read, and `Unavailable`."""
-        found = self.ask_all(job.request.training_sheet_id, [job])[job.id]
+        found = self._of_unchanged(job) or self.ask_all(job.request.training_sheet_id, [job])[job.id]
         if isinstance(found, PermissionUnknown):
             raise found
         return found
+
+    def _of_unchanged(self, job: TrainingJob) -> Answer | None:
+        """The answer where the sheet, by its digest, and the policy are those that the dataset was made by: only what
+        was revoked since is asked for. None where they are not, or only an engine can tell; that says what is wrong.
+        """
+        dataset = job.data.dataset
+        if not isinstance(self._source, Digested) or not isinstance(dataset, DatasetRef):
+            return None
+        try:
+            sheet, digest = self._source.digest(job.request.training_sheet_id)
+        except PipelineError:
+            return None
+        is_same = digest == dataset.sheet_digest and self._policy == dataset.policy
+        if not is_same or sheet.status not in TRAINABLE_SHEETS or not dataset.manifest_file.is_file():
+            return None
+        from training_pipeline.datasets.comparable_hashes import rows_in
+
+        try:
+            rows_in(dataset, None, self._keys, ["pair_id"])  # a damaged manifest is trouble
+            held = self._revoked.held(job)
+        except PipelineError:
+            return None
+        return Answer(self._version(digest), withdrawn=_revoked(job, held))
+
+    def _version(self, digest: str) -> str:
+        return f"{digest}:{self._policy.model_dump_json()}:{self._revoked.version()}"
 
     def ask_all(self, sheet_id: str, jobs: Sequence[TrainingJob]) -> Mapping[str, Answer | PermissionUnknown]:
         """The answers about jobs on one training sheet, by job id; it is opened once. Raises as `ask` does.
@@ -128,7 +154,7 @@ class Permission:
             )
 
     def _answer(self, opened: OpenSheet, job: TrainingJob) -> Answer | PermissionUnknown:
-        version = f"{opened.digest}:{self._policy.model_dump_json()}:{self._revoked.version()}"
+        version = self._version(opened.digest)
         dataset = job.data.dataset
         if job.permission.version == version:
             return Answer(version, text_known=self._knows_texts(opened, dataset))
@@ -138,6 +164,8 @@ class Permission:
                 "be trained on.",
                 hint="Retry the training job: everything is prepared again.",
             )
+        from training_pipeline.datasets.compare import recheck
+
         try:
             found = recheck(opened, dataset, self._policy, begun=job.status not in _BEFORE, keys=self._keys)
         except GateRefused as error:
@@ -149,6 +177,8 @@ class Permission:
         """Whether the texts of a dataset can be compared with those of the sheet. Looks at none."""
         if not isinstance(dataset, DatasetRef) or opened.digest == dataset.sheet_digest:
             return True
+        from training_pipeline.datasets.comparable_hashes import with_sheet
+
         return with_sheet(dataset, self._keys) is not None
 
 

@@ -11,7 +11,7 @@ import pytest
 from training_pipeline.domain.errors import NotFound, SheetChanged, SheetUnreadable, Unavailable
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
 from training_pipeline.domain.training_sheet import SheetStatus
-from training_pipeline.sheets.files import source
+from training_pipeline.sheets.files import opening
 from training_pipeline.sheets.files.checking import check
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 from training_pipeline.testing.sheets.sheet_files import HEAD, ROW, Put
@@ -141,7 +141,7 @@ def test_memory_that_ran_out_stays_that(
         raise error
 
     put([ROW, {"pair_id": "broken"}])
-    monkeypatch.setattr(source, "inspect", short)
+    monkeypatch.setattr(opening, "inspect", short)
     with pytest.raises(Unavailable, match="needs more memory than it may have") as caught, sheets.open("s"):
         pass
     assert "TRAINING_PIPELINE_DUCKDB_MEMORY_LIMIT" in caught.value.hint
@@ -155,7 +155,7 @@ def test_any_error_of_an_engine_is_a_problem_of_the_sheet(
         raise error
 
     put([ROW])
-    monkeypatch.setattr(source, "inspect", fails)
+    monkeypatch.setattr(opening, "inspect", fails)
     expected = rf"s\.jsonl: cannot be read as JSONL \({type(error).__name__}\)"
     with pytest.raises(SheetUnreadable, match=expected) as caught, sheets.open("s"):
         pass

@@ -420,7 +420,7 @@ def test_a_job_is_asked_about_at_most_every_so_often_and_what_is_unchanged_is_no
         def judged(*_: object, **__: object) -> None:
             raise AssertionError("the same digest was judged again")
 
-        monkeypatch.setattr("training_pipeline.training_jobs.polling.permission.recheck", judged)
+        monkeypatch.setattr("training_pipeline.datasets.compare.recheck", judged)
         watch.check_due()
         now = store.get(job.id).permission
         assert now.version == first.version

@@ -217,6 +217,6 @@ def test_a_sheet_that_is_changed_while_it_is_read_is_no_trouble_of_a_job(
     def read(*_: object, **__: object) -> None:
         raise SheetChanged("It is being written.")
 
-    monkeypatch.setattr("training_pipeline.training_jobs.polling.permission.recheck", read)
+    monkeypatch.setattr("training_pipeline.datasets.compare.recheck", read)
     with pytest.raises(SheetChanged):
         permission.ask(job(dataset))

@@ -18,7 +18,7 @@ from typing import Final
 
 from training_pipeline.domain.rules.examples.json_text import as_double, is_ambiguous, is_finite, parsed
 from training_pipeline.domain.rules.examples.tool_calls import FAULTS, calls_of, fault_of
-from training_pipeline.domain.rules.text.characters import WHITE_SPACE
+from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
 from training_pipeline.domain.training_sheet import ROLES
 from training_pipeline.domain.usage import REVIEW_WORDS, DataClassification, Status, Use
 

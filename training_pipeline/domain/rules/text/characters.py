@@ -14,10 +14,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-#: The 25 characters with the property White_Space (Unicode 4.1 and later), in code point order.
-WHITE_SPACE: Final = (
-    "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
-)
+from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
 
 #: The characters as regular expressions spell them, the same in RE2 and in Java: as code points, because a string
 #: literal of Databricks reads `\\v` as the letter v.

@@ -25,8 +25,8 @@ from typing import Any, Final
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.text.characters import WHITE_SPACE
 from training_pipeline.domain.rules.text.dialects import EngineWords, let
+from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
 
 #: One character that may need the table.
 _OTHER: Final = r"[^\x{0}-\x{7F}]"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from training_pipeline.domain.rules.text.characters import WHITE_SPACE
 from training_pipeline.domain.rules.text.normal_form import (
     composed_letters,
     decomposed_images,
@@ -13,6 +12,7 @@ from training_pipeline.domain.rules.text.normal_form import (
     mark_ranks,
     punctuation,
 )
+from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
 
 _IOTA_MARK, _IOTA = "\u0345", "\u03b9"
 

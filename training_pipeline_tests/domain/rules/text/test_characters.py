@@ -8,7 +8,8 @@ import sys
 import ibis
 import pytest
 
-from training_pipeline.domain.rules.text.characters import VISIBLE, WHITE_SPACE, is_blank, lowered, trimmed
+from training_pipeline.domain.rules.text.characters import VISIBLE, is_blank, lowered, trimmed
+from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
 
 #: str.isspace() also counts the information separators, which are not White_Space.
 SEPARATORS = set("\x1c\x1d\x1e\x1f")

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training_pipeline.domain.rules.text.characters import WHITE_SPACE
 from training_pipeline.domain.rules.text.dialects import DUCKDB
 from training_pipeline.domain.rules.text.normal_form import NormalForm, normal_form_table
 from training_pipeline.domain.rules.text.plain_form import loose, strict
+from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
 from training_pipeline.testing.oracles import oracle
 from training_pipeline.testing.sheets.texts import every_code_point, odd_texts
 from training_pipeline.testing.soak import SOAKING, examples
