@@ -10,9 +10,9 @@ from typing import Any
 
 import ibis
 
+from training_pipeline.datasets.earlier_questions import question_of_policy_3, questions_of_policy_6
 from training_pipeline.domain.errors import InvalidRequest
 from training_pipeline.domain.pair_schema import PAIR_SCHEMA
-from training_pipeline.domain.rules.comparison import HASH_DIGITS
 from training_pipeline.domain.rules.examples.json_text import (
     NO_JSON,
     as_double,
@@ -24,10 +24,8 @@ from training_pipeline.domain.rules.examples.json_text import (
 from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.plain_comparison import questions, spoken
-from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
 
 _TEXTS = ("role", "content", "name", "tool_call_id")
-_SEPARATOR = "\x1f"
 _SCHEMA = ibis.schema({name: PAIR_SCHEMA[name] for name in ("messages", "tools")})
 
 
@@ -35,7 +33,7 @@ _SCHEMA = ibis.schema({name: PAIR_SCHEMA[name] for name in ("messages", "tools")
 class TextHashes:
     """What a text can be found by: as a whole example, and as a question. No text is in it.
 
-    The last of the questions is as manifests of gate policies 1 to 3 have it.
+    Behind the questions are those that manifests of gate policies 4 to 6 have otherwise, and that of policies 1 to 3.
     """
 
     row_hashes: tuple[str, ...]
@@ -127,23 +125,9 @@ def _row_hash(messages: Sequence[Mapping[str, Any]], tools: Any) -> str:
 
 
 def _questions(messages: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The hashes of the questions that are asked outright, in their order, then that of the earlier policies."""
+    """The hashes of the questions that are asked outright, in their order, then those of the earlier policies."""
     outright = [question[0] for question in questions(spoken(messages)) if question]
-    return (*outright, _question_before(messages))
-
-
-def _question_before(messages: Sequence[Mapping[str, Any]]) -> str:
-    """The hash of the one question that gate policies 1 to 3 knew: all before the last answer, without case and white
-    space.
-    """
-    answers = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
-    parts = (
-        f"{message['role'] or ''}{_SEPARATOR}{(message['content'] or '').replace(_SEPARATOR, _SEPARATOR * 2)}"
-        for message in messages[: answers[-1] if answers else None]
-    )
-    lowered = _SEPARATOR.join(parts).lower().replace("\u03c2", "\u03c3")
-    text = lowered.translate(dict.fromkeys(map(ord, WHITE_SPACE)))
-    return hashlib.sha256(text.encode()).hexdigest()[:HASH_DIGITS]
+    return tuple(dict.fromkeys([*outright, *questions_of_policy_6(messages), question_of_policy_3(messages)]))
 
 
 def stored_pair(example: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,9 +3,13 @@
 System messages stand aside. A conversation asks a question before each assistant's turn (and at its end, where no
 assistant answers): everything said so far. It asks the same question as another where that was the whole of the other;
 so it is also looked at from each of its latest turns on, and such a question is marked by `+`, or by `*` where it is
-that of one turn alone. It shows an example with each assistant's turn, found in the same way. A message counts by its
-role, content and tool calls in their loose form (`normal_form.py`); the ids of tool calls do not. Where a turn asks
-nothing visible, there is no question.
+that of one turn alone. Where a turn has several messages, each of the user's is also looked at as if it were the only
+one, and so is what the user says in messages that follow each other; that is marked by `+`. A conversation shows an
+example with each assistant's turn, found in the same ways. A message counts by its role, its content in the loose form
+(`normal_form.py`) and, the assistant's, by what it calls (`called.py`). Where a turn asks nothing visible, there is no
+question.
+
+The text of a turn is hashed once; what several turns say is hashed by their hashes, however often it is looked at.
 """
 
 from __future__ import annotations
@@ -20,17 +24,33 @@ import ibis.expr.types as ir
 from training_pipeline.domain.rules.examples.rendering import row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.examples.validity import has_messages
-from training_pipeline.domain.rules.text.characters import word_of
-from training_pipeline.domain.rules.text.dialects import EngineWords, let
+from training_pipeline.domain.rules.spoken import (
+    ANSWER,
+    CALLS,
+    PLAIN,
+    ROW,
+    TOOL,
+    UNKNOWN,
+    USER,
+    is_short,
+    lettered,
+    spoken,
+)
+from training_pipeline.domain.rules.text.dialects import EngineWords, where
 from training_pipeline.domain.rules.text.normal_form import NormalForm
 
 #: Hexadecimal digits of a hash: 128 bits, enough that no two questions of a sheet collide.
 HASH_DIGITS: Final = 32
-#: A conversation is looked at from its beginning and from this many of the turns before each question.
-LATEST: Final = 8
-#: Roles as capital letters, which no text in its loose form has: nothing can pose as the border of two messages.
-USER, ANSWER, TOOL, SYSTEM, UNKNOWN, CALLS = "UATSXC"
+#: A conversation is looked at from its beginning and from each of this many turns, the last of them the one that asks.
+LATEST: Final = 32
 VISIBLE: Final = "[^A-Z]"
+#: A turn: all that is said up to an answer, and the answer with its calls; or what nobody answers.
+TURN: Final = f"[^{ANSWER}]*{ANSWER}[^{ANSWER}{USER}{TOOL}{UNKNOWN}{ROW}]*|[^{ANSWER}]+"
+ASKING: Final = f"^[^{ANSWER}]*"
+#: A turn of one message; a message of the user that says something; and a row of them, as one.
+ONE_MESSAGE: Final = "^[A-Z]?[^A-Z]*$"
+OF_USER: Final = f"{USER}[^A-Z]+"
+IN_A_ROW: Final = f"{ROW}[^A-Z]*"
 #: What stands before the hash of a question that is not asked outright: what the latest turns ask, and what one asks.
 LATER, ALONE = "+", "*"
 #: What stands before the text of a question that is asked outright: in a pair of one turn, or of several.
@@ -39,8 +59,6 @@ ONLY, OUTRIGHT = "1", "="
 LONGEST: Final = 4_000
 #: What of the text of a question is no content: roles, and tool calls.
 NO_CONTENT: Final = f"{CALLS}[^A-Z]*|[A-Z]"
-_ID: Final = r'"id":"(?:[^"\\]|\\.)*"'
-CALL_ID: Final = f"{_ID},|,?{_ID}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +77,30 @@ class Comparison:
         `row_hash`: SHA-256 of the line of the example; null where no rule compares it. `copy_hash`: the same where only
         roles, tool calls, the strict form of contents and the tool definitions count; null where the pair has a reason.
         `asked`: a hash for each question, the marked ones first, between blanks; null where there are none. `shown`: a
-        hash of the whole example, then of those it shows; null where no rule compares it, and where one turn alone is
-        enough to ask first whether a prohibited pair asks the same: see `examples`.
+        hash of the whole example, then of those it shows; null where no rule compares it, and where there are a message
+        and its answer alone: then a prohibited pair has to ask the same first, see `examples`.
         """
-        table = judged.cross_join(self.forms)
+        table = self._lettered(judged)
         form = NormalForm(self.words, table)
-        several = table.messages.filter(lambda message: message["role"] == "assistant").length() > 1
-        shows = table.prohibited | (table.reason.isnull() & several)
-        hashed = table.select(
+        several = ~is_short(table.letters)
+        said = table.select(
             *(name for name in judged.columns if name != "messages"),
             row_hash=row_hash(
-                ibis.cases(
-                    (table.reason.isnull() | table.prohibited, with_tools(self.rendered(table.messages), table.tools))
-                )
+                where(table.reason.isnull() | table.prohibited, with_tools(self.rendered(table.messages), table.tools))
             ),
             settled=ibis.cases((table.reason.isnull(), _settled(table.messages, form))),
-            spoken=ibis.cases((has_messages(table.messages), self._spoken(table.messages, form, shows))),
-            shows=shows.fill_null(False),
+            spoken=where(has_messages(table.messages), spoken(table, form, table.prohibited | several)),
+            shows=(table.prohibited | (table.reason.isnull() & several)).fill_null(False),
         )
-        # As a view, so that Ibis does not write what was spoken and settled at every use.
-        said = hashed.view()
-        return said.select(
-            *(name for name in hashed.columns if name not in {"spoken", "settled", "shows", "tools"}),
-            copy_hash=ibis.cases(
-                (
-                    said.reason.isnull(),
-                    ibis.coalesce(row_hash(with_tools(self.rendered(said.settled), said.tools)), said.row_hash),
-                )
+        turned = self._hashed(self._turned(said))
+        return turned.select(
+            *(name for name in said.columns if name not in {"spoken", "settled", "shows", "tools"}),
+            copy_hash=where(
+                turned.reason.isnull(),
+                ibis.coalesce(row_hash(with_tools(self.rendered(turned.settled), turned.tools)), turned.row_hash),
             ),
-            asked=ibis.cases((said.spoken.notnull(), self._asked(said.spoken))),
-            shown=ibis.cases((said.shows, self._shown(said.spoken))),
+            asked=self._asked(turned),
+            shown=where(turned.shows, self._shown(turned)),
         )
 
     def copies(self, pairs: ir.Table) -> ir.Table:
@@ -99,9 +111,11 @@ class Comparison:
 
     def questions(self, pairs: ir.Table) -> ir.Table:
         """A table with `messages`, and `asked`."""
-        table = pairs.cross_join(self.forms)
-        spoken = let(self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False)), self._asked)
-        return table.select(*pairs.columns, asked=ibis.cases((has_messages(table.messages), spoken)))
+        table = self._lettered(pairs)
+        form = NormalForm(self.words, table)
+        said = where(has_messages(table.messages), spoken(table, form, ~is_short(table.letters)))
+        turned = self._hashed(self._turned(table.select(*pairs.columns, spoken=said)))
+        return turned.select(*pairs.columns, asked=self._asked(turned))
 
     def turn_texts(self, pairs: ir.Table) -> ir.Table:
         """What `with_turn_texts` adds, in place of `messages`."""
@@ -115,116 +129,171 @@ class Comparison:
         Of what turns before the last one ask together with all before them, only up to `LONGEST` characters are looked
         at: a long conversation would be read again for each of its turns.
         """
-        table = pairs.cross_join(self.forms)
-        spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(False))
-        asks = let(spoken, lambda parts: let(_answers(parts), lambda at: self._turn_texts(parts, at)))
-        return table.select(*pairs.columns, asks=ibis.cases((has_messages(table.messages), asks)))
+        table = self._lettered(pairs)
+        said = spoken(table, NormalForm(self.words, table), ibis.literal(False))
+        turned = self._hashed(self._turned(table.select(*pairs.columns, spoken=said)))
+        asks = where(has_messages(turned.messages), self._turn_texts(turned))
+        return turned.select(*pairs.columns, asks=asks)
 
-    def _turn_texts(self, parts: ir.ArrayValue, answers: ir.ArrayValue) -> ir.ArrayValue:
-        def marked(mark: str, start: ir.IntegerValue, end: ir.IntegerValue) -> ir.StringValue:
-            asked = self._whole(self.words.between(parts, start, end))
-            return let(asked, lambda text: ibis.literal(mark) + self._hash(text) + text.re_replace(NO_CONTENT, ""))
+    def _turn_texts(self, turned: ir.Table) -> ir.ArrayValue:
+        def text(turn: ir.StringValue) -> ir.StringValue:
+            return self._without_rows(turn).re_replace(NO_CONTENT, "")
 
-        def at(end: ir.IntegerValue) -> ir.ArrayValue:
-            start, last = ibis.literal(0, type="int64"), answers.filter(lambda answer: answer < end)
-            own = last.map(lambda answer: answer + 1).maxs().fill_null(0)
-            visible = self._whole(self.words.between(parts, own, end)).re_search(VISIBLE)
-            outright = let(
-                marked(OUTRIGHT, start, end),
-                lambda text: ibis.cases(
-                    ((text.length() <= LONGEST) | (end == ends.maxs()), ibis.array([text])),
-                    else_=ibis.literal([], type="array<string>"),
-                ),
+        def at(turn: ir.StringValue, turns_before: ir.IntegerValue) -> ir.ArrayValue:
+            own, nothing = self._own(turn), self.words.between(turned.turns, ibis.literal(0), ibis.literal(0))
+            asked = self._hash(self._without_rows(own))
+            before = text(self._whole(self.words.between(turned.turns, ibis.literal(0), turns_before)))
+            outright = (
+                ibis.literal(OUTRIGHT) + self._since(turned, ibis.literal(0), turns_before, asked) + before + text(own)
             )
-            texts = ibis.cases((own == 0, outright), else_=outright.concat(ibis.array([marked(ALONE, own, end)])))
-            return ibis.cases((visible, texts), else_=ibis.literal([], type="array<string>"))
+            alone = ibis.array([ibis.literal(ALONE) + asked + text(own)])
+            looked_at = (before.length() + own.length() <= LONGEST) | (turns_before == turned.turns.length() - 1)
+            texts = ibis.cases((looked_at, ibis.array([outright])), else_=nothing)
+            asks = ibis.cases((turns_before == 0, texts), else_=texts.concat(alone))
+            return ibis.cases((own.re_search(VISIBLE), asks), else_=nothing)
 
-        ends = answers.concat(_unanswered(parts))
-        one = marked(ONLY, ibis.literal(0, type="int64"), parts.length() - 1)
-        return ibis.cases((_has_one_turn(parts), ibis.array([one])), else_=ends.map(at).flatten())
+        def only(own: ir.StringValue) -> ir.ArrayValue:
+            asked = self._without_rows(own)
+            return ibis.array([ibis.literal(ONLY) + self._hash(asked) + asked.re_replace(NO_CONTENT, "")])
+
+        first = self.words.text_at(turned.turns, ibis.literal(0))
+        return ibis.cases(
+            (turned.turns.isnull(), only(self.words.text_at(turned.spoken, ibis.literal(0)))),
+            ((turned.turns.length() == 1) & first.contains(ANSWER), only(self._own(first))),
+            else_=turned.turns.map(at).flatten(),
+        )
 
     def examples(self, pairs: ir.Table) -> ir.Table:
-        """`pair_id` of a table with `messages`, and as `example` the hash of the whole example."""
-        table = pairs.cross_join(self.forms)
-        spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(True))
-        return table.select("pair_id", example=self._hash(self._whole(spoken)))
+        """`pair_id` of a table with `messages`, and as `example` the hash of the whole example, of a message and its
+        answer alone.
+        """
+        table = self._lettered(pairs)
+        said = spoken(table, NormalForm(self.words, table), ibis.literal(True))
+        return table.select("pair_id", example=self._hash(self._whole(said)))
 
     def shown(self, pairs: ir.Table) -> ir.Table:
         """A table with `messages`, and in their place as `shown` the hash of the whole example, then of those it shows,
         between blanks; null where there are no messages.
         """
-        table = pairs.cross_join(self.forms)
+        table = self._lettered(pairs)
         others = [name for name in pairs.columns if name != "messages"]
-        spoken = self._spoken(table.messages, NormalForm(self.words, table), ibis.literal(True))
+        said = spoken(table, NormalForm(self.words, table), ibis.literal(True))
+        spoke = table.select(*others, spoken=where(has_messages(table.messages), said))
+        turned = self._hashed(self._turned(spoke))
+        return turned.select(*others, shown=self._shown(turned))
+
+    def _lettered(self, pairs: ir.Table) -> ir.Table:
+        return lettered(self.words, pairs).cross_join(self.forms)
+
+    def _turned(self, said: ir.Table) -> ir.Table:
+        """`turns` beside what was `spoken`: the text of each, its answer last; null where a message and its answer are
+        all there is.
+        """
         # As a view, so that Ibis does not write what was spoken at every use.
-        said = table.select(*others, spoken=ibis.cases((has_messages(table.messages), spoken))).view()
-        return said.select(*others, shown=ibis.cases((said.spoken.notnull(), self._shown(said.spoken))))
+        said = said.view()
+        turns = self.words.found(self._whole(said.spoken), TURN)
+        return said.mutate(turns=where(~_is_plain(said.spoken), turns)).view()
 
-    def _spoken(self, messages: ir.ArrayValue, form: NormalForm, shows: ir.BooleanValue) -> ir.ArrayValue:
-        """A text for each message but those of the system; a last answer says nothing unless examples are compared."""
-        last = messages.length() - 1
+    def _hashed(self, turned: ir.Table) -> ir.Table:
+        """Beside `turns` their hashes in one text, as `line`; and for each of them those of what it asks and of what
+        it shows, as `questions` and `examples`: as it stands, and as if one of the user's messages in it were the only
+        one.
+        """
 
-        def text(message: ir.StructValue, turn: ir.IntegerValue) -> ir.StringValue:
-            role = message["role"]
-            unseen = (role == "assistant") & (turn == last) & ~shows
-            content = form.loose(message["content"].fill_null(""))
-            calls = self.words.without(message["tool_calls"], CALL_ID)
-            return (
-                ibis.cases((role == "user", USER), (role == "assistant", ANSWER), else_=_other_role(role))
-                + ibis.cases((role == "system", ""), (unseen, ""), else_=content)
-                + ibis.cases((calls.notnull(), ibis.literal(CALLS) + form.loose(calls)), else_="")
+        def asks(turn: ir.StringValue) -> ir.ArrayValue:
+            own = self._own(turn)
+            spelled = self._spellings(own).map(self._hash)
+            return self.words.between(
+                spelled, ibis.literal(0), ibis.cases((own.re_search(VISIBLE), spelled.length()), else_=0)
             )
 
-        texts = messages.map(text)
-        return texts.filter(lambda spoken: ~spoken.startswith(SYSTEM))
+        def shows(turn: ir.StringValue) -> ir.ArrayValue:
+            answer = self.words.without(turn, ASKING)
+            return self._spellings(self._own(turn)).map(lambda own: self._hash(own + answer))
+
+        hashes = turned.turns.map(lambda turn: self._hash(self._without_rows(turn)))
+        return turned.mutate(
+            line=self._whole(hashes), questions=turned.turns.map(asks), examples=turned.turns.map(shows)
+        ).view()
 
     def _hash(self, text: ir.StringValue) -> ir.StringValue:
-        return self.words.left(text.hexdigest("sha256"), HASH_DIGITS)
+        return self.words.left(self.words.sha256(text), HASH_DIGITS)
 
     def _whole(self, parts: ir.ArrayValue) -> ir.StringValue:
         return self.words.joined(parts, "")
 
-    def _asked(self, parts: ir.ArrayValue) -> ir.StringValue:
-        question = self._whole(self.words.between(parts, ibis.literal(0), parts.length() - 1))
-        alone = let(question, lambda text: ibis.cases((text.re_search(VISIBLE), self._hash(text))))
-        return ibis.cases((_has_one_turn(parts), alone), else_=let(_answers(parts), lambda at: self._each(parts, at)))
+    def _without_rows(self, text: ir.StringValue) -> ir.StringValue:
+        return self.words.without(text, IN_A_ROW)
 
-    def _each(self, parts: ir.ArrayValue, answers: ir.ArrayValue) -> ir.StringValue:
-        """The questions of a conversation with several turns, or without an answer at its end."""
+    def _own(self, turn: ir.StringValue) -> ir.StringValue:
+        """What a turn says before its answer."""
+        return self.words.text_at(self.words.around(turn, ANSWER), ibis.literal(0))
 
-        def at(end: ir.IntegerValue) -> ir.ArrayValue:
-            def windows(before: ir.ArrayValue) -> ir.ArrayValue:
-                last = before.map(lambda answer: answer + 1).maxs().fill_null(0)
-                own = self._whole(self.words.between(parts, last, end))
-                first = ibis.array([self._hash(self._whole(self.words.between(parts, ibis.literal(0), end)))])
-                later = _latest(before).map(
-                    lambda answer: (
-                        ibis.cases((answer + 1 == last, ALONE), else_=LATER)
-                        + self._hash(self._whole(self.words.between(parts, answer + 1, end)))
-                    )
-                )
-                nothing = ibis.literal([], type="array<string>")
-                return ibis.cases((own.re_search(VISIBLE), first.concat(later)), else_=nothing)
+    def _spellings(self, own: ir.StringValue) -> ir.ArrayValue:
+        """What a turn says, and, where it has several messages, what it would say with one of the user's alone."""
+        alone = self.words.found(own.replace(ROW, USER), OF_USER)
+        none = self.words.between(alone, ibis.literal(0), ibis.literal(0))
+        return ibis.array([self._without_rows(own)]).concat(ibis.cases((own.re_search(ONE_MESSAGE), none), else_=alone))
 
-            return let(answers.filter(lambda answer: answer < end), windows)
+    def _since(
+        self, turned: ir.Table, start: ir.IntegerValue, nth: ir.IntegerValue, of_turn: ir.StringValue
+    ) -> ir.StringValue:
+        """The hash of what is said from the turn `start` to the `nth` one, of which the hash is `of_turn`."""
+        before = self.words.cut(turned.line, start * HASH_DIGITS, (nth - start) * HASH_DIGITS)
+        return ibis.cases((start == nth, of_turn), else_=self._hash(before + of_turn))
 
-        return self.words.joined(answers.concat(_unanswered(parts)).map(at).flatten().unique().sort(), " ").nullif("")
+    def _from_each(
+        self,
+        turned: ir.Table,
+        nth: ir.IntegerValue,
+        of_turn: ir.StringValue,
+        mark: Callable[[ir.IntegerValue], ir.StringValue],
+    ) -> ir.ArrayValue:
+        """The marked hashes of what is said up to the `nth` turn, of which the hash is `of_turn`: from the first turn
+        and from each of the latest ones on.
+        """
 
-    def _shown(self, parts: ir.ArrayValue) -> ir.StringValue:
-        whole = self._hash(self._whole(parts))
+        def since(start: ir.IntegerValue) -> ir.StringValue:
+            return mark(start) + self._since(turned, start, nth, of_turn)
 
-        def several(answers: ir.ArrayValue) -> ir.StringValue:
-            def at(end: ir.IntegerValue) -> ir.ArrayValue:
-                starts = ibis.array([ibis.literal(-1, type="int64")]).concat(
-                    _latest(answers.filter(lambda answer: answer < end))
-                )
-                return starts.map(
-                    lambda answer: self._hash(self._whole(self.words.between(parts, answer + 1, end + 1)))
-                )
+        # Places in a slice, for Spark takes one more look at what makes numbers.
+        least = ibis.greatest(nth - (LATEST - 1), 0)
+        latest = self.words.between(turned.turns, least, nth + 1).map(lambda _, window: since(least + window))
+        return ibis.cases((nth < LATEST, latest), else_=latest.concat(ibis.array([since(nth - nth)])))
 
-            return self.words.joined(ibis.array([whole]).concat(answers.map(at).flatten()), " ")
+    def _asked(self, turned: ir.Table) -> ir.StringValue:
+        def at(spelled: ir.ArrayValue, ordinal: ir.IntegerValue) -> ir.ArrayValue:
+            def asked(of_turn: ir.StringValue, spelling: ir.IntegerValue) -> ir.ArrayValue:
+                def mark(start: ir.IntegerValue) -> ir.StringValue:
+                    return ibis.cases((spelling > 0, LATER), (start == 0, ""), (start == ordinal, ALONE), else_=LATER)
 
-        return ibis.cases((_has_one_turn(parts), whole), else_=let(_answers(parts), several))
+                return self._from_each(turned, ordinal, of_turn, mark)
+
+            # Ibis takes indices of one name for the same one, also those in the tables that a function reads: these
+            # have their own.
+            return spelled.map(asked).flatten()
+
+        alone = self.words.text_at(turned.spoken, ibis.literal(0))
+        several = self.words.joined(turned.questions.map(at).flatten().unique().sort(), " ").nullif("")
+        return ibis.cases(
+            (turned.turns.notnull(), several),
+            (turned.spoken.notnull(), where(alone.re_search(VISIBLE), self._hash(alone))),
+            else_=ibis.null("string"),
+        )
+
+    def _shown(self, turned: ir.Table) -> ir.StringValue:
+        def at(spelled: ir.ArrayValue, ordinal: ir.IntegerValue) -> ir.ArrayValue:
+            return spelled.map(
+                lambda of_turn: self._from_each(turned, ordinal, of_turn, lambda _: ibis.literal(""))
+            ).flatten()
+
+        whole = ibis.cases((turned.turns.length() == 1, turned.line), else_=self._hash(turned.line))
+        several = self.words.joined(ibis.array([whole]).concat(turned.examples.map(at).flatten()), " ")
+        return ibis.cases(
+            (turned.turns.notnull(), several),
+            (turned.spoken.notnull(), self._hash(self._whole(turned.spoken))),
+            else_=ibis.null("string"),
+        )
 
 
 def is_outright(asked: ir.StringValue) -> ir.BooleanValue:
@@ -257,44 +326,10 @@ def _settled(messages: ir.ArrayValue, form: NormalForm) -> ir.ArrayValue:
     return ibis.cases((unsettled.length() > 0, settled))
 
 
-def _other_role(role: ir.StringValue) -> ir.StringValue:
-    """The letter of a role that is neither `user` nor `assistant` as it stands."""
-    return let(
-        word_of(role),
-        lambda word: ibis.cases(
-            (word == "user", USER),
-            (word == "assistant", ANSWER),
-            (word == "tool", TOOL),
-            (word == "system", SYSTEM),
-            else_=UNKNOWN,
-        ),
-    )
-
-
 def _is_answer(text: ir.StringValue) -> ir.BooleanValue:
     return text.startswith(ANSWER)
 
 
-def _has_one_turn(parts: ir.ArrayValue) -> ir.BooleanValue:
-    answers = parts.filter(_is_answer)
-    return (answers.length() == 1) & _is_answer(parts[parts.length() - 1])
-
-
-def _answers(parts: ir.ArrayValue) -> ir.ArrayValue:
-    """The places of the assistant's turns."""
-    places = parts.map(lambda text, place: ibis.cases((_is_answer(text), place.cast("int64"))))
-    return places.filter(lambda place: place.notnull())
-
-
-def _unanswered(parts: ir.ArrayValue) -> ir.ArrayValue:
-    """Where a question ends that no assistant answers; nothing where there is none."""
-    return ibis.cases(
-        (parts.length() == 0, ibis.literal([], type="array<int64>")),
-        (_is_answer(parts[parts.length() - 1]), ibis.literal([], type="array<int64>")),
-        else_=ibis.array([parts.length().cast("int64")]),
-    )
-
-
-def _latest(answers: ir.ArrayValue) -> ir.ArrayValue:
-    """The last few of the places."""
-    return answers.filter(lambda _, number: number >= answers.length() - LATEST)
+def _is_plain(parts: ir.ArrayValue) -> ir.BooleanValue:
+    """Whether it is one message and its answer."""
+    return ibis.cases((parts.length() == PLAIN, ~_is_answer(parts[0]) & _is_answer(parts[1])), else_=False)

@@ -16,9 +16,12 @@ import ibis.expr.types as ir
 from training_pipeline.domain.rules.comparison import ALONE, HASH_DIGITS, LATER, is_outright
 from training_pipeline.domain.rules.gates import Keep, unkept
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
+from training_pipeline.domain.rules.text.dialects import where
 
 #: `pair_id` and `example`, the hash of the whole example, of the pairs whose ids stand in a table.
 Examples = Callable[[ir.Table], ir.Table]
+#: What stands before the hash of what only meets a part of another pair.
+WITHIN: Final = "*"
 #: What `tell_ties` says of a pair.
 TIED: Final = (
     *("pair_id", "item_ref", "canonical_label_id", "constraints_set_by", "alone", "prohibited", "holds_out"),
@@ -39,26 +42,31 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Example
     questions = keep(_questions(judged, policy))
     conversations = keep(_conversations(judged, questions))
     examples = _prohibited_examples(judged, keep)
+    wholes = examples.filter(examples.is_whole)
     shows = keep(
-        _several(judged, "shown").semi_join(examples, ibis._.hash == examples.example).select("whole").distinct()
+        _several(judged, "shown").semi_join(wholes, ibis._.hash == wholes.example).select("several").distinct()
     )
     identical = keep(_identical(judged, examples, examples_of, keep))
     joined = (
         judged.left_join(questions, judged.asked == questions.question)
-        .left_join(conversations, judged.asked == conversations.conversation)
-        .left_join(examples, judged.shown == examples.example)
-        .left_join(shows, judged.shown == shows.whole)
+        .left_join(conversations, _key(judged.asked) == conversations.conversation)
+        .left_join(examples, judged.shown.left(HASH_DIGITS) == examples.example)
+        .left_join(shows, _key(judged.shown) == shows.several)
         .left_join(identical, judged.pair_id == identical.identical_id)
     )
     one_question = joined.conversation.isnull()
     is_instruction = joined.is_instruction.fill_null(False)
-    prohibited = joined.example.notnull() | joined.whole.notnull() | joined.identical_id.notnull()
-    held_out = joined.is_held_out.fill_null(False) | joined.asks_held_out.fill_null(False)
+    prohibited = joined.example.notnull() | joined.several.notnull() | joined.identical_id.notnull()
+    asked_outright = joined.is_held_out | joined.is_held_out_within
+    held_out = ibis.cases((one_question, asked_outright), else_=joined.asks_held_out).fill_null(False)
     known = joined.select(
         *(name for name in judged.columns if name not in {"reason", "asked", "shown"}),
         reason=ibis.coalesce(
             joined.reason,
-            ibis.cases((prohibited, str(Reason.IDENTICAL_TO_PROHIBITED)), (held_out, str(Reason.HELD_OUT_PROMPT))),
+            where(
+                prohibited | held_out,
+                ibis.cases((prohibited, str(Reason.IDENTICAL_TO_PROHIBITED)), else_=str(Reason.HELD_OUT_PROMPT)),
+            ),
         ),
         prompt_hash=_prompt_hash(joined),
         instruction=ibis.cases(
@@ -73,7 +81,7 @@ def judge_together(judged: ir.Table, policy: GatePolicy, *, examples_of: Example
         .agg(kept_id=lambda group: group.pair_id.min(), all_may_validate=lambda group: group.may_validate.all())
     )
     final = known.left_join(copies, known.copy_hash == copies.copied_hash)
-    kept_id = ibis.cases((final.reason.isnull(), final.kept_id))
+    kept_id = where(final.reason.isnull(), final.kept_id)
     duplicate = (final.pair_id != kept_id).fill_null(False)
     return final.select(
         *(name for name in known.columns if name not in {"reason", "may_validate", "copy_hash"}),
@@ -90,29 +98,47 @@ def tell_ties(judged: ir.Table, policy: GatePolicy, *, examples_of: Examples, ke
     One row a pair of `kind` `pair` with the columns of `TIED`; and rows with only `pair_id` and a `hash`, for what a
     pair `forbids` and `shows` (examples), and what it `holds` out and `asks` (questions): only what pairs have that
     forbid or hold out. A pair is left out for an example that another one forbids, and for a question that another one
-    holds out.
+    holds out. What a pair forbids or holds out in the midst of it alone is marked by `WITHIN`, and so is the whole of
+    what others show or ask outright: an unmarked hash is not its equal.
     """
     questions = keep(_questions(judged, policy))
     conversations = keep(_conversations(judged, questions))
     examples = _prohibited_examples(judged, keep)
-    forbids = judged.filter(judged.prohibited & judged.shown.notnull())
-    shown = judged.filter(judged.shown.notnull()).select("pair_id", hash=judged.shown.split(" ").unnest())
+    wholes, within = examples.filter(examples.is_whole), examples.filter(examples.is_within)
+    several = judged.filter(judged.shown.notnull()).mutate(whole=judged.shown.left(HASH_DIGITS))
+    shown = several.select("pair_id", "prohibited", "whole", hash=several.shown.split(" ").unnest())
+    forbids = shown.filter(shown.prohibited)
     alone = examples_of(_suspects(judged, keep)).view()
     asked = judged.select("pair_id", "held_out", hash=judged.asked.split(" ").unnest())
     outright = is_outright(asked.hash)
     asks = asked.select(
-        "pair_id", hash=ibis.cases((outright, asked.hash), else_=asked.hash.substr(1)), holds=outright & asked.held_out
+        "pair_id", "held_out", outright=outright, hash=ibis.cases((outright, asked.hash), else_=asked.hash.substr(1))
     )
     held_out = questions.filter(questions.is_held_out)
-    asks = asks.semi_join(held_out, asks.hash == held_out.question)
+    later = questions.filter(questions.is_held_out_within)
+    reserved = asks.semi_join(held_out, asks.hash == held_out.question)
+    reserved_within = asks.semi_join(later, asks.hash == later.question)
+    mark = ibis.literal(WITHIN)
     links = {
-        "forbids": forbids.select("pair_id", hash=forbids.shown.left(HASH_DIGITS)),
-        "shows": shown.filter(shown.hash.isin(examples.example)),
-        "shows_alone": alone.filter(alone.example.isin(examples.example)).select("pair_id", hash=alone.example),
-        "asks": asks.select("pair_id", "hash"),
-        "holds": asks.filter(asks.holds).select("pair_id", "hash"),
+        "forbids": forbids.select(
+            "pair_id", hash=ibis.cases((forbids.hash == forbids.whole, forbids.hash), else_=mark + forbids.hash)
+        ).distinct(),
+        "shows": shown.filter(shown.hash.isin(wholes.example)).select("pair_id", "hash"),
+        "shows_within": several.filter(several.whole.isin(within.example)).select("pair_id", hash=mark + several.whole),
+        "shows_alone": alone.filter(alone.example.isin(wholes.example)).select("pair_id", hash=alone.example),
+        "shows_alone_within": alone.filter(alone.example.isin(within.example)).select(
+            "pair_id", hash=mark + alone.example
+        ),
+        "asks": reserved.select("pair_id", "hash"),
+        "asks_within": reserved_within.filter(reserved_within.outright).select(
+            "pair_id", hash=mark + reserved_within.hash
+        ),
+        "holds": reserved.filter(reserved.outright & reserved.held_out).select("pair_id", "hash"),
+        "holds_within": reserved_within.filter(~reserved_within.outright & reserved_within.held_out).select(
+            "pair_id", hash=mark + reserved_within.hash
+        ),
     }
-    joined = judged.left_join(conversations, judged.asked == conversations.conversation)
+    joined = judged.left_join(conversations, _key(judged.asked) == conversations.conversation)
     pairs = joined.select(*(name for name in TIED if name != "prompt_hash"), prompt_hash=_prompt_hash(joined))
     pairs = pairs.mutate(kind=ibis.literal("pair"), hash=ibis.null("string"))
     schema = pairs.schema()
@@ -130,25 +156,37 @@ def _prompt_hash(joined: ir.Table) -> ir.StringValue:
 
 
 def _several(judged: ir.Table, column: str) -> ir.Table:
-    """The hashes in texts with more than one of them: each `whole` text, and a row for each `hash` in it."""
+    """The hashes in texts with more than one of them: a row for each `hash`, and the key of its text as `several`.
+
+    A long conversation has hundreds: its whole text beside each of them would be more than memory holds.
+    """
     texts = judged.filter(judged[column].length() > HASH_DIGITS).select(whole=column).distinct()
-    return texts.select("whole", hash=texts.whole.split(" ").unnest())
+    # As a view, for else the key would be made for each row.
+    listed = texts.select(several=_key(texts.whole), hashes=texts.whole.split(" ")).view()
+    return listed.select("several", hash=listed.hashes.unnest())
+
+
+def _key(hashes: ir.StringValue) -> ir.StringValue:
+    """What tells a text of several hashes from others; null for a text of one."""
+    return where(hashes.length() > HASH_DIGITS, hashes.hexdigest("sha256"))
 
 
 def _questions(judged: ir.Table, policy: GatePolicy) -> ir.Table:
     """Each `question` of which anything is to be known: put to too many items, and so an instruction
-    (`is_instruction`); else asked by a held-out pair (`is_held_out`); or asked outright, and later in a conversation.
+    (`is_instruction`); else asked by a held-out pair, outright (`is_held_out`) or in a longer question
+    (`is_held_out_within`); or asked outright, and later in a conversation.
     """
     asked = judged.select("item_ref", "held_out", hash=judged.asked.split(" ").unnest())
     marked = ~is_outright(asked.hash)
     each = asked.select(
         question=ibis.cases((marked, asked.hash.substr(1)), else_=asked.hash),
-        item_ref=ibis.cases((~marked, asked.item_ref)),
+        item_ref=where(~marked, asked.item_ref),
         held_out=~marked & asked.held_out,
+        held_out_within=marked & asked.held_out,
         outright=~marked,
         marked=marked,
     )
-    facts = ("held_out", "outright", "marked")
+    facts = ("held_out", "held_out_within", "outright", "marked")
 
     def known(group: ir.Table) -> dict[str, ir.Value]:
         return {fact: group[fact].any() for fact in facts}
@@ -159,18 +197,21 @@ def _questions(judged: ir.Table, policy: GatePolicy) -> ir.Table:
     instruction = by_question["items"] > policy.instruction_prompt_items
     met = by_question.outright & by_question.marked
     return by_question.filter(instruction | by_question.held_out | met).select(
-        "question", is_instruction=instruction, is_held_out=by_question.held_out & ~instruction
+        "question",
+        is_instruction=instruction,
+        is_held_out=by_question.held_out & ~instruction,
+        is_held_out_within=by_question.held_out_within & ~instruction,
     )
 
 
 def _conversations(judged: ir.Table, questions: ir.Table) -> ir.Table:
-    """For each text of several questions, `conversation`: `asks_held_out`, its `ties`, what it has `put_to_many`, and
-    the `others`: what its turns ask, marked and each after a blank.
+    """For each text of several questions, by its key as `conversation`: `asks_held_out`, its `ties`, what it has
+    `put_to_many`, and the `others`: what its turns ask, marked and each after a blank.
     """
     several = _several(judged, "asked")
     outright = is_outright(several.hash)
     found = several.select(
-        "whole",
+        "several",
         outright=outright,
         alone=several.hash.startswith(ALONE),
         asked=ibis.cases((outright, several.hash), else_=several.hash.substr(1)),
@@ -180,13 +221,13 @@ def _conversations(judged: ir.Table, questions: ir.Table) -> ir.Table:
     # A question that no pair asks outright is one of a conversation alone: it ties nothing by itself.
     ties = ~instruction & (each.outright | each.question.notnull())
     of_each = each.select(
-        "whole",
-        asks_held_out=each.is_held_out.fill_null(False),
-        tie=ibis.cases((ties, each.asked)),
-        many=ibis.cases((instruction & each.outright, each.asked)),
-        other=ibis.cases((~ties & (each.outright | each.alone), ibis.literal(LATER) + each.asked)),
+        "several",
+        asks_held_out=(each.is_held_out | (each.outright & each.is_held_out_within)).fill_null(False),
+        tie=where(ties, each.asked),
+        many=where(instruction & each.outright, each.asked),
+        other=where(~ties & (each.outright | each.alone), ibis.literal(LATER) + each.asked),
     )
-    return of_each.group_by(conversation="whole").agg(
+    return of_each.group_by(conversation="several").agg(
         asks_held_out=lambda group: group.asks_held_out.any(),
         ties=lambda group: _listed(group.tie),
         put_to_many=lambda group: _listed(group.many),
@@ -200,19 +241,32 @@ def _listed(hashes: ir.StringColumn) -> ir.StringValue:
 
 
 def _prohibited_examples(judged: ir.Table, keep: Keep) -> ir.Table:
-    prohibited = judged.filter(judged.prohibited & judged.shown.notnull())
-    return keep(prohibited.select(example=prohibited.shown.left(HASH_DIGITS)).distinct())
+    """Each `example` that a prohibited pair shows: all of one (`is_whole`), or one among others (`is_within`)."""
+    prohibited = judged.filter(judged.prohibited & judged.shown.notnull()).select("shown").distinct()
+    each = prohibited.select(whole=prohibited.shown.left(HASH_DIGITS), example=prohibited.shown.split(" ").unnest())
+    return keep(
+        each.group_by("example").agg(
+            is_whole=lambda group: (group.example == group.whole).any(),
+            is_within=lambda group: (group.example != group.whole).any(),
+        )
+    )
 
 
 def _identical(judged: ir.Table, examples: ir.Table, examples_of: Examples, keep: Keep) -> ir.Table:
-    """`identical_id`: the pairs of one turn that show a prohibited example. The answers of others are not looked at."""
+    """`identical_id`: the pairs of one turn that show a prohibited example, or one that a prohibited pair shows among
+    others. The answers of others are not looked at.
+    """
     shown = examples_of(_suspects(judged, keep)).view()
     return shown.filter(shown.example.isin(examples.example)).select(identical_id="pair_id")
 
 
 def _suspects(judged: ir.Table, keep: Keep) -> ir.Table:
-    """`pair_id`: the pairs of one turn that ask what a prohibited one asks."""
-    forbidden = judged.filter(judged.prohibited).select(question=judged.asked.fill_null("")).distinct()
+    """`pair_id`: the pairs of one turn that ask what a prohibited one asks, outright or not."""
+    prohibited = judged.filter(judged.prohibited)
+    asked = prohibited.select(hash=prohibited.asked.fill_null("").split(" ").unnest())
+    forbidden = asked.select(
+        question=ibis.cases((is_outright(asked.hash), asked.hash), else_=asked.hash.substr(1))
+    ).distinct()
     unsettled = judged.filter(judged.reason.isnull() & judged.shown.isnull())
     asking = unsettled.select("pair_id", question=unsettled.asked.fill_null(""))
     return keep(asking.semi_join(forbidden, "question").select("pair_id"))

@@ -105,17 +105,58 @@ _other_turn = st.builds(
     st.sampled_from(["Hallo", "And now?", "…"]),
     st.sampled_from(["Hi", "Go on."]),
 )
-_turns = st.lists(_other_turn, max_size=3).map(lambda turns: [message for turn in turns for message in turn])
+
+
+def _numbered(numbers: list[int]) -> list[Chat]:
+    """Turns that no conversation has."""
+    return [
+        [{"role": "user", "content": f"And {number} more?"}, {"role": "assistant", "content": f"{number}."}]
+        for number in numbers
+    ]
+
+
+_turns = st.one_of(st.lists(_other_turn, max_size=3), st.just([*range(12)]).map(_numbered)).map(
+    lambda turns: [message for turn in turns for message in turn]
+)
+
+
+_user = {"role": "user", "content": "Hm, wait."}
+_tool = {"role": "tool", "content": "42", "tool_call_id": "c7"}
+_uncalled = '[{"id":"c7","function":{"name":"look","arguments":{}}}]'
+
+
+@st.composite
+def _in_more_messages(draw: st.DrawFn, question: dict[str, Any]) -> Chat:
+    """A question beside other messages of its turn, or cut into several; of no consequence are calls beside it."""
+    said = question["content"]
+    at = draw(st.integers(0, len(said)))
+    cut = [part for part in (said[:at], said[at:]) if part.strip()]
+    return draw(
+        st.sampled_from(
+            [
+                [question],
+                [_user, question],
+                [question, _user],
+                [question, _tool],
+                [_tool, question],
+                [_user, question, _user, _tool],
+                [{**question, "content": part} for part in cut],
+                [{**question, "tool_calls": _uncalled}],
+            ]
+        )
+    )
 
 
 @st.composite
 def disguised_chat(draw: st.DrawFn, chat: Chat, *, answers: bool = True) -> Chat:
     """A valid conversation in which the messages of `chat` stand in disguise; their last answer only with `answers`."""
-    shown = []
+    shown: Chat = []
     for message in chat:
         kept = answers or message is not chat[-1]
         written = draw(disguised(message["content"])) if kept else draw(st.sampled_from(["No.", "Nobody knows."]))
-        shown.append({**message, "content": written})
+        is_last_question = len(chat) > 1 and message is chat[-2]
+        said = {**message, "content": written}
+        shown += [{**each} for each in draw(_in_more_messages(said))] if is_last_question else [said]
     whole = [*draw(_system), *draw(_turns), *shown, *draw(_turns)]
     for message in whole:
         irrelevant = {"name": ["", "bob"], "tool_call_id": ["c1"]}
