@@ -22,9 +22,9 @@ def refuse_files_elsewhere(name: str, source: str, model_config: Any, **options:
     That is: an adapter, for which another model is loaded that it names; and weights whose place is a path, or hidden,
     so that no digest of the folder has them. `options` are those that the model is loaded with. Reads only.
     """
-    from transformers.utils import find_adapter_config_file
+    from transformers.utils.peft_utils import find_adapter_config_file
 
-    known = {key: options[key] for key in ("revision", "local_files_only") if key in options}
+    known: dict[str, Any] = {key: options[key] for key in ("revision", "local_files_only") if key in options}
     if find_adapter_config_file(source, **known) is not None:
         raise TrainingFailed(
             "base_model_is_adapter",
