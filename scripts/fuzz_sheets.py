@@ -37,7 +37,7 @@ import duckdb
 
 from training_pipeline.infra.files import replace_file
 from training_pipeline.sheets import head
-from training_pipeline.sheets.files import source
+from training_pipeline.sheets.files import opening, source
 from training_pipeline.sheets.files.duckdb_macros import MACROS
 from training_pipeline.testing.oracles import dataset_oracle
 from training_pipeline.testing.oracles.sheet_oracle import judge
@@ -204,7 +204,7 @@ def warm() -> Iterator[Callable[[], bool]]:
     parse_head = lru_cache(maxsize=100)(head.parse_head)
     with (
         mock.patch.object(duckdb, "connect", connected),
-        mock.patch.object(source, "MACROS", "SELECT 1"),
+        mock.patch.object(opening, "MACROS", "SELECT 1"),
         mock.patch.object(importlib.metadata, "version", lru_cache(importlib.metadata.version)),
         mock.patch.object(head, "parse_head", parse_head),
         mock.patch.object(source, "parse_head", parse_head),
