@@ -27,7 +27,7 @@ class Spark:
 
         options = {
             "spark.driver.extraJavaOptions": "-Xss4m",  # statements nest deeply; what Databricks starts Spark with
-            "spark.driver.memory": "2g",
+            "spark.driver.memory": "3g",  # sorts take six tenths of it, plans and the parser the rest
             "spark.sql.ansi.enabled": "true",
             # Each level of a statement takes one look at it, and a warehouse takes 100 and no more.
             "spark.sql.analyzer.maxIterations": "95",

@@ -286,7 +286,7 @@ class NormalForm:
 
         def sorted_run(marks: ir.StringValue) -> ir.StringValue:
             # The place keeps marks of the same class in their order. No mark is a digit.
-            keyed = self.words.found(marks, f"[{_spelled(mark_ranks())}]").map(
+            keyed = self.words.found(marks, ".").map(
                 lambda mark, order: self._value(mark, "rank") + (order + 1_000_000).cast("string") + mark
             )
             return self.words.without(self.words.joined(keyed.sort(), ""), "[0-9]+")
