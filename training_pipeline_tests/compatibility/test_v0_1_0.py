@@ -64,6 +64,11 @@ def holds(told: Any, now: Any) -> bool:
     return bool(told == now)
 
 
+def in_todays_words(told: Any) -> Any:
+    """An answer of then with the labels of links that are called otherwise now."""
+    return json.loads(json.dumps(told).replace("Dagster finish run", "Dagster finalize run"))
+
+
 def test_what_was_said_of_a_finished_job_is_said_of_it_still(opened: Path, capsys: pytest.CaptureFixture[str]) -> None:
     asked, answers = COPY.facts["asked"], COPY.facts["answers"]["succeeded"]
     assert set(answers) == {"show", "events", "metrics", "train", "validation", "excluded"}
@@ -72,7 +77,7 @@ def test_what_was_said_of_a_finished_job_is_said_of_it_still(opened: Path, capsy
         code = guarded(command)
         shown = capsys.readouterr()
         assert not code, shown.err
-        assert holds(COPY.with_paths(told, opened), json.loads(shown.out)), (what, told, shown.out)
+        assert holds(COPY.with_paths(in_todays_words(told), opened), json.loads(shown.out)), (what, told, shown.out)
 
 
 def test_the_storage_that_its_dagster_yaml_names_is_ours(opened: Path) -> None:
