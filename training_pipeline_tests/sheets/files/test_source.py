@@ -190,7 +190,7 @@ def test_a_head_without_pairs_or_with_too_many(put: Put, sheets: FileTrainingShe
         pass
     put([ROW])
     put("x", ".csv")
-    with pytest.raises(SheetUnreadable, match=r"s\.jsonl, s\.csv beside it"), sheets.open("s"):
+    with pytest.raises(SheetUnreadable, match=r"s\.jsonl, s\.csv next to it"), sheets.open("s"):
         pass
 
 
