@@ -48,11 +48,14 @@ hypothesis.settings.load_profile("ours")
 LONGEST = (
     "web/test_pages.py",
     "test_databricks_system.py",
+    "databricks/test_evaluation.py",
     "test_databricks_evaluation_walk.py",
     "cli/system/test_supervise.py",
     "crashes/test_killed.py",
     "test_dagster_system.py",
     "api/test_life.py",
+    "models/evaluation/test_evaluations.py",
+    "web/test_quiet_pages.py",
     "sft/training/test_train.py",
     "sheets/unity_catalog/test_source.py",
     "client/test_base.py",
@@ -69,7 +72,6 @@ LONGEST = (
     "sft/evaluation/test_scoring.py",
     "models/promotion/test_promote.py",
     "training_jobs/lifecycle/test_predecessor.py",
-    "models/evaluation/test_evaluations.py",
 )
 
 
@@ -195,8 +197,11 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
 
 @pytest.fixture
 def settings(database_url: SecretStr, tmp_path: Path) -> Settings:
-    """Settings with a state directory of the test's own, and its own migrated database."""
-    return Settings(state_dir=tmp_path / "state", database_url=database_url)
+    """Settings with a state directory of the test's own, and its own migrated database.
+
+    Sheets here have few pairs: to share them out among threads takes a tenth of the time that it takes to judge them.
+    """
+    return Settings(state_dir=tmp_path / "state", database_url=database_url, duckdb_threads=1)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.judges import Judging
 from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus, StoredFigure
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
-from training_pipeline.testing.trainers.local_backend import until
+from training_pipeline.testing.trainers.local_backend import PATIENCE, until
 
 SUITE = "parcels"
 
@@ -33,7 +33,7 @@ def make_suite(services: Services, count: int = 60) -> None:
     services.suites.create(SUITE, ["held-out"], created_by="ada")
 
 
-def over(services: Services, evaluation: Evaluation, *, seconds: float = 20.0) -> Evaluation:
+def over(services: Services, evaluation: Evaluation, *, seconds: float = PATIENCE) -> Evaluation:
     """The evaluation at its end, carried on as the sensor does."""
 
     def look() -> Evaluation | None:

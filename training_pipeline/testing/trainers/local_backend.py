@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import psutil
 
@@ -25,6 +25,8 @@ from training_pipeline.infra.processes import ProcessIdentity
 from training_pipeline.testing.trainers import stand_in_trainer
 
 T = TypeVar("T")
+#: Seconds. Generous, because the machine is shared; what is waited for is looked at again and again.
+PATIENCE: Final = 60.0
 
 
 def stand_in_program(**behaviour: Any) -> tuple[str, ...]:
@@ -62,7 +64,7 @@ def submission(job_id: str = "tj-1", *, attempt: int = 1, digest: str = "d1", **
     )
 
 
-def until(look: Callable[[], T | None], what: str, *, seconds: float = 20.0) -> T:
+def until(look: Callable[[], T | None], what: str, *, seconds: float = PATIENCE) -> T:
     """The first truthy answer of `look`; fails the test if there is none in time."""
     deadline = time.monotonic() + seconds
     while not (seen := look()):
