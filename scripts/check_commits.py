@@ -16,7 +16,7 @@ LONGEST: Final = 72
 
 
 def problems(message: str) -> Iterator[str]:
-    """What is wrong with the message of a commit, as git keeps it. Pure."""
+    """What is wrong with the message of a commit, as git keeps it."""
     subject, _, rest = message.partition("\n")
     if len(subject) > LONGEST:
         yield f"its subject has {len(subject)} characters, and may have {LONGEST}"

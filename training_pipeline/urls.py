@@ -21,7 +21,7 @@ class Urls:
 
     @classmethod
     def of(cls, settings: Settings) -> Urls:
-        """The URLs that the settings name, else those where `up` listens. Pure."""
+        """The URLs that the settings name, else those where `up` listens."""
         tracking = settings.mlflow_tracking_uri.get_secret_value() if settings.mlflow_tracking_uri else ""
         # A URL with a password in it is no link to show.
         mlflow = settings.mlflow_url or (tracking if tracking.startswith("http") and "@" not in tracking else "")
@@ -79,6 +79,6 @@ class Urls:
 
 
 def server_url(host: str, port: int) -> str:
-    """Where a browser on this machine finds a server that listens on `host`. Pure."""
+    """Where a browser on this machine finds a server that listens on `host`."""
     named = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - told from, not bound to
     return f"http://{f'[{named}]' if ':' in named else named}:{port}"

@@ -246,7 +246,7 @@ def _named(names: Sequence[str]) -> str:
 
 
 def _identity(cause: str | None) -> str:
-    """What a job waits for, whatever the numbers in the sentence are; the same as in `records.waiting_key`. Pure."""
+    """What a job waits for, whatever the numbers in the sentence are; the same as in `records.waiting_key`."""
     return hashlib.sha256(re.sub("[0-9]+", "", cause or "").encode()).hexdigest()[:IDENTITY]
 
 

@@ -11,7 +11,7 @@ _VERBS: Final = ("get", "post", "put", "patch", "delete")
 
 
 def allowed_methods(app: FastAPI, path: str) -> list[str]:
-    """The methods that a path of the OpenAPI document takes, HEAD and OPTIONS among them; none for other paths. Pure.
+    """The methods that a path of the OpenAPI document takes, HEAD and OPTIONS among them; none for other paths.
 
     A path without parameters goes before one with them, as when a request is routed.
     """

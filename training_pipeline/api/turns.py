@@ -31,7 +31,7 @@ class TooManyCreates(Unavailable):
 
 
 def repeated(caller: Caller, key: str | None, asked: str) -> tuple[str, ...] | None:
-    """What a request and its repetitions have in common; null where it has no idempotency key. Pure.
+    """What a request and its repetitions have in common; null where it has no idempotency key.
 
     That is also who asks, as whom: what an answer allows depends on that.
     """

@@ -51,7 +51,7 @@ def preflight_of(settings: Settings) -> list[Check]:
 
 
 def _of_an_app(settings: Settings) -> list[Check]:
-    """What has to be stated where a proxy names the users, as for a Databricks App. Pure."""
+    """What has to be stated where a proxy names the users, as for a Databricks App."""
     if settings.proxy_user_header is None:
         return []
     users = Check(

@@ -34,7 +34,7 @@ def new_token() -> tuple[str, str]:
 
 
 def id_of(text: str) -> str | None:
-    """The id in the text of a token; None for any text that is none. Says nothing of whether there is one. Pure."""
+    """The id in the text of a token; None for any text that is none. Says nothing of whether there is one."""
     found = _FORM.fullmatch(text)
     if found is None or checksum(text[:-CHECKSUM_CHARACTERS]) != found["checksum"]:
         return None
@@ -42,7 +42,7 @@ def id_of(text: str) -> str | None:
 
 
 def digest(text: str) -> str:
-    """What is stored of a token: its SHA-256 (hex). Pure.
+    """What is stored of a token: its SHA-256 (hex).
 
     Slow hashes and salts protect what people choose, because that can be guessed. 256 random bits cannot be
     guessed, and a slow hash would slow down every request and help to overload the service.
@@ -51,12 +51,12 @@ def digest(text: str) -> str:
 
 
 def matches(text: str, stored: str) -> bool:
-    """Whether `stored` is the digest of this text; takes as long wherever they differ. Pure."""
+    """Whether `stored` is the digest of this text; takes as long wherever they differ."""
     return hmac.compare_digest(digest(text), stored)
 
 
 def checksum(stem: str) -> str:
-    """The CRC-32 of everything before it, in base 62. Pure."""
+    """The CRC-32 of everything before it, in base 62."""
     rest, characters = zlib.crc32(stem.encode()), []
     for _ in range(CHECKSUM_CHARACTERS):
         rest, digit = divmod(rest, len(ALPHABET))

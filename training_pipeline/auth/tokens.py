@@ -201,7 +201,7 @@ def _revoke(connection: Connection, which: ColumnElement[bool], by: str) -> set[
 
 
 def of_row(row: RowMapping) -> ApiToken:
-    """The token of a row. Pure."""
+    """The token of a row."""
     state = TokenState.ACTIVE
     if row["revoked_at"] is not None:
         state = TokenState.REVOKED

@@ -53,7 +53,7 @@ class AskLimits(BaseModel):
     within_seconds: float = 3600.0
 
     def left_after(self, waited: float) -> float:
-        """The seconds that the models have after so long a wait. Pure."""
+        """The seconds that the models have after so long a wait."""
         return min(self.seconds, self.within_seconds - waited)
 
 

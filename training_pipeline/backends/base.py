@@ -30,7 +30,7 @@ class FineTuningBackend(Protocol):
         ...
 
     def plan(self, base_model: str | None, config: TrainingConfig, *, train_pairs: int | None) -> Plan:
-        """Resolve every "auto". Pure but for looking for local files; raises `InvalidRequest` for what it cannot run.
+        """Resolve every "auto". Looks for local files only; raises `InvalidRequest` for what it cannot run.
 
         `train_pairs` is the expected size of the training split, null where it is not known yet.
         """

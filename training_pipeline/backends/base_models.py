@@ -37,7 +37,7 @@ class DescribesModels(Protocol):
 
 
 def facts_of_built_in() -> ModelFacts:
-    """What is known of the model that the training program makes itself. Pure."""
+    """What is known of the model that the training program makes itself."""
     tiny = TinySize()
     return ModelFacts(
         from_scratch=True,

@@ -1,4 +1,4 @@
-"""The value behind every "auto" of a training configuration. Pure."""
+"""The value behind every "auto" of a training configuration."""
 
 from __future__ import annotations
 

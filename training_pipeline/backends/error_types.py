@@ -10,5 +10,5 @@ UNANSWERED: Final = "Unanswered"
 
 
 def cause_of(result: Mapping[str, Any]) -> dict[str, Any]:
-    """What the result.json of a program that failed says of the cause beside its sentence. Pure."""
+    """What the result.json of a program that failed says of the cause beside its sentence."""
     return {name: result[name] for name in ("error_type", "code", "pair_ids") if result.get(name)}

@@ -76,7 +76,7 @@ class Hub:
 
 
 def of_hub(reference: str, model: HubModel, *, at_creation: bool) -> BaseModelRecord:
-    """The record of a base model from the Hub; `at_creation` says that its commit was known then. Pure."""
+    """The record of a base model from the Hub; `at_creation` says that its commit was known then."""
     when = None if model.commit is None else "creation" if at_creation else "launch"
     return BaseModelRecord(reference=reference, revision=model.commit, resolved_at=when, licence=model.licence)
 

@@ -24,7 +24,7 @@ Sharding = Literal["auto", "always", "never"]
 
 
 def trainer_config(submission: Submission, run_dir: Path, *, sharding: Sharding = "auto") -> dict[str, Any]:
-    """What the training program reads: the submission, flat, with absolute paths. Pure."""
+    """What the training program reads: the submission, flat, with absolute paths."""
     return {
         "schema": 1,
         "run_dir": str(run_dir),
@@ -44,7 +44,7 @@ def trainer_config(submission: Submission, run_dir: Path, *, sharding: Sharding 
 
 
 def hyperparameters(config: TrainingConfig) -> dict[str, Any]:
-    """The part of a job's configuration that is the training program's own; the rest is the backend's. Pure."""
+    """The part of a job's configuration that is the training program's own; the rest is the backend's."""
     return config.model_dump(mode="json", exclude={"timeout_minutes", "accelerator", "accelerator_count"})
 
 
@@ -67,7 +67,7 @@ def training_result(result: Mapping[str, Any], run_dir: Path) -> TrainingResult:
 
 
 def answered_questions(content: bytes) -> list[AnsweredQuestion]:
-    """The questions and answers in the file that the training program leaves. Raises `BackendFailed`. Pure."""
+    """The questions and answers in the file that the training program leaves. Raises `BackendFailed`."""
     try:
         return [AnsweredQuestion.model_validate_json(line) for line in content.splitlines() if line.strip()]
     except ValidationError:  # whose text holds that of the pair
@@ -75,7 +75,7 @@ def answered_questions(content: bytes) -> list[AnsweredQuestion]:
 
 
 def pair_losses(content: bytes) -> list[PairLoss]:
-    """The losses in the file that the training program leaves. Raises `BackendFailed`. Pure."""
+    """The losses in the file that the training program leaves. Raises `BackendFailed`."""
     try:
         return [PairLoss.model_validate_json(line) for line in content.splitlines() if line.strip()]
     except ValidationError:

@@ -35,7 +35,7 @@ class NotTheService(PipelineError):
 
 
 def of_response(url: str, response: httpx2.Response) -> PipelineError:
-    """The error behind a response, which has been read, that is not the answer that was asked for. Pure."""
+    """The error behind a response, which has been read, that is not the answer that was asked for."""
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == MEDIA_TYPE:
         try:
@@ -59,13 +59,13 @@ def of_response(url: str, response: httpx2.Response) -> PipelineError:
 
 
 def pause_of(response: httpx2.Response) -> float | None:
-    """Seconds after which the service says the request may be sent again; null where it does not say. Pure."""
+    """Seconds after which the service says the request may be sent again; null where it does not say."""
     stated = response.headers.get("retry-after", "")
     return float(stated) if stated.isascii() and stated.isdigit() else None
 
 
 def of_transport(url: str, error: httpx2.RequestError) -> Unavailable:
-    """The error behind a request that got no answer. Pure."""
+    """The error behind a request that got no answer."""
     if isinstance(error, httpx2.ConnectTimeout):
         return Unavailable(f"{url} does not answer: connecting timed out.", hint="Check the URL.")
     if isinstance(error, httpx2.TimeoutException):
@@ -80,7 +80,7 @@ def of_transport(url: str, error: httpx2.RequestError) -> Unavailable:
 
 
 def of_other_version(url: str, theirs: str | None, ours: str, error: ValidationError) -> PipelineError:
-    """An answer that is no answer of this release's. Names the fields, not their values. Pure."""
+    """An answer that is no answer of this release's. Names the fields, not their values."""
     fields = {"/" + "/".join(str(part) for part in found["loc"]): found["msg"] for found in error.errors()}
     shown = [FieldProblem(pointer, "unexpected", message) for pointer, message in list(fields.items())[:5]]
     said = f"is of version {theirs}" if theirs else "does not say its version"
@@ -147,7 +147,7 @@ def _of_connect(url: str, error: httpx2.ConnectError) -> Unavailable:
 
 
 def not_json(body: object, pointer: str = "") -> Iterator[FieldProblem]:
-    """The numbers of a request that JSON has no words for. Pure."""
+    """The numbers of a request that JSON has no words for."""
     if isinstance(body, float) and not math.isfinite(body):
         yield FieldProblem(pointer, "finite_number", "must be a finite number")
     elif isinstance(body, Mapping):

@@ -88,7 +88,7 @@ class Login:
 
 
 def path_here(stated: str) -> str:
-    """The path on this server that is stated, or `/` if it is no such path. Pure."""
+    """The path on this server that is stated, or `/` if it is no such path."""
     here = stated.startswith("/") and not stated.startswith(("//", "/\\")) and stated.isprintable()
     return stated if here else "/"
 

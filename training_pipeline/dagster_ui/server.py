@@ -87,7 +87,7 @@ def serve(workspace: str, probe: str, *, read_only: bool) -> None:
 
 
 def options(settings: Settings) -> dict[str, Any]:
-    """How uvicorn serves the UI: what a client may take of it is bounded as for the REST API. Pure."""
+    """How uvicorn serves the UI: what a client may take of it is bounded as for the REST API."""
     return {
         "http": protocol(settings.api_trusted_proxies),
         "log_config": None,

@@ -59,7 +59,7 @@ class OfferedModel(BaseModel):
 
     @property
     def facts(self) -> ModelFacts:
-        """What is known of the model without its weights. Pure."""
+        """What is known of the model without its weights."""
         if self.built_in:
             return facts_of_built_in()
         known = size_of(self.source)

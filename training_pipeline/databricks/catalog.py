@@ -25,7 +25,7 @@ class CatalogTable:
 
     @classmethod
     def of(cls, table: TableInfo) -> CatalogTable:
-        """A table as the SDK describes it. Pure."""
+        """A table as the SDK describes it."""
         columns = {str(column.name): column.type_text or "" for column in table.columns or []}
         return cls(str(table.table_id), str(table.full_name), columns, has_history(table))
 
@@ -58,7 +58,7 @@ def tags_on(
 
 
 def has_history(table: TableInfo) -> bool:
-    """Whether the table can be read as of a version: Delta, no view, and no row filter or column mask. Pure.
+    """Whether the table can be read as of a version: Delta, no view, and no row filter or column mask.
 
     Those of a policy (attribute-based) are not shown with the table; the warehouse then refuses, and says why.
     """

@@ -1,4 +1,4 @@
-"""The accelerators of AI Runtime, and which of them may be combined with what. Pure.
+"""The accelerators of AI Runtime, and which of them may be combined with what.
 
 Source: the names and the rule of whole nodes are the SDK's (`ComputeSpecAcceleratorType`, `ComputeSpec`, 0.156); memory
 and speed are those of NVIDIA's data sheets: docs/advice.md says where they were read. NOT ESTABLISHED: maximum numbers,
@@ -41,7 +41,7 @@ def of_one_gpu(gigabytes: float | None, own: str | None) -> Accelerator:
     """What answers questions with a model that takes so much memory, which one GPU must hold, for one process asks it.
 
     The installation's own accelerator where its GPUs hold the model, or nobody knows its size; else the first that
-    does, or else the largest there is. Pure.
+    does, or else the largest there is.
     """
     if own is not None and (gigabytes is None or ACCELERATORS[own].gigabytes >= gigabytes):
         return ACCELERATORS[own]

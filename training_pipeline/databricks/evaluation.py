@@ -67,7 +67,7 @@ class Evaluations:
         )
 
     def asked(self, order: EvaluationOrder, folder: str) -> Asked:
-        """The run whose code lies in `folder`: on one GPU that holds the models, and no more nodes than one. Pure."""
+        """The run whose code lies in `folder`: on one GPU that holds the models, and no more nodes than one."""
         node = self._node(self._base(order))
         return Asked((order.evaluation_id, 1), folder, node.name, node.gpus, TIMEOUT_SECONDS)
 
@@ -159,7 +159,7 @@ class Evaluations:
 
 
 def _result(content: bytes | None, folder: str) -> dict[str, dict[str, Any]]:
-    """What the program says of the scores, by role. Raises `BackendFailed` where it breaks its contract. Pure."""
+    """What the program says of the scores, by role. Raises `BackendFailed` where it breaks its contract."""
     try:
         told = json.loads(content or b"{}")
         if told.get("status") != "succeeded" or "tuned" not in told["scores"] or set(told["scores"]) - set(_ROLES):
@@ -176,7 +176,7 @@ def _result(content: bytes | None, folder: str) -> dict[str, dict[str, Any]]:
 
 
 def _require_numbers(content: bytes, remote: str) -> None:
-    """Raise `BackendFailed` where the file has a column that scores do not have: it could be a text. Pure."""
+    """Raise `BackendFailed` where the file has a column that scores do not have: it could be a text."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

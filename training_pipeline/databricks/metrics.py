@@ -31,7 +31,7 @@ _OVER: Final = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 
 def progress(run: Run) -> dict[str, Any]:
-    """What the program last said of its progress, as fields of a `RunState`; empty before it said anything. Pure."""
+    """What the program last said of its progress, as fields of a `RunState`; empty before it said anything."""
     tags = {tag.key: tag.value for tag in (run.data.tags if run.data else None) or []}
     try:
         told = json.loads(tags.get(STATUS_TAG) or "{}")
@@ -85,7 +85,7 @@ def _history(connection: Connection, run_id: str, name: str, start: int) -> dict
 
 
 def _joined(histories: Mapping[str, Mapping[int, Metric]]) -> list[MetricPoint]:
-    """One point for each name and step, with the epoch and the tokens that were logged for the step. Pure."""
+    """One point for each name and step, with the epoch and the tokens that were logged for the step."""
 
     def beside(name: str, step: int) -> float | None:
         point = histories.get(name, {}).get(step)

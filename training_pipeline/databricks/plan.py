@@ -1,4 +1,4 @@
-"""The value behind every "auto" of a job on Databricks, and what cannot be combined. Pure."""
+"""The value behind every "auto" of a job on Databricks, and what cannot be combined."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def resolved_plan(
 
 
 def described(models: DatabricksModels, base_model: str, config: TrainingConfig) -> ModelFacts:
-    """What is known of a model on offer and of the GPUs that a configuration without "auto" asks for. Pure."""
+    """What is known of a model on offer and of the GPUs that a configuration without "auto" asks for."""
     model = models.choose(base_model)
     known = (ModelFacts() if isinstance(model, FieldProblem) else model.facts).model_copy(update={"lean": True})
     node, count = ACCELERATORS.get(str(config.accelerator)), config.accelerator_count

@@ -79,29 +79,29 @@ class Places:
 
 
 def is_evaluation(run_id: str) -> bool:
-    """Whether a run is known by the id of an evaluation, and not of a job. Pure."""
+    """Whether a run is known by the id of an evaluation, and not of a job."""
     return run_id.startswith("ev-")
 
 
 def task(job_id: str) -> str:
-    """The key of a run's one task. Pure."""
+    """The key of a run's one task."""
     return _EVALUATION_TASK if is_evaluation(job_id) else TASK
 
 
 def run_name(job_id: str, attempt: int) -> str:
-    """The name by which a submitted run is found again. Pure."""
+    """The name by which a submitted run is found again."""
     return f"training_pipeline {job_id} attempt {attempt}"
 
 
 def mark(job_id: str, attempt: int) -> str:
-    """What the description of a run's task says of the attempt, for submitted runs carry no tags. Pure."""
+    """What the description of a run's task says of the attempt, for submitted runs carry no tags."""
     what = "Evaluation" if is_evaluation(job_id) else "Fine-tuning"
     return f"{what} by training_pipeline: job={job_id} attempt={attempt}"
 
 
 def idempotency_token(job_id: str, attempt: int) -> str:
     """Names the attempt to Databricks, which launches one run for it. It names the attempt, for a token that was used
-    returns its old run for ever, also a failed one. Pure.
+    returns its old run for ever, also a failed one.
     """
     token = f"{job_id}-{attempt}"
     return token if len(token) <= TOKEN_LENGTH else hashlib.sha256(token.encode()).hexdigest()
@@ -116,7 +116,7 @@ def requirements() -> list[str]:
 def instructions(
     submission: Submission, places: Places, *, source: str, train_sha256: str, validation_sha256: str
 ) -> dict[str, Any]:
-    """What the program on the worker is told, as JSON; `source` is where the base model's weights come from. Pure."""
+    """What the program on the worker is told, as JSON; `source` is where the base model's weights come from."""
     dataset = submission.dataset_digest
     files = {"train_file": ("train.jsonl", train_sha256), "validation_file": ("validation.jsonl", validation_sha256)}
     name = submission.register_as
@@ -149,7 +149,7 @@ def evaluation_instructions(
     questions_sha256: str,
     gpus: int,
 ) -> dict[str, Any]:
-    """What the program on the worker is told of an evaluation, as JSON; no text of a pair. Pure."""
+    """What the program on the worker is told of an evaluation, as JSON; no text of a pair."""
     return {
         "schema": 1,
         "result_dir": places.run(evaluation_id, 1),

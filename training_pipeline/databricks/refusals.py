@@ -38,7 +38,7 @@ class Refusal:
 
 
 def refusal(message: str, code: str | int | None, *, grant: str) -> Refusal:
-    """What a 403 with this message and error code means; `grant` is what the call takes. Pure."""
+    """What a 403 with this message and error code means; `grant` is what the call takes."""
     if _ADDRESS.search(message):
         return Refusal(
             "address",

@@ -45,7 +45,7 @@ class Asked:
 
 
 def asked_training(submission: Submission, folder: str) -> Asked:
-    """The run of a training whose code lies in `folder`. Pure."""
+    """The run of a training whose code lies in `folder`."""
     config = submission.config
     assert isinstance(config.accelerator_count, int)  # noqa: S101 - the configuration is resolved
     seconds = round(config.timeout_minutes * 60)
@@ -55,7 +55,7 @@ def asked_training(submission: Submission, folder: str) -> Asked:
 
 
 def submit_request(options: RunOptions, asked: Asked, experiment_directory: str) -> dict[str, Any]:
-    """The arguments of `jobs.submit` for a run. Pure."""
+    """The arguments of `jobs.submit` for a run."""
     from databricks.sdk.service import compute, jobs
 
     image, (run_id, attempt) = options.image or "", asked.key

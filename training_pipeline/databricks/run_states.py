@@ -1,4 +1,4 @@
-"""What a Databricks run's state means for a training job. Total: every value, and values that are yet to come. Pure."""
+"""What a Databricks run's state means for a training job. Total: every value, and values that are yet to come."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def serving(connection: Connection) -> Serving:
 
 
 def _of(endpoint: ServingEndpoint, host: str) -> list[Served]:
-    """What an endpoint serves; a model of another provider has no version, and is none of ours. Pure."""
+    """What an endpoint serves; a model of another provider has no version, and is none of ours."""
     config = endpoint.config
     if config is None or endpoint.name is None:
         return []

@@ -44,7 +44,7 @@ _PASSING: Final = {
 
 
 def failed_statement(status: StatementStatus | None, warehouse_id: str) -> PipelineError:
-    """The error for a statement that did not succeed. Pure."""
+    """The error for a statement that did not succeed."""
     error = status.error if status else None
     message = (error.message if error else None) or ""
     code = error.error_code.value if error and error.error_code else "UNKNOWN"

@@ -17,7 +17,7 @@ class DatabricksPages:
 
     @classmethod
     def of(cls, job: TrainingJob) -> DatabricksPages | None:
-        """The pages of the workspace that the job runs in; null where it runs in none, or that is not known yet. Pure.
+        """The pages of the workspace that the job runs in; null where it runs in none, or that is not known yet.
 
         Jobs tells the run's page (`run_page_url`); the others are addressed as MLflow's client addresses them when it
         tells a user where to look (mlflow 3.17, `utils/databricks_utils.py`).
@@ -29,14 +29,14 @@ class DatabricksPages:
         return cls(f"{page.scheme}://{page.netloc}", workspace_id if workspace_id.isdecimal() else "")
 
     def mlflow_run(self, job: TrainingJob) -> str | None:
-        """The job's run in MLflow; null until there is one. Pure."""
+        """The job's run in MLflow; null until there is one."""
         if job.handles.mlflow_experiment_id is None or job.handles.mlflow_run_id is None:
             return None
         path = f"mlflow/experiments/{quote(job.handles.mlflow_experiment_id)}/runs/{quote(job.handles.mlflow_run_id)}"
         return f"{self.host}/{self._workspace}#{path}"
 
     def model_version(self, job: TrainingJob) -> str | None:
-        """The job's model version in Unity Catalog; null until it is registered. Pure."""
+        """The job's model version in Unity Catalog; null until it is registered."""
         if job.result.uc_model_name is None or job.result.uc_model_version is None:
             return None
         name = "/".join(quote(part, safe="") for part in job.result.uc_model_name.split("."))
@@ -48,7 +48,7 @@ class DatabricksPages:
 
 
 def is_page(url: str) -> bool:
-    """Whether a browser may be sent there: http or https, and no name or password in it. Pure."""
+    """Whether a browser may be sent there: http or https, and no name or password in it."""
     try:
         parts = urlsplit(url)
     except ValueError:

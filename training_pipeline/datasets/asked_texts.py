@@ -33,7 +33,7 @@ class AskedTexts:
     rows: Integers
 
     def near(self, *, similarity: float) -> NearPairs:
-        """Rows with nearly equal questions: so many pairs of rows that whatever belongs together is connected. Pure."""
+        """Rows with nearly equal questions: so many pairs of rows that whatever belongs together is connected."""
         near = near_pairs(self.texts, similarity=similarity)
         kept = self.outright[near.first] | self.outright[near.second]
         first, second, measured = near.first[kept], near.second[kept], near.similarity[kept]
@@ -48,7 +48,7 @@ class AskedTexts:
         )
 
     def rows_near(self, others: pa.ChunkedArray, outright: NDArray[np.bool_], *, similarity: float) -> Integers:
-        """The rows with a question nearly equal to one of `others`, of which it is known which are outright. Pure."""
+        """The rows with a question nearly equal to one of `others`, of which it is known which are outright."""
         near = near_to(self.texts, others, similarity=similarity)
         kept = self.outright[near.first] | outright[near.second - len(self.outright)]
         return np.unique(self.rows[np.isin(self.text, near.first[kept])])
@@ -105,7 +105,7 @@ def held_out_texts(
 
 
 def hashes_in(questions: pa.ChunkedArray) -> pa.Array:
-    """The unmarked hashes in texts with several each, between blanks. Pure."""
+    """The unmarked hashes in texts with several each, between blanks."""
     every = pc.list_flatten(pc.split_pattern(questions.drop_null(), " "))
     found = pc.unique(every.combine_chunks() if isinstance(every, pa.ChunkedArray) else every)
     return found.filter(pc.less_equal(pc.utf8_length(found), HASH_DIGITS))

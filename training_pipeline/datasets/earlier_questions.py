@@ -22,7 +22,7 @@ _CALL_ID: Final = f"{_ID},|,?{_ID}"
 
 def questions_of_policy_6(messages: Sequence[Mapping[str, Any]]) -> list[str]:
     """What gate policies 4 to 6 took for the questions that are asked outright: each text with all before it, and the
-    calls of tools as they were written, but for their ids. Pure.
+    calls of tools as they were written, but for their ids.
     """
     parts = [part for part in map(_said, messages) if not part.startswith(SYSTEM)]
     ends = [place for place, part in enumerate(parts) if part.startswith(ANSWER)]
@@ -41,7 +41,7 @@ def _said(message: Mapping[str, Any]) -> str:
 
 def question_of_policy_3(messages: Sequence[Mapping[str, Any]]) -> str:
     """The hash of the one question that gate policies 1 to 3 knew: all before the last answer, without case and white
-    space. Pure.
+    space.
     """
     answers = [place for place, message in enumerate(messages) if message["role"] == "assistant"]
     parts = (

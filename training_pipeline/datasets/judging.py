@@ -43,7 +43,7 @@ LABELS: Final = (
 @lru_cache(maxsize=32)
 @kept
 def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy, use: Use = Use.TRAINING) -> Plan:
-    """The verdicts of `judge_together` on all pairs: may they have this use? Pure."""
+    """The verdicts of `judge_together` on all pairs: may they have this use?"""
     planner = Planner(dialect)
     # It holds the text, so it is not kept.
     required = policy.require_constraints_set_by
@@ -58,7 +58,7 @@ def verdicts_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy, us
 @lru_cache(maxsize=8)
 def ties_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
     """What `tell_ties` tells of all pairs, as if each valid one could be trained on, and each that states so itself
-    were kept for evaluation or testing. `alone` and `holds_out` are what holds. Pure.
+    were kept for evaluation or testing. `alone` and `holds_out` are what holds.
     """
     planner = Planner(dialect)
     required = policy.require_constraints_set_by
@@ -81,7 +81,7 @@ def ties_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Pla
 
 @lru_cache(maxsize=32)
 def alone_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
-    """Of each pair on its own: `pair_id`, `reason`, `prohibited`, `held_out`, `may_validate`. Pure."""
+    """Of each pair on its own: `pair_id`, `reason`, `prohibited`, `held_out`, `may_validate`."""
     planner = Planner(dialect)
     required = policy.require_constraints_set_by
     alone = judge_each(planner.pairs, tags, keep=planner.keep, require_constraints_set_by=required)
@@ -91,7 +91,7 @@ def alone_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Pl
 @lru_cache(maxsize=32)
 @kept
 def held_out_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
-    """`asked`: what pairs ask that may be evaluated or tested on, and not trained on. Pure."""
+    """`asked`: what pairs ask that may be evaluated or tested on, and not trained on."""
     planner = Planner(dialect)
     comparison = comparison_of(planner)
     asked = comparison.questions(_held_out(planner, planner.pairs, tags, policy))
@@ -102,7 +102,7 @@ def held_out_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) ->
 @kept
 def held_out_questions_plan(dialect: Dialect, tags: TagConstraints, policy: GatePolicy) -> Plan:
     """The texts of the same, marked as in `Comparison.turn_texts`: `asks`. Pairs of the table `passed` beside the pairs
-    are not looked at. Pure.
+    are not looked at.
     """
     planner = Planner(dialect)
     comparison = comparison_of(planner)
@@ -115,7 +115,7 @@ def held_out_questions_plan(dialect: Dialect, tags: TagConstraints, policy: Gate
 @kept
 def shown_plan(dialect: Dialect) -> Plan:
     """What each pair shows, whatever its verdict: `pair_id`, `item_ref` and `canonical_label_id` as verdicts have them,
-    `row_hash`, and `shown`, the hash of the whole example, then of those that its turns show, between blanks. Pure.
+    `row_hash`, and `shown`, the hash of the whole example, then of those that its turns show, between blanks.
     """
     planner = Planner(dialect)
     return planner.plan(comparison_of(planner).shown(planner.name(_named(planner, dialect))))
@@ -124,7 +124,7 @@ def shown_plan(dialect: Dialect) -> Plan:
 @lru_cache(maxsize=32)
 @kept
 def known_plan(dialect: Dialect) -> Plan:
-    """What each pair shows, as `shown_plan` has it, with `asked`, the hashes of its questions. Pure."""
+    """What each pair shows, as `shown_plan` has it, with `asked`, the hashes of its questions."""
     planner = Planner(dialect)
     comparison = comparison_of(planner)
     asking = planner.name(comparison.questions(planner.name(_named(planner, dialect))))
@@ -145,7 +145,7 @@ def _named(planner: Planner, dialect: Dialect) -> ir.Table:
 @lru_cache(maxsize=32)
 @kept
 def copies_plan(dialect: Dialect) -> Plan:
-    """What pairs are copies by, whatever their verdict: `pair_id`, and `copy_hash`, equal for copies alone. Pure."""
+    """What pairs are copies by, whatever their verdict: `pair_id`, and `copy_hash`, equal for copies alone."""
     planner = Planner(dialect)
     pairs = planner.pairs.filter(has_messages(planner.pairs.messages)).select("pair_id", "messages", "tools")
     return planner.plan(comparison_of(planner).copies(planner.name(pairs)))
@@ -156,7 +156,7 @@ def copies_plan(dialect: Dialect) -> Plan:
 def questions_plan(dialect: Dialect) -> Plan:
     """Of the rows of the table `wanted` beside `TEXTS`, in order: `number`, what it `asks` where that is wanted, as in
     `Comparison.turn_texts`, and whether any of its texts spells a control token, as `controlled`; only rows of which
-    either is to be told. Pure.
+    either is to be told.
     """
     planner = Planner(dialect, TEXTS)
     comparison = comparison_of(planner)
@@ -176,7 +176,7 @@ def questions_plan(dialect: Dialect) -> Plan:
 @lru_cache(maxsize=32)
 @kept
 def labels_plan(dialect: Dialect) -> Plan:
-    """The canonical labels of all pairs: the columns `LABELS`, each row once. Pure."""
+    """The canonical labels of all pairs: the columns `LABELS`, each row once."""
     planner = Planner(dialect)
     labeled = planner.pairs.filter(planner.pairs.canonical_label_id.notnull())
     return planner.plan(labeled.select(*LABELS).distinct())

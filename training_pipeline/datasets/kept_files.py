@@ -14,7 +14,7 @@ _LEFT_OVER_SECONDS: Final = 24 * 60 * 60
 
 
 def judged_by(policy: GatePolicy, withdrawn: Withdrawn) -> list[str]:
-    """What the verdicts of a version depend on beside its pairs: the policy, and the rows that are withdrawn. Pure."""
+    """What the verdicts of a version depend on beside its pairs: the policy, and the rows that are withdrawn."""
     return [policy.model_dump_json(), *withdrawn.identity]
 
 

@@ -152,7 +152,7 @@ def _write_lines(
 @lru_cache(maxsize=2)
 @kept
 def lines_plan(*, is_keyed: bool) -> Plan:
-    """The lines of the two files in their order, of `texts`, and which of them are still what was judged. Pure."""
+    """The lines of the two files in their order, of `texts`, and which of them are still what was judged."""
     planner = Planner(DUCKDB_SQL, TEXTS)
     planned = planner.beside("planned", _PLANNED)
     pairs = planner.pairs.inner_join(planned, planner.pairs.pair_id == planned.planned_id)

@@ -77,5 +77,5 @@ class RecheckResult(BaseModel):
 
 
 def in_words(findings: Mapping[str, int]) -> str:
-    """Findings in words, such as `1 training_prohibited, 2 missing`. Pure."""
+    """Findings in words, such as `1 training_prohibited, 2 missing`."""
     return ", ".join(f"{count:,} {what}" for what, count in findings.items())

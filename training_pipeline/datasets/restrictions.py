@@ -126,7 +126,7 @@ _GROUPS: Final = ibis.schema({"number": "int64", **{name: PAIR_SCHEMA[name] for 
 @kept
 def changes_plan(dialect: Dialect) -> Plan:
     """Of numbered groups of what is stated: a pair for each and each of `CHANGES`, and for none. Its id is the change,
-    a line break and the number. Pure.
+    a line break and the number.
     """
     planner = Planner(dialect, _GROUPS)
     groups = planner.pairs
@@ -143,7 +143,7 @@ def changes_plan(dialect: Dialect) -> Plan:
 
 
 def change_of(by: By, name: str) -> str:
-    """The key in `CHANGES` of what lifts a restriction; that of a tag is none of the pairs. Pure."""
+    """The key in `CHANGES` of what lifts a restriction; that of a tag is none of the pairs."""
     if by == "label":
         return "no_label"
     if by == "steward" or (by, name) == ("use", Use.TRAINING):

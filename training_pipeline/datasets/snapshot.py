@@ -38,7 +38,7 @@ _ROWS: Final = 100_000
 
 
 def require_trainable(sheet: TrainingSheet) -> None:
-    """Raise `GateRefused` unless the training sheet's own status lets it be trained on. Pure."""
+    """Raise `GateRefused` unless the training sheet's own status lets it be trained on."""
     if sheet.status not in TRAINABLE_SHEETS:
         allowed = " or ".join(f"`{status}`" for status in sorted(TRAINABLE_SHEETS))
         raise GateRefused(
@@ -90,7 +90,7 @@ def snapshot(
 @lru_cache(maxsize=8)
 @kept
 def rows_plan(verdicts: sch.Schema, *, is_keyed: bool, is_unique: bool) -> Plan:
-    """The rows of a snapshot in their order, of a table of verdicts. Pure."""
+    """The rows of a snapshot in their order, of a table of verdicts."""
     planner = Planner(DUCKDB_SQL, verdicts)
     rows = planner.pairs.select(*SNAPSHOT_SCHEMA.names)
     keyed = keyed_by(rows, planner.beside("pads", PADS) if is_keyed else None)

@@ -23,7 +23,7 @@ _HINT: Final = "Retry the job: a damaged dataset is then prepared again from its
 
 
 def dataset_digest(*, train_sha256: str, validation_sha256: str, manifest_sha256: str, policy_version: str) -> str:
-    """SHA-256 (hex) over what a dataset is made of; no engine's or file format's version is in it. Pure."""
+    """SHA-256 (hex) over what a dataset is made of; no engine's or file format's version is in it."""
     content = f"{train_sha256}\n{validation_sha256}\n{manifest_sha256}\n{policy_version}\n"
     return hashlib.sha256(content.encode()).hexdigest()
 

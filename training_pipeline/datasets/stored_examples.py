@@ -33,7 +33,7 @@ class Said(NamedTuple):
 
 
 def said(row: Mapping[str, str | None]) -> Said | None:
-    """What a row of `known_plan` shows and asks; None where it has no messages. Pure."""
+    """What a row of `known_plan` shows and asks; None where it has no messages."""
     if not row["shown"]:
         return None
     asked = frozenset(one.lstrip(MARKS) for one in (row["asked"] or "").split())

@@ -62,7 +62,7 @@ def export_summary(opened: OpenSheet, policy: GatePolicy, *, withdrawn: Withdraw
 @lru_cache(maxsize=4)
 @kept
 def counts_plan(verdicts: sch.Schema) -> Plan:
-    """What `summarise` counts, for tables with the columns of `judge_together`. Pure."""
+    """What `summarise` counts, for tables with the columns of `judge_together`."""
     planner = Planner(DUCKDB_SQL, verdicts)
     return planner.plan(_counts(planner.pairs))
 

@@ -131,7 +131,7 @@ def _questions(messages: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
 
 
 def stored_pair(example: Mapping[str, Any]) -> dict[str, Any]:
-    """The `messages` and `tools` of an example in JSON, as a sheet has them. Pure."""
+    """The `messages` and `tools` of an example in JSON, as a sheet has them."""
     messages = [_message(message) for message in example["messages"]]
     return {"messages": messages, "tools": _json(example.get("tools"))}
 

@@ -19,7 +19,7 @@ _MESSAGES: Final = PAIR_SCHEMA["messages"]
 @lru_cache(maxsize=1)
 @kept
 def asked_plan() -> Plan:
-    """`asked`: the different texts of hashes that rows with `messages` ask, as in `Comparison.questions`. Pure."""
+    """`asked`: the different texts of hashes that rows with `messages` ask, as in `Comparison.questions`."""
     planner = Planner(DUCKDB_SQL, ibis.schema({"messages": _MESSAGES}))
     return planner.plan(comparison_of(planner).questions(planner.pairs).select("asked").distinct())
 
@@ -27,7 +27,7 @@ def asked_plan() -> Plan:
 @lru_cache(maxsize=1)
 @kept
 def asks_plan() -> Plan:
-    """`asks`: the different questions that rows with `messages` ask, as in `Comparison.turn_texts`. Pure."""
+    """`asks`: the different questions that rows with `messages` ask, as in `Comparison.turn_texts`."""
     planner = Planner(DUCKDB_SQL, ibis.schema({"messages": _MESSAGES}))
     asks = comparison_of(planner).turn_texts(planner.pairs).asks
     return planner.plan(asks.unnest().name("asks").as_table().distinct())
@@ -37,7 +37,7 @@ def asks_plan() -> Plan:
 @kept
 def conversations_plan(name: str, *, once: bool = False) -> Plan:
     """Of rows with `messages` and the text column `name`: that column, the hashes `shown` and `asked`, and the texts
-    `asks`; with `once` no row twice. Pure.
+    `asks`; with `once` no row twice.
     """
     planner = Planner(DUCKDB_SQL, ibis.schema({name: "string", "messages": _MESSAGES}))
     comparison = comparison_of(planner)

@@ -70,7 +70,7 @@ def of_verdict(decided: Promotion | None) -> Metadata:
 
 
 def reasons(decision: Decision) -> dg.MetadataValue[Any]:
-    """Everything that was asked, the answer, and what it rests on. Pure."""
+    """Everything that was asked, the answer, and what it rests on."""
     rows = [f"| {_cell(each.asked)} | {each.verdict} | {_cell(each.reason)} |" for each in decision.findings]
     return _table(("| asked | answer | reason |", "| --- | --- | --- |"), rows)
 

@@ -119,7 +119,7 @@ def evaluate_model() -> None:
 
 
 def run_tags(job_id: str, name: str, evaluation_id: str, requested_by: str | None = None) -> dict[str, str]:
-    """The tags by which people find the runs about an evaluation. Pure."""
+    """The tags by which people find the runs about an evaluation."""
     tags = {JOB_TAG: job_id, f"{OURS}model": name, EVALUATION_TAG: evaluation_id}
     return tags if requested_by is None else {**tags, f"{OURS}requested_by": requested_by}
 
@@ -169,7 +169,7 @@ def watch(services: Services, cursor: str | None) -> dg.SensorResult:
 
 
 def to_show(found: list[Ended], cursor: str | None) -> tuple[list[Ended], str]:
-    """What is to be shown of all that is news, and the cursor with which it is not asked for again. Pure."""
+    """What is to be shown of all that is news, and the cursor with which it is not asked for again."""
     known: Mapping[str, Any] = json.loads(cursor) if cursor else {}
     shown = set(known.get("shown", ()))
     due = [each for each in found if each.key not in shown][:MOST]

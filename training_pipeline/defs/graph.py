@@ -118,27 +118,27 @@ class About(TypedDict):
 
 
 def about(key: str) -> About:
-    """Group, kinds, tags and description of an asset, as arguments of its spec. Pure."""
+    """Group, kinds, tags and description of an asset, as arguments of its spec."""
     group, kinds, text, description = _ASSETS[key]
     return {"group_name": group, "kinds": set(kinds), "tags": {TEXT_TAG: text}, "description": description}
 
 
 def with_backend(spec: dg.AssetSpec, backend: str) -> dg.AssetSpec:
-    """The spec with the kind of the backend, where the asset lives there and its kind is not said yet. Pure."""
+    """The spec with the kind of the backend, where the asset lives there and its kind is not said yet."""
     if backend == "databricks" and spec.key.to_user_string() in {"fine_tuning_run", "fine_tuned_model"}:
         return spec.merge_attributes(kinds={"databricks"})
     return spec
 
 
 def with_owners(spec: dg.AssetSpec, owners: Collection[str]) -> dg.AssetSpec:
-    """The spec of an asset that belongs to the owners of training sheets, with them. Pure."""
+    """The spec of an asset that belongs to the owners of training sheets, with them."""
     if spec.key.to_user_string() in {"training_sheet", "governed_pairs"}:
         return spec.merge_attributes(owners=sorted(owners))
     return spec
 
 
 def owners_of(sheets: Iterable[TrainingSheet]) -> set[str]:
-    """The owners that the heads of training sheets name, as Dagster knows owners: an e-mail address or a team. Pure.
+    """The owners that the heads of training sheets name, as Dagster knows owners: an e-mail address or a team.
 
     Dagster knows fewer addresses than there are: one whose domain ends in `.technology` becomes a team.
     """

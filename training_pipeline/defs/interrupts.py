@@ -25,7 +25,7 @@ def kept() -> Iterator[None]:
 
 
 def comes_of_interrupt(error: BaseException) -> bool:
-    """Whether an interrupt is among the causes of an error, or was being handled when it was raised. Pure."""
+    """Whether an interrupt is among the causes of an error, or was being handled when it was raised."""
     seen: set[int] = set()
     left: list[BaseException | None] = [error]
     while left:

@@ -36,7 +36,7 @@ VERSION: Final = dg.Field(dg.Any, description="Its version, such as 2.")
 
 
 def other_version(model: type[BaseModel], name: str) -> dg.Field:
-    """The field of a version that may be left empty, with the help of the model's field. Pure."""
+    """The field of a version that may be left empty, with the help of the model's field."""
     return dg.Field(dg.Any, default_value="", description=str(model.model_fields[name].description))
 
 
@@ -46,7 +46,7 @@ def caller_of(run: dg.DagsterRun, stated: str, settings: Settings) -> Caller:
 
 
 def version_of(field: str, value: Any) -> str:
-    """The version that a field names, typed as a number or a text. Raises `InvalidRequest` for anything else. Pure."""
+    """The version that a field names, typed as a number or a text. Raises `InvalidRequest` for anything else."""
     if isinstance(value, str | int) and not isinstance(value, bool) and str(value).strip():
         return str(value).strip()
     raise InvalidRequest(

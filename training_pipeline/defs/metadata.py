@@ -49,7 +49,7 @@ def of_sheet(job: TrainingJob, sheet: SheetRef, links: Urls) -> Metadata:
 
 
 def named(reference: Reference) -> str:
-    """A source sheet or prompt template, with its version. Pure."""
+    """A source sheet or prompt template, with its version."""
     return f"{reference.name or reference.id} ({reference.id}), version {reference.version or 'unknown'}"
 
 
@@ -91,7 +91,7 @@ def exclusions(summary: ExportSummary | ShownSummary) -> dg.MetadataValue[Any]:
 
 
 def counts(title: str, found: Mapping[str, int], *, unknown: str = "") -> dg.MetadataValue[Any]:
-    """How many pairs each has, the most first. Pure."""
+    """How many pairs each has, the most first."""
     rows = sorted(found.items(), key=lambda item: -item[1])
     lines = [f"| {title} | pairs |", "| --- | ---: |", *(f"| {name or unknown} | {count:,} |" for name, count in rows)]
     return dg.MetadataValue.md("\n".join(lines))

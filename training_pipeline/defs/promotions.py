@@ -91,12 +91,12 @@ def promote_model() -> None:
 
 
 def _gate(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What a form states of a gate: nothing where all of it is as it was. Pure."""
+    """What a form states of a gate: nothing where all of it is as it was."""
     return {name: value for name, value in stated(config, PromotionGate).items() if value != {}}
 
 
 def refusal(made: ModelPromotion) -> str:
-    """Why the alias stays where it is, in a sentence. Pure."""
+    """Why the alias stays where it is, in a sentence."""
     why = "; ".join(f"{each.asked}: {each.reason}" for each in made.findings if each.verdict is not Verdict.SHIP)
     where = f"stays at version {made.previous_version}" if made.previous_version else "stays at no version"
     more = f" About {made.more_pairs:,} pairs more would settle it." if made.more_pairs else ""

@@ -123,7 +123,7 @@ def fail_checks(instance: dg.DagsterInstance, services: Services) -> int:
 
 
 def evaluation(one: Untold) -> dg.AssetCheckEvaluation:
-    """The failed check of a tainted model, in the partition of its job. Pure."""
+    """The failed check of a tainted model, in the partition of its job."""
     return dg.AssetCheckEvaluation(
         asset_key=dg.AssetKey(ASSET),
         check_name=CHECK,

@@ -97,7 +97,7 @@ def _request(asked: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldProble
 
 
 def _searched(space: Mapping[str, str]) -> tuple[dict[str, Any], list[FieldProblem]]:
-    """The searches that a form states, and what is wrong with those that are none. Pure."""
+    """The searches that a form states, and what is wrong with those that are none."""
     found: dict[str, Any] = {}
     problems = []
     for name, text in space.items():

@@ -41,7 +41,7 @@ def archived_trials(
 
 
 def _place(cursor: str | None) -> tuple[datetime, str] | None:
-    """When the study ended up to which everything is done, and its name. Pure."""
+    """When the study ended up to which everything is done, and its name."""
     if not cursor:
         return None
     at, _, name = cursor.rpartition(" ")

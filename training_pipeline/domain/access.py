@@ -43,7 +43,7 @@ ON_ANY_JOB: Final = frozenset({Action.POLL})
 
 
 def person(name: str) -> str:
-    """Who somebody is, by the name that their tokens have, or a proxy gives them: `Ada` and `ada` are one. Pure."""
+    """Who somebody is, by the name that their tokens have, or a proxy gives them: `Ada` and `ada` are one."""
     return name.casefold()
 
 
@@ -68,7 +68,7 @@ class Caller:
         return self.may_act_as(Role.OPERATOR) or self.may_act_as(Role.STEWARD)
 
     def may(self, action: Action, job: TrainingJob) -> bool:
-        """Whether the caller may do this with this job, whatever its status. Pure."""
+        """Whether the caller may do this with this job, whatever its status."""
         own = action in ON_ANY_JOB or self.name == job.created_by or self.may_act_as(Role.ADMIN)
         return own and self.may_act_as(LEAST.get(action, Role.ADMIN))
 
@@ -99,7 +99,7 @@ def require(caller: Caller, action: Action, job: TrainingJob) -> None:
 
 
 def is_own(caller: Caller, owner: str) -> bool:
-    """Whether the caller is the owner, or an admin. Pure."""
+    """Whether the caller is the owner, or an admin."""
     return caller.name == owner or caller.may_act_as(Role.ADMIN)
 
 

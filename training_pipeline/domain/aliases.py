@@ -43,7 +43,7 @@ class TaintedAlias(BaseModel):
 
 
 def moves(model_name: str, before: Mapping[str, str], now: Mapping[str, str]) -> tuple[AliasMove, ...]:
-    """What moved between two looks at the aliases of a model, by alias. Pure."""
+    """What moved between two looks at the aliases of a model, by alias."""
     return tuple(
         AliasMove(model_name=model_name, alias=alias, before=before.get(alias), now=now.get(alias))
         for alias in sorted(before.keys() | now.keys())

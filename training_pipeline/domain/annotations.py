@@ -17,7 +17,7 @@ _TURNING: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2
 
 
 def plain_note(text: str) -> str:
-    """The note without space around it, its lines ended by a line feed each. Raises `ValueError`. Pure."""
+    """The note without space around it, its lines ended by a line feed each. Raises `ValueError`."""
     note = text.replace("\r\n", "\n").strip()
     if len(note) > LONGEST_NOTE:
         raise ValueError(f"must have at most {LONGEST_NOTE:,} characters")
@@ -27,7 +27,7 @@ def plain_note(text: str) -> str:
 
 
 def plain_tags(tags: list[str]) -> list[str]:
-    """The tags without space around them, each once, in their order. Raises `ValueError`. Pure."""
+    """The tags without space around them, each once, in their order. Raises `ValueError`."""
     found = list(dict.fromkeys(tag.strip() for tag in tags))
     if wrong := [tag for tag in found if not TAG.fullmatch(tag) or not _is_plain(tag)]:
         named = ", ".join(repr(tag[:80]) for tag in wrong[:3])

@@ -45,7 +45,7 @@ class LossVerdict(BaseModel):
 
 
 def verdict(jobs: Sequence[Measured], overlap: Overlap | None) -> LossVerdict:
-    """Whether the losses of these jobs may be compared: the same rows, cut into the same tokens. Pure.
+    """Whether the losses of these jobs may be compared: the same rows, cut into the same tokens.
 
     `overlap` is None where a job's rows are not on record, or cannot be read.
     """

@@ -75,7 +75,7 @@ class InForce(BaseModel):
 
 
 def in_force(newest_first: Sequence[Decision], *, approval: timedelta | None, now: datetime) -> InForce:
-    """What holds of the decisions about one version: the last one. Pure.
+    """What holds of the decisions about one version: the last one.
 
     Where two people must decide, `approval` is the time within which another person has to decide the same, with no
     other decision in between. Then it holds, for the revocations that both named. Until then nothing holds, whatever
@@ -99,7 +99,7 @@ def in_force(newest_first: Sequence[Decision], *, approval: timedelta | None, no
 
 
 def _are_two(decisions: Sequence[Decision], approval: timedelta) -> bool:
-    """Whether two people made the decision, one within that time of the other. Pure."""
+    """Whether two people made the decision, one within that time of the other."""
     return any(
         person(later.actor) != person(earlier.actor) and _moment(later) - _moment(earlier) <= approval
         for later, earlier in pairwise(decisions)
@@ -111,7 +111,7 @@ def _moment(decision: Decision) -> datetime:
 
 
 def hash_of(fields: Mapping[str, Any]) -> str:
-    """SHA-256 (hex) over canonical JSON (sorted keys, no blanks, UTF-8) of all fields but `hash`. Pure."""
+    """SHA-256 (hex) over canonical JSON (sorted keys, no blanks, UTF-8) of all fields but `hash`."""
     said = {name: value for name, value in fields.items() if name != "hash"}
     text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -120,7 +120,7 @@ def hash_of(fields: Mapping[str, Any]) -> str:
 def broken(
     decisions: Sequence[Decision], witnessed: Collection[tuple[int, str]], *, head: str | None = None
 ) -> list[str]:
-    """What is wrong with the chain, in words; nothing where every decision ever made is there, unchanged. Pure.
+    """What is wrong with the chain, in words; nothing where every decision ever made is there, unchanged.
 
     `decisions` are by number. `witnessed` are the numbers and hashes in the events of jobs, one for each decision ever
     made: they show what was removed at the end, also where another took its number. `head` is a hash that somebody
@@ -155,7 +155,7 @@ def broken(
 
 
 def decision_problems(reason: str, due: date | None, evidence: str | None, *, today: date) -> list[FieldProblem]:
-    """What is wrong with a decision that somebody makes. Pure."""
+    """What is wrong with a decision that somebody makes."""
     problems = reason_problems(reason)
     if due is not None and due < today:
         problems.append(FieldProblem("/due", "past", "must not be in the past"))

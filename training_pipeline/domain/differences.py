@@ -7,7 +7,7 @@ from typing import Any
 
 
 def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A nested value as one level, by dotted name; an empty mapping has none. Pure."""
+    """A nested value as one level, by dotted name; an empty mapping has none."""
     found: dict[str, Any] = {}
     for name, each in value.items():
         if isinstance(each, Mapping):
@@ -18,7 +18,7 @@ def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def differing(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """What differs between these records: by dotted name, in the order of the names, the value in each of them. Pure.
+    """What differs between these records: by dotted name, in the order of the names, the value in each of them.
 
     A name that a record does not have is not on record there: its value is None, and makes no difference by itself.
     """

@@ -37,7 +37,7 @@ _KEPT_FOR: Final = {
 
 
 def restriction_in_words(by: str, name: str) -> str:
-    """What keeps pairs out, by what kind of restriction it is and its name. Pure."""
+    """What keeps pairs out, by what kind of restriction it is and its name."""
     if by == "reason":
         return MEANINGS[Reason(name)]
     return _KEPT_FOR[Use(name)] if by == "use" else _RESTRICTIONS[by].format(name)

@@ -1,4 +1,4 @@
-"""The key under which hashes of a training sheet are stored: without it no text leads to its row. Pure.
+"""The key under which hashes of a training sheet are stored: without it no text leads to its row.
 
 What is stored is `hmac_sha256(key, hash)` in hexadecimal, where `hash` is the SHA-256 of an example (64 digits) or the
 hash of a question (32, of whose result 32 are kept), as its ASCII digits. See docs/adr/0012-keyed-hashes.md.

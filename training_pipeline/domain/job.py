@@ -43,7 +43,7 @@ TRANSITIONS: Final[Mapping[JobStatus, frozenset[JobStatus]]] = {
 
 
 def may_become(old: JobStatus, new: JobStatus) -> bool:
-    """Whether a job may change from `old` to `new`. Pure."""
+    """Whether a job may change from `old` to `new`."""
     return new in TRANSITIONS[old]
 
 

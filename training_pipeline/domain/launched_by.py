@@ -1,4 +1,4 @@
-"""Who launched a run of Dagster's: tags that Dagster's UI sets itself, whatever the browser sent. Pure."""
+"""Who launched a run of Dagster's: tags that Dagster's UI sets itself, whatever the browser sent."""
 
 from __future__ import annotations
 

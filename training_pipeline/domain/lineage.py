@@ -129,12 +129,12 @@ class LineageRecord(BaseModel):
 
 
 def version_of(identifier: str, version: str) -> str:
-    """What Dagster calls the data version of a source sheet or a prompt template: `id@version`. Pure."""
+    """What Dagster calls the data version of a source sheet or a prompt template: `id@version`."""
     return f"{identifier}@{version}"
 
 
 def base_model_facts(base_model: BaseModelRecord | None) -> dict[str, str]:
-    """What exactly a base model was, of what is known, and where it came from, as tags and metadata name it. Pure."""
+    """What exactly a base model was, of what is known, and where it came from, as tags and metadata name it."""
     known: dict[str, str | None] = {}
     if base_model is not None:
         known = {
@@ -149,7 +149,7 @@ def base_model_facts(base_model: BaseModelRecord | None) -> dict[str, str]:
 
 
 def recipe_facts(recipe: TrainingRecipe | None) -> dict[str, str]:
-    """What a training was made with, as tags and metadata name it. Pure."""
+    """What a training was made with, as tags and metadata name it."""
     if recipe is None:
         return dict.fromkeys(("chat_template", "tokenizer", "libraries", "configuration"), NOT_RECORDED)
     return {
@@ -161,13 +161,13 @@ def recipe_facts(recipe: TrainingRecipe | None) -> dict[str, str]:
 
 
 def libraries_in_words(libraries: Mapping[str, str]) -> str:
-    """The versions of the libraries, such as `python 3.11.9, torch 2.9.1`, in an order of our own. Pure."""
+    """The versions of the libraries, such as `python 3.11.9, torch 2.9.1`, in an order of our own."""
     ordered = sorted(libraries.items(), key=lambda item: (item[0] != "python", item[0]))
     return ", ".join(f"{name} {version}" for name, version in ordered)
 
 
 def ancestry(base_model: BaseModelRecord | None) -> str:
-    """Where a base model came from, in words: the models of ours up the chain, the nearest first. Pure."""
+    """Where a base model came from, in words: the models of ours up the chain, the nearest first."""
     if base_model is None or base_model.ancestors is None:
         return NOT_RECORDED
     if not base_model.ancestors:

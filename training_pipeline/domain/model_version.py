@@ -79,7 +79,7 @@ class Check(BaseModel):
 
 
 def verdict(checks: Sequence[Check]) -> Cleanness:
-    """One failure makes a version not clean; what cannot be looked at leaves it unknown. Pure."""
+    """One failure makes a version not clean; what cannot be looked at leaves it unknown."""
     outcomes = {check.outcome for check in checks}
     if Outcome.FAIL in outcomes:
         return Cleanness.NOT_CLEAN

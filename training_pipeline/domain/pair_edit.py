@@ -1,4 +1,4 @@
-"""An edit of a pair by a steward: what it may change, what it may not, and what the log keeps of it. Pure.
+"""An edit of a pair by a steward: what it may change, what it may not, and what the log keeps of it.
 
 An edit touches neither the constraints of the pair's canonical label nor the tags of its source: the gates ask all
 three, so that no edit opens a use that label or tags close. One that would pretend to is refused.

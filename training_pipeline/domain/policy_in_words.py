@@ -37,7 +37,7 @@ These words are those of version {ours}; version {version} judged. Reasons that 
 
 
 def in_words(policy: GatePolicy) -> str:
-    """Markdown: the rules that judged, the reasons in their order, and the parameters with their values. Pure."""
+    """Markdown: the rules that judged, the reasons in their order, and the parameters with their values."""
     numbered = enumerate(MEANINGS.items(), 1)
     reasons = "\n".join(f"{place}. `{reason}`: {meaning}" for place, (reason, meaning) in numbered)
     fields = type(policy).model_fields

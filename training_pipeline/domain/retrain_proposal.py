@@ -34,7 +34,7 @@ class RetrainProposal(BaseModel):
 
 
 def clean_base(reference: str, ancestors: Sequence[ModelOrigin], tainted: Collection[str]) -> str:
-    """What to train from instead of `reference`, whose models of ours are `ancestors`, the nearest first. Pure.
+    """What to train from instead of `reference`, whose models of ours are `ancestors`, the nearest first.
 
     The first that is not tainted, else what the last of them was trained from.
     """
@@ -46,7 +46,7 @@ def clean_base(reference: str, ancestors: Sequence[ModelOrigin], tainted: Collec
 
 
 def retrain_request(job: TrainingJob, base_model: str) -> dict[str, Any]:
-    """The body of a request for a job like this one, from another base model. Pure.
+    """The body of a request for a job like this one, from another base model.
 
     It keeps the split of the last succeeded job on this sheet and model, as any new job does.
     """
@@ -66,5 +66,5 @@ def retrain_request(job: TrainingJob, base_model: str) -> dict[str, Any]:
 
 
 def still_answers(launched: TrainingJob) -> bool:
-    """Whether a job that was launched for a proposal may still replace the tainted version. Pure."""
+    """Whether a job that was launched for a proposal may still replace the tainted version."""
     return launched.status in ACTIVE or (launched.status is JobStatus.SUCCEEDED and launched.tainted_at is None)

@@ -52,7 +52,7 @@ class Retraining(JobRequest):
 
 
 def retraining_of(sheet: TrainingSheet) -> Retraining | None:
-    """The sheet's rule, None where it has not opted in; raises `InvalidRequest` naming every wrong field. Pure."""
+    """The sheet's rule, None where it has not opted in; raises `InvalidRequest` naming every wrong field."""
     block = sheet.metadata.get(BLOCK)
     if block is None:
         return None
@@ -123,7 +123,7 @@ def decide(
     min_pairs: int,
     now: datetime,
 ) -> Decision:
-    """Due or not, and why. Pure.
+    """Due or not, and why.
 
     `active` is a job for the same model that is not over, `latest` the one created last; `changes` are counted since
     the last one that succeeded, null where none has.
@@ -156,7 +156,7 @@ def decide(
 
 
 def lost_permission(changes: Changes | None, model: str) -> str | None:
-    """The warning about pairs that a model was trained on and that may no longer be trained on, else None. Pure."""
+    """The warning about pairs that a model was trained on and that may no longer be trained on, else None."""
     if changes is None or not changes.newly_prohibited:
         return None
     more = changes.newly_prohibited - len(changes.prohibited_ids)

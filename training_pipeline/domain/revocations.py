@@ -129,7 +129,7 @@ class Tainted(NamedTuple):
 
 
 def tainted(direct: Mapping[str, Learned], bases: Mapping[str, Sequence[str]]) -> dict[str, Tainted]:
-    """Which models learned from rows: those of `direct`, and all that come from one of them. Pure.
+    """Which models learned from rows: those of `direct`, and all that come from one of them.
 
     `bases` names the models that each comes from, the nearest first: one of them, or all up the chain.
     """
@@ -157,7 +157,7 @@ def _up(model: str, bases: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 
 def revoked(keys: Mapping[Kind, str | None], *, reason: str) -> Revoked:
-    """What a person asks to revoke. Pure. Raises `InvalidRequest` with every problem at once."""
+    """What a person asks to revoke. Raises `InvalidRequest` with every problem at once."""
     problems: list[FieldProblem] = []
     asked = None
     try:
@@ -175,7 +175,7 @@ def revoked(keys: Mapping[Kind, str | None], *, reason: str) -> Revoked:
 
 
 def reason_problems(reason: str, *, name: str = "reason", longest: int = LONGEST_REASON) -> list[FieldProblem]:
-    """What is wrong with a reason, or another text that stays on record for ever. Pure."""
+    """What is wrong with a reason, or another text that stays on record for ever."""
     if re.search("[\\0\ud800-\udfff]", reason) or not 0 < len(reason.strip()) <= longest:
         return [FieldProblem(f"/{name}", "text", f"must have 1 to {longest:,} characters, all of them text")]
     return []

@@ -78,7 +78,7 @@ class SearchSpace(Value):
 
     @property
     def searched(self) -> dict[str, Search]:
-        """The keys that are searched, in the order above; a learning rate by its logarithm. Pure."""
+        """The keys that are searched, in the order above; a learning rate by its logarithm."""
         found: dict[str, Search] = {name: each for name in type(self).model_fields if (each := getattr(self, name))}
         if isinstance(rate := found.get("learning_rate"), FloatSearch) and rate.choices is None:
             found["learning_rate"] = rate.model_copy(update={"log": True})

@@ -10,7 +10,7 @@ MOST_SMOOTHING: Final = 0.999
 
 
 def smoothed(values: Sequence[float], weight: float) -> list[float]:
-    """The weighted mean of each value and all before it: one place earlier weighs `weight` times as much. Pure.
+    """The weighted mean of each value and all before it: one place earlier weighs `weight` times as much.
 
     The weights add up to one from the first value on, so a smoothed series starts where the series does and a constant
     one stays what it is.

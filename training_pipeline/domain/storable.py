@@ -1,4 +1,4 @@
-"""Text as a database holds it. Pure."""
+"""Text as a database holds it."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class StudyRequest(Value):
 
     @property
     def base_models(self) -> tuple[str | None, ...]:
-        """The base models of its trials as they are asked for; null is the default one. Pure."""
+        """The base models of its trials as they are asked for; null is the default one."""
         searched = self.space.base_model
         return (self.job.base_model,) if searched is None else searched.choices
 
@@ -155,12 +155,12 @@ class Study(Record):
     base_models: tuple[StudyBaseModel, ...] = ()
 
     def base_model(self, params: Mapping[str, Any]) -> StudyBaseModel | None:
-        """The base model of a trial with these values; None where it is not on record. Pure."""
+        """The base model of a trial with these values; None where it is not on record."""
         asked = params.get(BASE_MODEL, self.request.job.base_model)
         return next((each for each in self.base_models if each.asked == asked), None)
 
     def pinned(self, params: Mapping[str, Any]) -> BaseModelRecord | None:
-        """What the base model of a trial with these values has to be; None where that is not on record. Pure."""
+        """What the base model of a trial with these values has to be; None where that is not on record."""
         found = self.base_model(params)
         return None if found is None else found.model
 
@@ -190,7 +190,7 @@ class Trial(Record):
 
 
 def best_of(trials: Iterable[Trial], *, sign: int = 1) -> Trial | None:
-    """The succeeded trial with the lowest value, the first of equals; None where none has succeeded. Pure.
+    """The succeeded trial with the lowest value, the first of equals; None where none has succeeded.
 
     With a `sign` of -1 the one with the highest.
     """
@@ -200,7 +200,7 @@ def best_of(trials: Iterable[Trial], *, sign: int = 1) -> Trial | None:
 
 
 def leaders(trials: Iterable[Trial], *, sign: int = 1) -> list[Trial]:
-    """The trials that were the best one when they ended, in that order: how the search got on. Pure.
+    """The trials that were the best one when they ended, in that order: how the search got on.
 
     With a `sign` of -1 the highest value is the best.
     """
@@ -214,7 +214,7 @@ def leaders(trials: Iterable[Trial], *, sign: int = 1) -> list[Trial]:
 
 
 def common_failure(trials: Iterable[Trial]) -> Trial | None:
-    """The last of `SAME_FAILURES` trials that failed of one cause; None where there are not so many. Pure."""
+    """The last of `SAME_FAILURES` trials that failed of one cause; None where there are not so many."""
     seen: dict[str | None, int] = {}
     for trial in trials:
         if trial.status is TrialStatus.FAILED:
@@ -225,7 +225,7 @@ def common_failure(trials: Iterable[Trial]) -> Trial | None:
 
 
 def one_more(study: Study, trials: Iterable[Trial]) -> float:
-    """What a trial more costs by estimate, on the dearest of the base models. Pure.
+    """What a trial more costs by estimate, on the dearest of the base models.
 
     0 where nobody could ever say; then no study has a budget in money.
     """
@@ -234,7 +234,7 @@ def one_more(study: Study, trials: Iterable[Trial]) -> float:
 
 
 def spent(study: Study, trials: Sequence[Trial]) -> float:
-    """What the trials cost by estimate. Pure.
+    """What the trials cost by estimate.
 
     One with a job whose cost nobody could say, as of a price list that was broken meanwhile, costs what one more on its
     base model would.
@@ -257,7 +257,7 @@ def _one_on(study: Study, trials: Iterable[Trial], params: Mapping[str, Any]) ->
 
 
 def with_values(job: JobRequest, params: Mapping[str, Any]) -> JobRequest:
-    """The job with these values of what is searched. Pure; raises `ValidationError` for what no job may have."""
+    """The job with these values of what is searched. Raises `ValidationError` for what no job may have."""
     stated = job.training_config.model_dump(exclude_unset=True)
     values = {name: value for name, value in params.items() if name != BASE_MODEL}
     config = job.training_config.model_validate({**stated, **values})
@@ -266,7 +266,7 @@ def with_values(job: JobRequest, params: Mapping[str, Any]) -> JobRequest:
 
 
 def trial_request(study: Study, params: Mapping[str, Any], number: int) -> JobRequest:
-    """The training job of a trial: as the study's, with the trial's values, a name of its own, not registered. Pure.
+    """The training job of a trial: as the study's, with the trial's values, a name of its own, not registered.
 
     Its base model is the one on record, also where the default has become another one since.
     """
@@ -282,7 +282,7 @@ def trial_request(study: Study, params: Mapping[str, Any], number: int) -> JobRe
 
 
 def winning_request(study: Study, trial: Trial) -> JobRequest:
-    """An ordinary job with a trial's values, on the trial's split, that registers its model. Pure."""
+    """An ordinary job with a trial's values, on the trial's split, that registers its model."""
     again = trial_request(study, trial.params, trial.number)
     kept = {"model_name": study.request.job.model_name, "register_to_uc": True, "fresh_split": False}
     return again.model_copy(update={**kept, "split_predecessor": trial.job_id})

@@ -23,7 +23,7 @@ _OF_LORA: Final = ("lora_rank", "lora_alpha", "lora_dropout")
 
 
 def problems_of(request: StudyRequest) -> list[FieldProblem]:
-    """Everything that can be said against a study without asking anybody. Pure."""
+    """Everything that can be said against a study without asking anybody."""
     searched = request.space.searched
     found = [problem for name, search in searched.items() for problem in _of_key(name, search)]
     if not searched:
@@ -50,14 +50,14 @@ def problems_of(request: StudyRequest) -> list[FieldProblem]:
 
 
 def combinations(space: SearchSpace) -> int | None:
-    """How many configurations a sound space has; None where there is no end of them. Pure."""
+    """How many configurations a sound space has; None where there is no end of them."""
     counts = [len(values) if (values := every(search)) is not None else None for search in space.searched.values()]
     known = [count for count in counts if count is not None]
     return None if len(known) < len(counts) else math.prod(known)
 
 
 def every(search: Search) -> tuple[Any, ...] | None:
-    """All values of a sound search; None where there is no end of them. Pure."""
+    """All values of a sound search; None where there is no end of them."""
     if search.choices is not None:
         return tuple(search.choices)
     if isinstance(search, IntSearch) and search.low is not None and search.high is not None:
@@ -66,7 +66,7 @@ def every(search: Search) -> tuple[Any, ...] | None:
 
 
 def probes(search: Search) -> tuple[Any, ...]:
-    """The values of a sound search that stand for all: every one, or the ends where there is no end of them. Pure."""
+    """The values of a sound search that stand for all: every one, or the ends where there is no end of them."""
     values = every(search)
     if values is not None:
         return values
@@ -74,14 +74,14 @@ def probes(search: Search) -> tuple[Any, ...]:
 
 
 def ends(search: Search) -> tuple[Any, ...]:
-    """All words of a sound search, or the least and the greatest of its numbers. Pure."""
+    """All words of a sound search, or the least and the greatest of its numbers."""
     if isinstance(search, WordSearch):
         return search.choices
     return (search.low, search.high) if search.choices is None else (min(search.choices), max(search.choices))
 
 
 def middle(space: SearchSpace) -> dict[str, Any]:
-    """A configuration in the middle of a sound space. Pure."""
+    """A configuration in the middle of a sound space."""
     return {name: _middle(search) for name, search in space.searched.items()}
 
 
@@ -152,7 +152,7 @@ def _refused(at: str, name: str, values: tuple[Any, ...]) -> Iterator[FieldProbl
 
 
 def search_of(text: str) -> dict[str, Any]:
-    """A search as a person writes it: `low..high`, also with `:log` or `:step` behind it, or `a,b,c`. Pure.
+    """A search as a person writes it: `low..high`, also with `:log` or `:step` behind it, or `a,b,c`.
 
     Raises `ValueError` for what is neither.
     """
@@ -169,5 +169,5 @@ def search_of(text: str) -> dict[str, Any]:
 
 
 def key_of(params: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """A configuration as a key, to see whether it was tried. Pure."""
+    """A configuration as a key, to see whether it was tried."""
     return tuple(sorted(params.items()))

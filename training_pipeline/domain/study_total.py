@@ -25,7 +25,7 @@ class StudyTotal(BaseModel):
 
 
 def total_of(request: StudyRequest, estimates: Iterable[Estimate]) -> StudyTotal:
-    """As many trials as there may be, each as on the base model that takes longest, and costs most. Pure."""
+    """As many trials as there may be, each as on the base model that takes longest, and costs most."""
     found = list(estimates)
     seconds = _greatest(one.time.middle for one in found)
     cost = _greatest(one.cost.middle for one in found)

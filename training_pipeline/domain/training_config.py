@@ -176,7 +176,7 @@ class JobRequest(BaseModel):
 
 
 def problems_of_names(request: JobRequest) -> list[FieldProblem]:
-    """The names in Unity Catalog under which no model can be registered. Pure.
+    """The names in Unity Catalog under which no model can be registered.
 
     Asked of what is to be created, not of what is on record: earlier versions took any name.
     """

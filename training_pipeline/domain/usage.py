@@ -83,7 +83,7 @@ class TagConstraints(BaseModel):
 
 
 def ruling_words(text: str) -> list[str]:
-    """The words in a text that have a rule as tags, between white space and any of `,;|/`. Pure.
+    """The words in a text that have a rule as tags, between white space and any of `,;|/`.
 
     Brackets and quotation marks around a word count for nothing. A part of a word is no word: `non-PII` says the
     opposite of `PII`.
@@ -93,7 +93,7 @@ def ruling_words(text: str) -> list[str]:
 
 
 def constraints_from_tags(tags: Iterable[str]) -> TagConstraints:
-    """Unite the rules of `tags`, compared without regard to case and surrounding white space. Pure.
+    """Unite the rules of `tags`, compared without regard to case and surrounding white space.
 
     Tags without a rule restrict nothing.
     """

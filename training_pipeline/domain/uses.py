@@ -155,7 +155,7 @@ class Question(_Part):
 
 
 def question(keys: Mapping[Kind, str | None]) -> Question:
-    """The question behind the keys that were given: one of them, or one and the training sheet to look in. Pure.
+    """The question behind the keys that were given: one of them, or one and the training sheet to look in.
 
     Raises `InvalidRequest` where none or several are given, or one cannot be what it should.
     """

@@ -13,7 +13,7 @@ MOST_TOLD: Final = 100
 
 
 def as_number(text: str) -> int | float | str:
-    """The number that `text` holds; other text as it is, for validation says what it should have been. Pure."""
+    """The number that `text` holds; other text as it is, for validation says what it should have been."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -23,7 +23,7 @@ def as_number(text: str) -> int | float | str:
 
 
 def told(problems: Iterable[FieldProblem], total: int) -> tuple[FieldProblem, ...]:
-    """The first `MOST_TOLD` of `total` problems, and how many more there are. Takes no more of them than that. Pure."""
+    """The first `MOST_TOLD` of `total` problems, and how many more there are. Takes no more of them than that."""
     first = tuple(islice(problems, MOST_TOLD))
     if total <= MOST_TOLD:
         return first

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 def literal(text: object) -> str:
-    """The text in single quotes. Pure; raises `ValueError` for one with a zero byte, which no literal can hold."""
+    """The text in single quotes. Raises `ValueError` for one with a zero byte, which no literal can hold."""
     said = str(text)
     if "\0" in said:
         raise ValueError("a text with a zero byte is no SQL literal")

@@ -77,7 +77,7 @@ def _of_the_rest(
 
 
 def _without(body: Mapping[str, Any], wrong: Iterable[tuple[Any, ...]]) -> dict[str, Any]:
-    """The body without the fields that are wrong, and something for those that must be there. Pure."""
+    """The body without the fields that are wrong, and something for those that must be there."""
     left = copy.deepcopy(dict(body))
     for loc in wrong:
         _drop(left, loc[:2] if loc[0] == "space" else loc)  # half a search is none
@@ -100,7 +100,7 @@ def _drop(part: dict[str, Any], loc: Sequence[Any]) -> None:
 
 
 def _follows(problem: FieldProblem, wrong: Iterable[tuple[Any, ...]]) -> bool:
-    """Whether a problem may only be there because of the fields that were left out. Pure."""
+    """Whether a problem may only be there because of the fields that were left out."""
     at = problem.pointer.split("/")[1:]
     said = [list(map(str, loc)) for loc in wrong]
     fewer = problem.pointer == "/most_trials" and any(loc[0] == "space" for loc in said)

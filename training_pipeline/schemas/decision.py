@@ -87,7 +87,7 @@ class Decision(Answer):
 
     @classmethod
     def of(cls, found: domain.Decision, by_job: Mapping[str, InForce]) -> Decision:
-        """A decision of the store; `by_job` says what holds now. Pure."""
+        """A decision of the store; `by_job` says what holds now."""
         force = by_job.get(found.job_id, InForce())
         holds = force.holding is not None and force.holding.number == found.number
         return cls.model_validate({**found.model_dump(), "in_force": holds, "expired": found.number in force.expired})

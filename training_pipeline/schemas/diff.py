@@ -73,7 +73,7 @@ class TrainingJobDiff(Answer):
     def of(
         cls, first_id: str, second_id: str, pairs: DatasetDiff, fields: list[FieldDifference], next_cursor: str | None
     ) -> TrainingJobDiff:
-        """The answer for one page. Pure."""
+        """The answer for one page."""
         return cls(
             first_job_id=first_id,
             second_job_id=second_id,
@@ -85,7 +85,7 @@ class TrainingJobDiff(Answer):
 
 
 def field_differences(before: dict[str, Any], after: dict[str, Any]) -> list[FieldDifference]:
-    """What differs between two nested values, by dotted name, in order. Pure."""
+    """What differs between two nested values, by dotted name, in order."""
     old, new = flat(before), flat(after)
     return [
         FieldDifference(field=name, before=old.get(name), after=new.get(name))

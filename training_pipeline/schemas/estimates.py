@@ -82,7 +82,7 @@ class EstimatesSoFar(Answer):
 
     @classmethod
     def of(cls, found: Estimates, prices: PriceList | None = None) -> Self:
-        """What is on record, summed up; costs by the price list as it is now. Pure."""
+        """What is on record, summed up; costs by the price list as it is now."""
         overall = quality(found.outcomes)
         kinds = [
             KindQuality(base_model=kind.base_model, method=kind.method, machine=kind.machine, **_fields(each))

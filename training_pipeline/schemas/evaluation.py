@@ -123,7 +123,7 @@ class EvaluationJudge(Answer):
 
     @classmethod
     def of(cls, found: Judging) -> Self:
-        """A judge as it is shown. Pure."""
+        """A judge as it is shown."""
         answers = [
             JudgedModel(
                 model=role,
@@ -174,7 +174,7 @@ class ModelEvaluation(Answer):
 
     @classmethod
     def of(cls, found: records.Evaluation) -> Self:
-        """An evaluation as it is shown. Pure."""
+        """An evaluation as it is shown."""
         return cls(
             id=found.id,
             model_name=found.model_name,
@@ -204,5 +204,5 @@ class ModelEvaluations(Answer):
 
     @classmethod
     def of(cls, found: list[records.Evaluation]) -> Self:
-        """All of them, as they are shown. Pure."""
+        """All of them, as they are shown."""
         return cls(evaluations=[ModelEvaluation.of(each) for each in found], total=len(found))

@@ -38,7 +38,7 @@ class ValueAt(Answer):
 
     @classmethod
     def of(cls, found: tuple[int, float] | None) -> ValueAt | None:
-        """From step and value. Pure."""
+        """From step and value."""
         return None if found is None else cls(step=found[0], value=found[1])
 
 

@@ -225,7 +225,7 @@ class ModelVersionDetails(ModelVersion):
         evaluations: Iterable[records.Evaluation],
         download_problem: str | None,
     ) -> Self:
-        """What is on record of a version, and its evaluations, the newest first. Pure."""
+        """What is on record of a version, and its evaluations, the newest first."""
         record, job = whole.record, whole.job
         return cls.model_validate(
             {
@@ -258,7 +258,7 @@ class ModelVersionDetails(ModelVersion):
 
 
 def fields_of(version: Registered) -> dict[str, object]:
-    """The fields of a version in a list. Pure."""
+    """The fields of a version in a list."""
     return {name: getattr(version, name) for name in ModelVersion.model_fields}
 
 
@@ -287,6 +287,6 @@ class ModelVersionVerification(Answer):
 
     @classmethod
     def of_checks(cls, name: str, version: str, checks: Sequence[FoundCheck]) -> Self:
-        """The answer from what was found. Pure."""
+        """The answer from what was found."""
         found = [ModelVersionCheck.model_validate(check) for check in checks]
         return cls(name=name, version=version, verdict=verdict(checks), checks=found)

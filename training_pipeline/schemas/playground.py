@@ -88,7 +88,7 @@ class PlaygroundLimits(Answer):
 
     @classmethod
     def of(cls, limits: AskLimits) -> Self:
-        """The limits of an installation. Pure."""
+        """The limits of an installation."""
         return cls(question_characters=LONGEST_QUESTION, max_tokens=MOST_TOKENS, **limits.model_dump())
 
 
@@ -107,7 +107,7 @@ class PlaygroundAnswers(Answer):
 
     @classmethod
     def of(cls, name: str, version: str, found: Answered, limits: AskLimits) -> Self:
-        """The answers as they are shown. Pure."""
+        """The answers as they are shown."""
         called = {"tuned": f"{name} {version}", "champion": f"{name} {found.champion}"}
         answers = [
             PlaygroundAnswer(model=called.get(model.role, model.source), **given.model_dump())

@@ -126,7 +126,7 @@ class ModelPromotion(Answer):
 
     @classmethod
     def of(cls, found: Promotion) -> Self:
-        """A decision as it is shown. Pure."""
+        """A decision as it is shown."""
         decision = found.decision
         return cls.model_validate(
             {
@@ -147,5 +147,5 @@ class ModelPromotions(Answer):
 
     @classmethod
     def of(cls, found: list[Promotion]) -> Self:
-        """All of them, as they are shown. Pure."""
+        """All of them, as they are shown."""
         return cls(promotions=[ModelPromotion.of(each) for each in found], total=len(found))

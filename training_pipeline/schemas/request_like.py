@@ -14,7 +14,7 @@ _STATED: Final = tuple(name for name in _FIELDS if name not in {"note", "trainin
 
 
 def request_like(like: JobRequest | TrainingJob, config: Mapping[str, object]) -> dict[str, Any]:
-    """The request for what another one asked for, with these keys of a configuration; no defaults, no nulls. Pure."""
+    """The request for what another one asked for, with these keys of a configuration; no defaults, no nulls."""
     asked = {**{name: getattr(like, name) for name in _STATED}, "tags": list(like.tags)}
     if asked["split_seed"] == like.training_sheet_id:  # what it is derived from by default
         asked["split_seed"] = None

@@ -74,7 +74,7 @@ class Taint(Answer):
 
     @classmethod
     def of(cls, taint: domain.Taint, in_use: InUses, *, clean_successor: str | None = None) -> Taint:
-        """A taint of the store. Pure."""
+        """A taint of the store."""
         used = in_use.get((taint.model_name, taint.model_version), NOWHERE)
         return cls(**taint.model_dump(), in_use=InUse.model_validate(used), clean_successor=clean_successor)
 
@@ -116,7 +116,7 @@ class Revocation(Answer):
 
     @classmethod
     def of(cls, found: Counted) -> Revocation:
-        """A revocation of the store. Pure."""
+        """A revocation of the store."""
         return cls(**found.revocation.model_dump(exclude={"number"}), tainted=found.tainted, unread=found.unread)
 
 
@@ -132,7 +132,7 @@ class RevocationDetails(Revocation):
 
     @classmethod
     def whole(cls, found: Whole) -> RevocationDetails:
-        """A revocation of the store with all about it. Pure."""
+        """A revocation of the store with all about it."""
         return cls(
             **found.revocation.model_dump(exclude={"number"}),
             tainted=len(found.taints),
@@ -176,7 +176,7 @@ class RevocationPreview(Answer):
 
     @classmethod
     def of(cls, found: Preview) -> RevocationPreview:
-        """What was found. Pure."""
+        """What was found."""
         return cls(
             taints=[Taint.of(taint, found.in_use) for taint in found.taints],
             jobs_in_progress=list(found.in_progress),

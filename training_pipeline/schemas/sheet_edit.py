@@ -64,7 +64,7 @@ class EditTrainingSheetPairs(BaseModel):
     )
 
     def edit(self) -> PairEdit:
-        """What is to be set. Pure."""
+        """What is to be set."""
         return PairEdit.model_validate(self.model_dump(exclude={"digest", "pair_ids"}))
 
 
@@ -157,7 +157,7 @@ class TrainingSheetEdit(Answer):
 
     @classmethod
     def of(cls, edit: log.SheetEdit) -> Self:
-        """An edit as the log has it. Pure."""
+        """An edit as the log has it."""
         values: dict[str, Any] = {name: getattr(edit, name) for name in cls.model_fields if name != "edited"}
         edited = [
             EditedPair(

@@ -135,7 +135,7 @@ class ImportTrainingSheet(_Asked):
     )
 
     def request(self) -> ImportRequest:
-        """What the importer is asked for, but for the file. Raises `InvalidRequest` for a wrong mapping. Pure."""
+        """What the importer is asked for, but for the file. Raises `InvalidRequest` for a wrong mapping."""
         stated = self.model_dump(exclude_none=True, exclude={"mapping", "upload_id", "url", "table_version", "replace"})
         mapping = self.mapping.model_dump(exclude_none=True, exclude_defaults=True)
         try:
@@ -266,7 +266,7 @@ class ImportDryRun(Answer):
 
     @classmethod
     def of(cls, upload: Upload, found: UploadPreview) -> Self:
-        """What was found in an upload. Pure."""
+        """What was found in an upload."""
         fields = found.model_dump(mode="json", exclude={"gates"})
         gates = None if found.gates is None else ExportSummary.of(found.gates)
         origin = None if upload.origin is None else upload.origin.model_dump()

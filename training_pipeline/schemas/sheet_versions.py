@@ -69,7 +69,7 @@ class TrainingSheetDiff(Answer):
     def of(
         cls, old: tuple[str, str], new: tuple[str, str], found: SheetDiff, next_cursor: str | None
     ) -> TrainingSheetDiff:
-        """The answer for one page; `old` and `new` are name and digest. Pure."""
+        """The answer for one page; `old` and `new` are name and digest."""
         before, now = (ComparedSheet(name=name, digest=digest) for name, digest in (old, new))
         pairs = [SheetPairDifference.model_validate(pair) for pair in found.pairs]
         return cls.model_validate(

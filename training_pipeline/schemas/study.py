@@ -152,7 +152,7 @@ class StudyReport(Answer):
 
     @classmethod
     def of(cls, found: StudyDetails) -> Self | None:
-        """The report of a study; None where there is none yet. Pure."""
+        """The report of a study; None where there is none yet."""
         report, best, request = found.report, found.best, found.study.request
         if report is None or best is None:
             return None
@@ -188,7 +188,7 @@ class StudyBaseModel(Answer):
 
     @classmethod
     def of(cls, found: domain.StudyBaseModel) -> Self:
-        """A base model on record. Pure."""
+        """A base model on record."""
         return cls(
             asked=found.asked,
             base_model=found.model.reference,
@@ -220,7 +220,7 @@ class StudyDryRun(DryRun):
 
     @classmethod
     def of_plans(cls, request: domain.StudyRequest, plans: Mapping[str | None, DryRunFound]) -> Self:
-        """The dry runs of a trial on each base model, as they are shown: the one in the middle. Pure."""
+        """The dry runs of a trial on each base model, as they are shown: the one in the middle."""
         shown = DryRun.of(plans[asked_in_the_middle(request)])
         total = total_of(request, (plan.estimate for plan in plans.values()))
         return cls(**dict(shown), total=StudyTotal.model_validate(total))

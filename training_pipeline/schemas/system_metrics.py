@@ -55,7 +55,7 @@ class TrainingJobSystemMetrics(Answer):
     def of(
         cls, job_id: str, shown: Sequence[Mapping[str, Any]], *, total: int, not_measured: str | None
     ) -> TrainingJobSystemMetrics:
-        """From rows of the store. Pure."""
+        """From rows of the store."""
         return cls(
             job_id=job_id,
             samples=[MachineSample.model_validate(sample) for sample in shown],

@@ -198,7 +198,7 @@ class TrainingJob(Answer):
 
     @classmethod
     def of(cls, job: domain.TrainingJob, caller: Caller, at: Urls) -> TrainingJob:
-        """A job of the store, as this caller sees it. Pure."""
+        """A job of the store, as this caller sees it."""
         pages = DatabricksPages.of(job)
         worked_out = {
             "mlflow_run_url": pages.mlflow_run(job) if pages else None,

@@ -55,7 +55,7 @@ class TrainingSheet(Answer):
 
     @classmethod
     def fields_of(cls, sheet: training_sheet.TrainingSheet) -> dict[str, Any]:
-        """The fields of a sheet of the domain. Pure."""
+        """The fields of a sheet of the domain."""
         return {**dict(sheet), "trainable": sheet.status in training_sheet.TRAINABLE_SHEETS}
 
 
@@ -113,7 +113,7 @@ class ExportSummary(Answer):
 
     @classmethod
     def of(cls, summary: export_summary.ExportSummary) -> ExportSummary:
-        """A summary of the domain. Pure."""
+        """A summary of the domain."""
         return cls.model_validate({**summary.model_dump(mode="json")})
 
 
@@ -219,7 +219,7 @@ class DryRun(Answer):
 
     @classmethod
     def of(cls, found: DryRunFound) -> DryRun:
-        """A dry run of the service. Pure."""
+        """A dry run of the service."""
         return cls(
             training_sheet_id=found.sheet.id,
             training_sheet_name=found.sheet.name,

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def readable(url: str | None) -> str | None:
-    """The URL, if it has a host, and no port that cannot be; raises `ValueError`, which does not quote it. Pure."""
+    """The URL, if it has a host, and no port that cannot be; raises `ValueError`, which does not quote it."""
     if url is None:
         return None
     try:
@@ -20,7 +20,7 @@ def readable(url: str | None) -> str | None:
 
 
 def all_readable(urls: str | None) -> str | None:
-    """The same for several URLs between commas. Pure."""
+    """The same for several URLs between commas."""
     for url in urls.split(",") if urls is not None else ():
         readable(url.strip())
     return urls

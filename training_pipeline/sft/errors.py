@@ -95,7 +95,7 @@ def explain(error: BaseException, run_dir: Path) -> Failure:
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception is of Python, of PyTorch on a GPU, or of PyTorch on a CPU, that memory ran out. Pure."""
+    """Whether an exception is of Python, of PyTorch on a GPU, or of PyTorch on a CPU, that memory ran out."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     return isinstance(error, RuntimeError | OSError) and any(told in str(error) for told in _NO_MEMORY)

@@ -76,7 +76,7 @@ def unchanged(what: str, folder: Path) -> Iterator[None]:
 
 
 def refuse_other_file(name: str, path: Path, expected: str | None, found: str) -> None:
-    """Raise `TrainingFailed` if the SHA-256 of the file `path` was `expected` to be another one. Pure."""
+    """Raise `TrainingFailed` if the SHA-256 of the file `path` was `expected` to be another one."""
     if expected is not None and found != expected:
         raise TrainingFailed(
             "file_changed",
@@ -102,7 +102,7 @@ def refuse_other_base_model(folder: Path, expected: Mapping[str, str] | None) ->
 def refuse_base_model_of_another_start(
     base_model: str, before: Mapping[str, str] | None, found: Mapping[str, str] | None
 ) -> None:
-    """Raise `TrainingFailed` if files of a base model are not what they were `before`, by SHA-256. Pure."""
+    """Raise `TrainingFailed` if files of a base model are not what they were `before`, by SHA-256."""
     changed = sorted(name for name, digest in (before or {}).items() if (found or {}).get(name) != digest)
     if changed:
         raise TrainingFailed(

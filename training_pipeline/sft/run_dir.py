@@ -42,7 +42,7 @@ def read_json(path: Path) -> Any:
 
 
 def finite(value: Any) -> Any:
-    """`value` with every NaN and infinity in it as None, which JSON can say. Pure."""
+    """`value` with every NaN and infinity in it as None, which JSON can say."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):

@@ -32,7 +32,7 @@ class BrokenYaml(Exception):
 
 
 def load(content: bytes) -> object:
-    """The document in `content`: text, numbers, truth values, null, dates, lists and mappings. Pure.
+    """The document in `content`: text, numbers, truth values, null, dates, lists and mappings.
 
     Raises `BrokenYaml` for anything else: bytes that are no UTF-8, YAML that is broken, too large or too deep, anchors
     that hold themselves or multiply, tags that cannot be made, keys that stand twice.
@@ -41,12 +41,12 @@ def load(content: bytes) -> object:
 
 
 def load_texts(content: bytes) -> object:
-    """`load`, with every value as the text that stands there: `yes`, `1` and `2026-01-01` are words. Pure."""
+    """`load`, with every value as the text that stands there: `yes`, `1` and `2026-01-01` are words."""
     return _load(content, _TextLoader)
 
 
 def unstorable(value: object, pointer: str = "") -> Iterator[tuple[str, str]]:
-    """Every part of a document that neither JSON nor PostgreSQL can hold, as JSON pointer and reason. Pure."""
+    """Every part of a document that neither JSON nor PostgreSQL can hold, as JSON pointer and reason."""
     match value:
         case str():
             if reason := _bad_text(value):

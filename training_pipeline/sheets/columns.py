@@ -23,7 +23,7 @@ REQUIRED_COLUMNS: Final = ("pair_id", "item_ref", "status")
 
 
 def column_problems(columns: Mapping[str, int | None], head: Head) -> Iterator[Problem]:
-    """Every problem with the columns of a file, given as name -> line where it is first seen. Pure."""
+    """Every problem with the columns of a file, given as name -> line where it is first seen."""
     allowed = {*KNOWN_COLUMNS, *head.ignored_columns}
     unknown = [name for name in columns if name not in allowed]
     for number, name in enumerate(unknown):
@@ -50,7 +50,7 @@ def column_problems(columns: Mapping[str, int | None], head: Head) -> Iterator[P
 
 
 def twin_columns(columns: Mapping[str, object]) -> Iterator[Problem]:
-    """Columns whose names differ in capitals only, which no engine tells apart; their line where it is given. Pure."""
+    """Columns whose names differ in capitals only, which no engine tells apart; their line where it is given."""
     seen: dict[str, str] = {}
     for name, line in columns.items():
         if (other := seen.setdefault(name.lower(), name)) != name:

@@ -27,7 +27,7 @@ def connect(memory_limit: str, threads: int | None, temp_directory: Path | None,
 def threads_for(memory_limit: str, cores: int | None = None) -> int | None:
     """How many threads a limit such as `1GB` is enough for; null where it is enough for all `cores`, or says no size.
 
-    Pure but for the cores of this machine.
+    Without `cores`, those of this machine.
     """
     found = _SIZE.fullmatch(memory_limit)
     if found is None:

@@ -107,7 +107,7 @@ class Head(BaseModel):
 
 
 def parse_head(content: bytes) -> Head | list[Problem]:
-    """The head in `content`, or every problem with it; `path` is the field, `line` is known for broken YAML. Pure."""
+    """The head in `content`, or every problem with it; `path` is the field, `line` is known for broken YAML."""
     try:
         document = bounded_yaml.load(content)
     except BrokenYaml as error:
@@ -123,7 +123,7 @@ def parse_head(content: bytes) -> Head | list[Problem]:
 
 
 def write_head(head: Head) -> bytes:
-    """The YAML that `parse_head` reads back as `head`; fields at their default are left out. Pure."""
+    """The YAML that `parse_head` reads back as `head`; fields at their default are left out."""
     values = head.model_dump(mode="json", exclude_defaults=True)
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100).encode()
 

@@ -114,7 +114,7 @@ def _step(name: str, query: str, columns: list[list[str]], kept: bool, constant:
 
 
 def _said(value: Any) -> Any:
-    """What a plan is for, as JSON that is the same in every process; raises `TypeError` for what has none. Pure."""
+    """What a plan is for, as JSON that is the same in every process; raises `TypeError` for what has none."""
     if isinstance(value, Dialect):
         return value.name
     if isinstance(value, sch.Schema):

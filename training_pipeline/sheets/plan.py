@@ -36,7 +36,7 @@ class Dialect:
     filters_early: bool = False
 
     def sql(self, table: ir.Table) -> str:
-        """The query that works out `table`. Pure."""
+        """The query that works out `table`."""
         return str(ibis.to_sql(table, dialect=self.name, pretty=False))
 
 

@@ -41,13 +41,13 @@ def examples(count: int, *, gate: int | None = None) -> int:
 
 
 def drawn(cases: Sequence[T], seed: int = SEED, *, whole: bool = SOAKING) -> list[T]:
-    """One of the cases, or the `whole`. Pure."""
+    """One of the cases, or the `whole`."""
     return list(cases) if whole else [cases[seed % len(cases)]]
 
 
 def diagonals(
     cells: Sequence[T], part: int, row: Callable[[T], object], column: Callable[[T], object], seed: int = SEED
 ) -> list[T]:
-    """One of `part` parts of the cells of a table, some of each row and of each column that has as many. Pure."""
+    """One of `part` parts of the cells of a table, some of each row and of each column that has as many."""
     rows, columns = list(dict.fromkeys(map(row, cells))), list(dict.fromkeys(map(column, cells)))
     return [one for one in cells if (rows.index(row(one)) + columns.index(column(one)) - seed) % part == 0]

@@ -32,7 +32,7 @@ _EXISTS: Final = "RESOURCE_ALREADY_EXISTS"
 
 
 def _named(model_name: str) -> str:
-    """The filter of MLflow for one registered model; jobs of earlier versions may have a ' in the name. Pure."""
+    """The filter of MLflow for one registered model; jobs of earlier versions may have a ' in the name."""
     quote = '"' if "'" in model_name else "'"
     return f"name = {quote}{model_name}{quote}"
 

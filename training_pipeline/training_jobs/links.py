@@ -18,7 +18,7 @@ class Link:
 
 
 def links(job: TrainingJob, at: Urls) -> tuple[Link, ...]:
-    """The places where this job has left something, in the order of its life. Pure."""
+    """The places where this job has left something, in the order of its life."""
     found = []
     for label, run_id in (("Dagster launch run", job.launch.run_id), ("Dagster finalize run", job.finalize.run_id)):
         if run_id is not None:

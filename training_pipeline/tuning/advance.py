@@ -139,6 +139,6 @@ class Advance:
 
 
 def _is_judged(one: Observation) -> bool:
-    """Whether a trial runs and has evaluations that nobody has judged. Pure."""
+    """Whether a trial runs and has evaluations that nobody has judged."""
     trial = one.trial
     return trial.status is TrialStatus.RUNNING and trial.pruned_at is None and len(one.curve) > trial.judged

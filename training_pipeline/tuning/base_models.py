@@ -26,13 +26,13 @@ _ALL: Final = Overlap(0, 0)
 
 
 def asked_in_the_middle(request: StudyRequest) -> str | None:
-    """What the base model in the middle of a sound space is called. Pure."""
+    """What the base model in the middle of a sound space is called."""
     found: str | None = middle(request.space).get(BASE_MODEL, request.job.base_model)
     return found
 
 
 def problems_of(request: StudyRequest, plans: Plans) -> Iterator[FieldProblem]:
-    """A base model that is there twice, and values that cannot be compared between base models. Pure."""
+    """A base model that is there twice, and values that cannot be compared between base models."""
     named: dict[str, str | None] = {}
     for asked, plan in plans.items():
         if plan.base_model in named:

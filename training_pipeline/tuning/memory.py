@@ -18,7 +18,7 @@ Lacks = Callable[[Mapping[str, Any]], str | None]
 
 
 def problems_of(request: StudyRequest, lacks: Lacks) -> Iterator[FieldProblem]:
-    """What does not fit: the base model with whatever values, or else the values with which it does not. Pure."""
+    """What does not fit: the base model with whatever values, or else the values with which it does not."""
     searched = request.space.searched
     among = {name: ends(searched[name]) for name in _KEYS if name in searched}
     corners = [dict(zip(among, values, strict=True)) for values in itertools.product(*among.values())]

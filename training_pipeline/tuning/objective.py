@@ -28,17 +28,17 @@ HALVES: Final = {Half.CHOOSING: "the half that chooses", Half.HELD_BACK: "the ha
 
 
 def sign_of(request: StudyRequest) -> int:
-    """What the values of trials are multiplied by, so that less is better. Pure."""
+    """What the values of trials are multiplied by, so that less is better."""
     return -METRICS[request.metric].sign if request.objective == "suite" else 1
 
 
 def choosing(request: StudyRequest) -> Half | None:
-    """The half of the suite that chooses among the trials; None where the validation loss does. Pure."""
+    """The half of the suite that chooses among the trials; None where the validation loss does."""
     return Half.CHOOSING if request.objective == "suite" else None
 
 
 def reporting(request: StudyRequest) -> Half | None:
-    """The half of the suite that says how good the best trial is; None for all of it. Pure."""
+    """The half of the suite that says how good the best trial is; None for all of it."""
     return Half.HELD_BACK if request.objective == "suite" else None
 
 

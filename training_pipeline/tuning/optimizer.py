@@ -37,7 +37,7 @@ class Observation:
 
 
 def ask(request: StudyRequest, told: Sequence[Observation], number: int) -> dict[str, Any] | None:
-    """The configuration of trial `number`, the same for the same trials; None where every one was tried. Pure.
+    """The configuration of trial `number`, the same for the same trials; None where every one was tried.
 
     Trials that still run count as bad ones, so that those beside each other differ.
     """
@@ -54,7 +54,7 @@ def ask(request: StudyRequest, told: Sequence[Observation], number: int) -> dict
 
 
 def stop_after(request: StudyRequest, told: Iterable[Observation], judged: Sequence[Observation]) -> list[int | None]:
-    """After which evaluation the pruner stops each trial, the first being 1; None where it may go on. Pure.
+    """After which evaluation the pruner stops each trial, the first being 1; None where it may go on.
 
     It judges by the validation loss, also where a suite chooses: that has a score once a trial has ended. A trial is
     judged among its `peers`. Evaluations that were judged before are not judged again.
@@ -76,7 +76,7 @@ def stop_after(request: StudyRequest, told: Iterable[Observation], judged: Seque
 
 
 def peers(request: StudyRequest, told: Iterable[Observation], one: Observation) -> list[Observation]:
-    """The trials whose validation losses may be compared with those of `one`. Pure.
+    """The trials whose validation losses may be compared with those of `one`.
 
     All of them where the loss chooses, for such a study has one tokenizer; else those on its base model.
     """
@@ -88,7 +88,7 @@ def _pool(request: StudyRequest, one: Observation) -> str | None:
 
 
 def rank(told: Iterable[Observation], judged: Observation, evaluation: int) -> tuple[int, int]:
-    """The place of a trial among those that had this evaluation, and how many those are; NaN is the last. Pure."""
+    """The place of a trial among those that had this evaluation, and how many those are; NaN is the last."""
     values = [_or_worst(one.curve[evaluation - 1]) for one in told if len(one.curve) >= evaluation]
     return 1 + sum(value < _or_worst(judged.curve[evaluation - 1]) for value in values), len(values)
 
@@ -98,7 +98,7 @@ def _or_worst(loss: float) -> float:
 
 
 def importances(request: StudyRequest, told: Sequence[Observation]) -> dict[str, float]:
-    """How much of the differences each key makes, the most first; empty where too few trials have succeeded. Pure."""
+    """How much of the differences each key makes, the most first; empty where too few trials have succeeded."""
     succeeded = [one for one in told if one.trial.status is TrialStatus.SUCCEEDED]
     if len(succeeded) < LEAST_TOLD or len({one.trial.value for one in succeeded}) < 2:
         return {}

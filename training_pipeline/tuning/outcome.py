@@ -15,7 +15,7 @@ _CAUSES: Final = ("code", "error_type", "termination_code")
 
 
 def outcome_of(trial: Trial, job: TrainingJob) -> dict[str, Any]:
-    """What a trial came to whose job is over, where the validation loss is what counts. Pure."""
+    """What a trial came to whose job is over, where the validation loss is what counts."""
     if job.status is JobStatus.CANCELLED and trial.pruned_at is not None:
         return {"status": TrialStatus.PRUNED}
     status = _ENDED.get(job.status, TrialStatus.FAILED)
@@ -36,12 +36,12 @@ def outcome_of(trial: Trial, job: TrainingJob) -> dict[str, Any]:
 
 
 def in_words(error: PipelineError) -> str:
-    """An error in one line. Pure."""
+    """An error in one line."""
     said = "; ".join(f"{problem.pointer}: {problem.message}" for problem in error.problems)
     return f"{error.message} {said}".strip() if isinstance(error, InvalidRequest) else error.message
 
 
 def ordinal(number: int) -> str:
-    """1st, 2nd, 3rd, 4th … Pure."""
+    """1st, 2nd, 3rd, 4th …"""
     ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
     return f"{number}{ending}"

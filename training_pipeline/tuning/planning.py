@@ -99,7 +99,7 @@ class StudyPlanner:
 
 
 def _of_values(refused: Mapping[Any, FieldProblem]) -> str:
-    """What is said against the first of the values, and for which others it holds as well. Pure."""
+    """What is said against the first of the values, and for which others it holds as well."""
     first, *others = refused
     named = ", ".join(map(str, others[:_NAMED])) + (f" and {len(others) - _NAMED:,} more" * (len(others) > _NAMED))
     said = f"with {first}: {refused[first].pointer[1:]} {refused[first].message}"
@@ -112,7 +112,7 @@ def _of_job(request: StudyRequest, problem: FieldProblem) -> FieldProblem:
 
 
 def of_base_models(found: Mapping[str | None, Sequence[FieldProblem]]) -> list[FieldProblem]:
-    """The problems of all base models; what not all of them have names the one that has it. Pure."""
+    """The problems of all base models; what not all of them have names the one that has it."""
     return [
         each
         if all(each in others for others in found.values())

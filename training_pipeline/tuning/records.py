@@ -40,7 +40,7 @@ class Effort:
 
 
 def topic(name: str) -> str:
-    """What is announced where a study or a trial changes, among the ids of jobs: no id has a colon. Pure."""
+    """What is announced where a study or a trial changes, among the ids of jobs: no id has a colon."""
     return f"study:{name}"
 
 

@@ -75,19 +75,19 @@ class Scoring:
 
 
 def figure_of(request: StudyRequest, evaluation: Evaluation) -> StoredFigure | None:
-    """The figure of the study's metric over all pairs that were asked; None where no pair has it. Pure."""
+    """The figure of the study's metric over all pairs that were asked; None where no pair has it."""
     means = [each for each in evaluation.figures or () if each.over is None and each.of is None]
     return next((each for each in means if (each.model, each.metric) == ("tuned", request.metric)), None)
 
 
 def _asked_otherwise(one: Evaluation, other: Evaluation) -> bool:
-    """Whether it is on record that two evaluations asked other pairs. Pure."""
+    """Whether it is on record that two evaluations asked other pairs."""
     digests = [stored.pairs_digest for each in (one, other) if (stored := (each.scores or {}).get("tuned"))]
     return len({digest for digest in digests if digest is not None}) > 1
 
 
 def unscored(request: StudyRequest, evaluation: Evaluation) -> str | None:
-    """Why its figure is none of the suite: pairs on which the model came to no score. None where there are none. Pure.
+    """Why its figure is none of the suite: pairs on which the model came to no score. None where there are none.
 
     The rest may be the pairs that are easy for it, and a question without an answer is a wrong one.
     """

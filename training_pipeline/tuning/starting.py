@@ -134,10 +134,7 @@ class _TooDear(Exception):
 
 
 def _require_budget(study: Study, trials: list[Trial], cost: float | None) -> None:
-    """Raise `_TooDear` where a trial that costs this much by estimate would exceed the budget; null: as one more would.
-
-    Pure.
-    """
+    """Raise `_TooDear` where a trial of this estimated cost would exceed the budget; null: as one more would."""
     budget, before = study.request.cost, spent(study, trials)
     added = one_more(study, trials) if cost is None else cost
     if budget is not None and before + added > budget:

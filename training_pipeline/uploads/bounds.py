@@ -65,7 +65,7 @@ def bounded(source: Source, limits: UploadLimits) -> Source:
 
 
 def _length(value: object, most: int) -> int:
-    """The characters of a cell; of one that holds others, all of theirs. Goes little further than `most`. Pure."""
+    """The characters of a cell; of one that holds others, all of theirs. Goes little further than `most`."""
     total, waiting = 0, [value]
     while waiting and total <= most:
         found = waiting.pop()

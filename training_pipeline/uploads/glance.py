@@ -69,7 +69,7 @@ class Glance:
 
 
 def shown(value: object) -> str:
-    """The beginning of a value as text. Pure."""
+    """The beginning of a value as text."""
     if value is None:
         return ""
     text = as_text(value)

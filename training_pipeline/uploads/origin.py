@@ -20,7 +20,7 @@ class Origin(BaseModel):
     fetched_at: str
 
     def metadata(self) -> dict[str, str]:
-        """What the head of a training sheet says of it. Pure."""
+        """What the head of a training sheet says of it."""
         said = {
             "imported_from_url": self.url,
             "imported_version": self.version,

@@ -137,7 +137,7 @@ def limit_this_process(limits: UploadLimits) -> None:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """An error as the process tells it: of one that nobody foresaw only the name, for it may hold a text. Pure."""
+    """An error as the process tells it: of one that nobody foresaw only the name, for it may hold a text."""
     if isinstance(error, MemoryError):
         return Failure(kind=_OUT_OF_MEMORY, message="")
     if not isinstance(error, PipelineError):
@@ -153,7 +153,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def error_of(failure: Failure, limits: UploadLimits) -> PipelineError:
-    """The error to raise for what the process told. Pure."""
+    """The error to raise for what the process told."""
     kind: Any = _ERRORS.get(failure.kind)
     if kind is None:
         lacked = failure.kind == _OUT_OF_MEMORY
@@ -164,7 +164,7 @@ def error_of(failure: Failure, limits: UploadLimits) -> PipelineError:
 
 
 def died(code: int, limits: UploadLimits) -> UploadNotRead:
-    """The error for a process that ended with this code and told nothing. Pure."""
+    """The error for a process that ended with this code and told nothing."""
     if code in {-signal.SIGKILL, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS}:
         return _not_read(f"{_memory(limits)}, or it is so damaged that its reader crashed")
     if code == -signal.SIGXCPU:

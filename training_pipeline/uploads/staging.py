@@ -151,12 +151,12 @@ class Uploads:
 
 
 def no_upload(upload_id: str) -> NotFound:
-    """The error for an upload that is not there, or not the caller's. Pure."""
+    """The error for an upload that is not there, or not the caller's."""
     return NotFound(f"There is no upload '{upload_id}' of yours.", hint="It is kept for an hour: upload it again.")
 
 
 def safe_name(name: str) -> str:
-    """A file's name without the folders that a browser may send, and without what a file system minds. Pure."""
+    """A file's name without the folders that a browser may send, and without what a file system minds."""
     last = _UNWANTED.sub("_", re.split(r"[/\\]", name)[-1]).strip(". ")
     if last == _RECORD or not last:
         return "upload"

@@ -1,4 +1,4 @@
-"""What the importer asks for by the options of a command, as fields of a request. Pure."""
+"""What the importer asks for by the options of a command, as fields of a request."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def title(name: str) -> str:
 
 
 def address_of(target: str, name: str) -> str | None:
-    """Where a link of the page of this name leads here; null for what stands in the repository alone. Pure."""
+    """Where a link of the page of this name leads here; null for what stands in the repository alone."""
     if re.match("https?:|mailto:|#", target):
         return target
     path, _, anchor = target.partition("#")

@@ -82,7 +82,7 @@ class RevokeDialog:
 
 
 def effect(found: RevocationPreview) -> list[str]:
-    """What a revocation will do, in sentences. Pure."""
+    """What a revocation will do, in sentences."""
     said = []
     if found.known is not None:
         said.append(f"It is revoked already, by {found.known}.")
@@ -105,7 +105,7 @@ def effect(found: RevocationPreview) -> list[str]:
 
 
 def not_searched(sheets: Sequence[NotSearched]) -> list[str]:
-    """What nobody can say of these training sheets, in sentences. Pure."""
+    """What nobody can say of these training sheets, in sentences."""
     return [
         f"Training sheet {one.training_sheet_id} was not searched ({one.hash_key}): {one.why}. Whether its models "
         "learned from it is not known."
@@ -114,7 +114,7 @@ def not_searched(sheets: Sequence[NotSearched]) -> list[str]:
 
 
 def unread(datasets: Sequence[UnreadDataset]) -> list[str]:
-    """What nobody can say of these datasets yet, in sentences. Pure."""
+    """What nobody can say of these datasets yet, in sentences."""
     return [
         f"Whether dataset {one.dataset_digest} of training sheet {one.training_sheet_id} holds it is not known: "
         f"{one.why} What learned from it is tainted once it can be read."

@@ -51,18 +51,18 @@ def new_job(sheet_id: str) -> str:
 
 
 def job_like(like: TrainingJob, changes: Mapping[str, object]) -> str:
-    """The form for a new job that is asked for as this one was, but for these keys of its configuration. Pure."""
+    """The form for a new job that is asked for as this one was, but for these keys of its configuration."""
     return f"{HOME}/new?{urlencode(asked_for(like, {**like.requested_config, **changes}))}"
 
 
 def job_of_trial(like: JobRequest, params: Mapping[str, object]) -> str:
-    """The form for a job as a study's request says, with the values of a trial. Pure."""
+    """The form for a job as a study's request says, with the values of a trial."""
     tried = with_values(like, params)
     return f"{HOME}/new?{urlencode(asked_for(tried, tried.training_config.model_dump(exclude_unset=True)))}"
 
 
 def asked_for(like: JobRequest | TrainingJob, config: Mapping[str, object]) -> dict[str, str]:
-    """The texts of a form's fields for a request like this one, with these keys of a configuration. Pure."""
+    """The texts of a form's fields for a request like this one, with these keys of a configuration."""
     asked = request_like(like, config)
     flat = {**asked.pop("training_config"), **asked, "tags": ", ".join(asked.get("tags", ()))}
     sheet_id = flat.pop("training_sheet_id")

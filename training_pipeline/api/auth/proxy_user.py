@@ -53,7 +53,7 @@ def proxied(app: ASGIApp, settings: Settings) -> ASGIApp | None:
 
 
 def names_user(connection: HTTPConnection) -> bool:
-    """Whether a trusted proxy says who this is, and the caller does not come with a token of ours. Pure."""
+    """Whether a trusted proxy says who this is, and the caller does not come with a token of ours."""
     own = any(f"{OUR_TOKEN}_" in given for given in connection.headers.getlist("authorization"))
     return KEY in connection.scope and not own
 
@@ -74,7 +74,7 @@ def caller_of(connection: HTTPConnection, roles: Mapping[str, Role]) -> Caller:
 
 
 def role_of(name: str, roles: Mapping[str, Role]) -> Role | None:
-    """The role of a user: by their own name, else by the first pattern that fits. Pure."""
+    """The role of a user: by their own name, else by the first pattern that fits."""
     stated = {pattern.lower(): role for pattern, role in roles.items()}
     if name in stated:
         return stated[name]

@@ -110,7 +110,7 @@ class Bodies:
 
 
 def is_upload(scope: Scope, paths: Collection[str]) -> bool:
-    """Whether it is a file that comes in, at one of these paths: it has limits of its own. Pure."""
+    """Whether it is a file that comes in, at one of these paths: it has limits of its own."""
     if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] not in paths:
         return False
     return Headers(scope=scope).get("content-type", "").lower().startswith("multipart/form-data")

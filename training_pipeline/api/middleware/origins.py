@@ -19,7 +19,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def is_cross_origin(connection: HTTPConnection, trusted: frozenset[str]) -> bool:
-    """Whether a page of another origin, which is none of the trusted ones, made a browser send this. Pure.
+    """Whether a page of another origin, which is none of the trusted ones, made a browser send this.
 
     Browsers say so (Sec-Fetch-Site, or Origin in older ones); what is no browser says nothing and does what it is told.
     """
@@ -33,7 +33,7 @@ def is_cross_origin(connection: HTTPConnection, trusted: frozenset[str]) -> bool
 
 
 def is_for_us(connection: HTTPConnection, trusted: frozenset[str]) -> bool:
-    """Whether the Host header names this machine, or what a trusted origin names. Pure.
+    """Whether the Host header names this machine, or what a trusted origin names.
 
     That is a name of the loopback interface, or literally the address that the request came to: no page can have that
     for its name.
@@ -55,7 +55,7 @@ def names_of_this_machine() -> frozenset[str]:
 
 
 def is_known_host(connection: HTTPConnection, trusted: frozenset[str], names: frozenset[str]) -> bool:
-    """Whether the Host header has a name that no page elsewhere can have made for itself. Pure.
+    """Whether the Host header has a name that no page elsewhere can have made for itself.
 
     That is what `is_for_us` accepts, one of these names of the machine, or any IP address.
     """

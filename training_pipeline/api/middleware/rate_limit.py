@@ -52,7 +52,7 @@ class Buckets:
 
 
 def address_key(host: str | None) -> str:
-    """What an address is counted under: itself, or for IPv6 its /64, of which one machine has them all. Pure."""
+    """What an address is counted under: itself, or for IPv6 its /64, of which one machine has them all."""
     if host is None:
         return "unknown"
     try:

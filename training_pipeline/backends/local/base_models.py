@@ -213,7 +213,7 @@ class ModelCatalogue:
 
 
 def fits(parameters: int, machine: Machine) -> bool:
-    """Whether the memory holds the weights with what LoRA keeps beside them. Pure."""
+    """Whether the memory holds the weights with what LoRA keeps beside them."""
     return weight_bytes(parameters, lora=True, lean=machine.gpu) <= machine.memory_bytes
 
 

@@ -23,7 +23,7 @@ QUESTIONS_SECONDS: Final = 3600.0
 
 
 def config(order: EvaluationOrder, run: RunDirectory) -> dict[str, Any]:
-    """What the program reads. Pure."""
+    """What the program reads."""
     found = {"run_dir": str(run.path), "models": [model.model_dump(mode="json") for model in order.models]}
     return found if order.judge is None else found | {"judge": order.judge.model_dump(mode="json")}
 

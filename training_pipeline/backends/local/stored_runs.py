@@ -81,5 +81,5 @@ class StoredRuns:
 
 
 def handle_of(run: RunDirectory) -> Handle:
-    """The name under which the run is found again. Pure."""
+    """The name under which the run is found again."""
     return Handle(backend_job_id=run.path.name, backend_run_id=str(run.path))

@@ -65,7 +65,7 @@ def start_supervisor(run: RunDirectory, lock: int) -> None:
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` for supervisor and trainer: without our secrets, and with our package importable. Pure.
+    """`environment` for supervisor and trainer: without our secrets, and with our package importable.
 
     Their working directory is the run's, which must not be searched for modules (PYTHONSAFEPATH).
     """

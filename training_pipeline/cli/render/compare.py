@@ -47,7 +47,7 @@ def job_comparison(found: TrainingJobComparison) -> RenderableType:
 
 
 def headline(found: LossVerdict) -> str:
-    """Whether the losses may be compared, in a sentence. Pure."""
+    """Whether the losses may be compared, in a sentence."""
     if found.comparable is None:
         return "It is unknown whether the validation losses may be compared."
     if not found.comparable:

@@ -19,7 +19,7 @@ _OPTIONS: Final = {
 
 
 def create_command(request: Mapping[str, Any]) -> str:
-    """`jobs create` with all that the request states, to be pasted into a shell. Pure."""
+    """`jobs create` with all that the request states, to be pasted into a shell."""
     words = ["training-pipeline", "jobs", "create"]
     for name, option in _OPTIONS.items():
         if name in request:

@@ -40,14 +40,14 @@ def evaluation_of(found: ModelEvaluation, *, slices: bool = True) -> RenderableT
 
 
 def counted(found: ModelEvaluation) -> str:
-    """What became of the pairs of the suite, in a line. Pure."""
+    """What became of the pairs of the suite, in a line."""
     counts = found.counts
     refused, aged = sum(counts.refused.values()), sum(counts.aged.values())
     return f"{counts.asked:,} pairs = {counts.evaluated:,} evaluated + {refused:,} refused + {aged:,} aged"
 
 
 def judged(found: ModelEvaluation) -> list[tuple[str, bool]]:
-    """What came of the judge, a line for each model, and whether it says that its metric is missing. Pure."""
+    """What came of the judge, a line for each model, and whether it says that its metric is missing."""
     judge = found.judge
     if judge is None:
         return []
@@ -66,7 +66,7 @@ def judged(found: ModelEvaluation) -> list[tuple[str, bool]]:
 
 
 def compared(figure: EvaluationFigure, champion: str | None) -> str:
-    """Whose figure it is, in words. Pure."""
+    """Whose figure it is, in words."""
     mine = model_of(figure.model, champion)
     return mine if figure.over is None else f"{mine}, better than {model_of(figure.over, champion)} by"
 

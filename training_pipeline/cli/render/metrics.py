@@ -55,7 +55,7 @@ def metric_figures(found: TrainingJobMetrics) -> RenderableType:
 
 
 def bars(values: Sequence[float], width: int) -> str:
-    """A line of at most `width` bars; each is the mean of its share of the values. Pure."""
+    """A line of at most `width` bars; each is the mean of its share of the values."""
     count = min(width, len(values))
     edges = [len(values) * place // count for place in range(count + 1)]
     means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
@@ -66,7 +66,7 @@ def bars(values: Sequence[float], width: int) -> str:
 
 
 def spread(points: Sequence[T], rows: int) -> list[T]:
-    """At most `rows` points, evenly spread, the first and the last among them. Pure."""
+    """At most `rows` points, evenly spread, the first and the last among them."""
     if len(points) <= rows:
         return [*points]
     return [points[round(place * (len(points) - 1) / (rows - 1))] for place in range(rows)]

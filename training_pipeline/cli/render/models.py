@@ -129,7 +129,7 @@ def endpoints(found: Sequence[EndpointUse]) -> RenderableType:
 
 
 def recorded_by(one: EndpointUse) -> str:
-    """Who says that an endpoint serves a version, and who said that it is over. Pure."""
+    """Who says that an endpoint serves a version, and who said that it is over."""
     said = one.added_by or f"the workspace {one.workspace}"
     return said if one.removed_by is None else f"{said}, removed by {one.removed_by}"
 

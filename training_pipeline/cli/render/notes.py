@@ -27,6 +27,6 @@ def written(job: TrainingJob) -> RenderableType:
 
 
 def some(tags: Sequence[str]) -> Text:
-    """The first tags, and how many more there are. Pure."""
+    """The first tags, and how many more there are."""
     more = f" +{len(tags) - _SHOWN}" if len(tags) > _SHOWN else ""
     return Text(", ".join(tags[:_SHOWN]) + more)

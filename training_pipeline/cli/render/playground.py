@@ -20,7 +20,7 @@ def answers(found: PlaygroundAnswers) -> RenderableType:
 
 
 def plain(text: str) -> str:
-    """The text with every control character but the line feed and the tabulator shown as one sign. Pure."""
+    """The text with every control character but the line feed and the tabulator shown as one sign."""
     return "".join(one if one in "\n\t" or one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text)
 
 

@@ -66,7 +66,7 @@ class LiveProgress:
 
 
 def drawn(job: TrainingJob, now: datetime) -> RenderableType:
-    """The live part: badge, bar, percent, time so far and left; and below what was measured. Pure."""
+    """The live part: badge, bar, percent, time so far and left; and below what was measured."""
     waiting = job.status in {JobStatus.PENDING, JobStatus.QUEUED}
     grid = Table.grid(padding=(0, 1))
     bar = ProgressBar(total=100, completed=job.progress_percent, width=BAR_WIDTH, pulse=waiting)
@@ -79,7 +79,7 @@ def drawn(job: TrainingJob, now: datetime) -> RenderableType:
 
 
 def measured(job: TrainingJob) -> str:
-    """How far the job is and what was measured last, in one line; empty where nothing was. Pure."""
+    """How far the job is and what was measured last, in one line; empty where nothing was."""
     parts = [reached(job)] if reached(job) else []
     if job.train_loss is not None:
         parts.append(f"loss {job.train_loss:.3f}")
@@ -89,7 +89,7 @@ def measured(job: TrainingJob) -> str:
 
 
 def reached(job: TrainingJob) -> str:
-    """Epochs and steps done of those planned; empty where nothing is known. Pure."""
+    """Epochs and steps done of those planned; empty where nothing is known."""
     parts = []
     if job.current_epoch is not None and job.total_epochs:
         parts.append(f"epoch {job.current_epoch:.1f} of {job.total_epochs:g}")
@@ -99,7 +99,7 @@ def reached(job: TrainingJob) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as 0:41, 1:35:00 or 2 days, 3:00:00. Pure."""
+    """Seconds as 0:41, 1:35:00 or 2 days, 3:00:00."""
     text = str(timedelta(seconds=round(max(0.0, seconds))))
     return text.removeprefix("0:0") if text.startswith("0:0") else text.removeprefix("0:")
 

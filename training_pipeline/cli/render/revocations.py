@@ -64,7 +64,7 @@ def page_of(page: RevocationPage) -> RenderableType:
 
 
 def what(one: Revocation) -> str:
-    """What was revoked, in words. Pure."""
+    """What was revoked, in words."""
     if one.kind == "rows":
         return f"{one.pairs:,} pairs of training sheet {one.training_sheet_id}"
     where = f" of training sheet {one.training_sheet_id}" if one.training_sheet_id else ""

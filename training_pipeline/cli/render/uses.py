@@ -34,7 +34,7 @@ def uses_of(found: Uses) -> RenderableType:
 
 
 def places(found: InUse) -> str:
-    """The aliases and endpoints of a model version, in a line. Pure."""
+    """The aliases and endpoints of a model version, in a line."""
     return ", ".join([*found.aliases, *found.endpoints]) or "-"
 
 

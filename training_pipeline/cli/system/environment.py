@@ -54,7 +54,7 @@ def tracking_environment(settings: Settings) -> dict[str, str]:
 
 
 def exported(settings: Settings) -> dict[str, str]:
-    """The settings as environment variables: the state directory, and every other one that was set. Pure."""
+    """The settings as environment variables: the state directory, and every other one that was set."""
     stated = {
         name: getattr(settings, name) for name in type(settings).model_fields if name in settings.model_fields_set
     }

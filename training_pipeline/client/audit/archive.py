@@ -25,7 +25,7 @@ MEDIA_TYPE: Final = "application/zip"
 
 
 def file_name(of: str) -> str:
-    """What the archive is called, whatever the name of the model has in it. Pure."""
+    """What the archive is called, whatever the name of the model has in it."""
     return f"audit-{''.join(letter if letter.isalnum() or letter in '._-' else '-' for letter in of)}.zip"
 
 

@@ -38,7 +38,7 @@ and most other tools.
 def readme(
     subject: str, *, model: bool, ancestors: int, missing: list[tuple[str, str]], made_at: datetime, made_by: str
 ) -> str:
-    """The text, in Markdown. Pure but for the version of this program."""
+    """The text, in Markdown, with the version of this program."""
     rows = [(f"`job/{name}`", what) for name, what in job_files.FILES.items()]
     if model:
         rows += [(f"`{model_files.FOLDER}/{name}`", what) for name, what in model_files.FILES.items()]

@@ -88,7 +88,7 @@ def comparison(
     data: Sequence[Mapping[PairChange, int | None] | str],
     scores: Sequence[SuiteScores],
 ) -> TrainingJobComparison:
-    """The answer. `data` is, for each job but the first, how its pairs changed, or why that cannot be said. Pure."""
+    """The answer. `data` is, for each job but the first, how its pairs changed, or why that cannot be said."""
     facts = differing([_facts(each) for each in found])
     return TrainingJobComparison.model_validate(
         {

@@ -37,7 +37,7 @@ _BARS: Final = 20
 
 
 def sees_every_text(services: Services, caller: Caller) -> bool:
-    """Whether the caller may read pairs that may not be trained on: who decides about them must. Pure.
+    """Whether the caller may read pairs that may not be trained on: who decides about them must.
 
     In tables, they stay where they are, whoever asks.
     """
@@ -116,7 +116,7 @@ def lengths(services: Services, sheet_id: str, base_model: str | None, max_lengt
 
 
 def histogram(found: TokenLengths) -> list[LengthBin]:
-    """About twenty bars of one width, which is a round number, from 1 to the longest. Pure."""
+    """About twenty bars of one width, which is a round number, from 1 to the longest."""
     if not found.counts:
         return []
     width = _round_up(max(1, math.ceil(max(found.counts) / _BARS)))

@@ -1,4 +1,4 @@
-"""What a configuration should be, and what is to be known of it before anything is spent. Pure."""
+"""What a configuration should be, and what is to be known of it before anything is spent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training_pipeline.domain.training_config import MOST_BATCH, MOST_TOKENS
 
 
 def advise(facts: Facts) -> AdviceRecord:
-    """Everything that the rules say, values first. Pure."""
+    """Everything that the rules say, values first."""
     lora = facts.config.method == "lora"
     return AdviceRecord(
         advice=(
@@ -42,7 +42,7 @@ def _learning_rate(facts: Facts) -> Advice:
 
 
 def learning_rate(facts: Facts) -> tuple[str, float, str]:
-    """The rule that gives the learning rate, the rate, and why. Pure."""
+    """The rule that gives the learning rate, the rate, and why."""
     model, lora = facts.model, facts.config.method == "lora"
     if model.from_scratch:
         return (

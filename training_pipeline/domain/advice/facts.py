@@ -23,7 +23,7 @@ class TokenLengths(BaseModel):
 
     @classmethod
     def of(cls, lengths: Iterable[int]) -> TokenLengths:
-        """Count lengths. Pure."""
+        """Count lengths."""
         counts: dict[int, int] = {}
         for length in lengths:
             counts[length] = counts.get(length, 0) + 1
@@ -35,7 +35,7 @@ class TokenLengths(BaseModel):
         return sum(self.counts.values())
 
     def quantile(self, share: float) -> int:
-        """The least length that at least this share of the examples does not exceed; 0 where there are none. Pure."""
+        """The least length that at least this share of the examples does not exceed; 0 where there are none."""
         wanted, seen = math.ceil(share * self.examples - 1e-9), 0
         for length in sorted(self.counts):
             seen += self.counts[length]
@@ -44,16 +44,16 @@ class TokenLengths(BaseModel):
         return 0
 
     def cut(self, most: int) -> int:
-        """How many examples are longer. Pure."""
+        """How many examples are longer."""
         return sum(count for length, count in self.counts.items() if length > most)
 
     def mean(self, most: int) -> float:
-        """Tokens of an example on average, each cut to `most`; 0 where there are none. Pure."""
+        """Tokens of an example on average, each cut to `most`; 0 where there are none."""
         tokens = sum(min(length, most) * count for length, count in self.counts.items())
         return tokens / self.examples if self.counts else 0.0
 
     def padded(self, most: int, batch: int) -> float:
-        """The same with what fills up each batch to its longest example, where equally long ones meet. Pure."""
+        """The same with what fills up each batch to its longest example, where equally long ones meet."""
         tokens = seen = longest = 0
         for length in sorted(self.counts):
             longest, before = min(length, most), seen
@@ -127,21 +127,21 @@ class Facts(BaseModel):
         return self.steps_with(self.batch_size)
 
     def steps_with(self, batch_size: int) -> int | None:
-        """Optimizer steps with another batch. Pure."""
+        """Optimizer steps with another batch."""
         if self.train_pairs is None:
             return None
         return math.ceil(self.train_pairs / batch_size) * whole(self.config.epochs)
 
 
 def whole(value: int | str) -> int:
-    """A number of a configuration without "auto"; raises `AssertionError` for one with it. Pure."""
+    """A number of a configuration without "auto"; raises `AssertionError` for one with it."""
     if not isinstance(value, int):
         raise AssertionError(f"{value!r} is left in a resolved configuration")
     return value
 
 
 def family_of(name: str) -> Family | None:
-    """The family that a model's type or name tells, where there is a formula for it. Pure."""
+    """The family that a model's type or name tells, where there is a formula for it."""
     known = name.lower()
     families: tuple[Family, ...] = ("llama", "qwen")
     return next((family for family in families if family in known), None)

@@ -1,4 +1,4 @@
-"""What the curves of a job that has ended say, and the configuration to try next. Pure."""
+"""What the curves of a job that has ended say, and the configuration to try next."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Ended(BaseModel):
 
 
 def findings(job: Ended) -> tuple[Finding, ...]:
-    """Everything that is to be said of a job that has ended. Pure."""
+    """Everything that is to be said of a job that has ended."""
     too_fast = next(chain(_diverged(job), _never_better(job) if job.succeeded else ()), None)
     if too_fast is not None:  # its curve says no more than that
         return (too_fast,)

@@ -9,7 +9,7 @@ _Z: Final = 1.959964  # 95 % of a normal distribution
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share found on `count` cases. Pure."""
+    """Wilson's 95 % interval of a share found on `count` cases."""
     if not count:
         return 0.0, 1.0
     spread = _Z * math.sqrt(share * (1 - share) / count + (_Z / (2 * count)) ** 2)

@@ -52,7 +52,7 @@ def advised(
     low: float | None = None,
     high: float | None = None,
 ) -> Advice:
-    """Advice to set a key of the configuration. Pure."""
+    """Advice to set a key of the configuration."""
     if low is None and high is None:
         taken = current == value
     else:
@@ -65,12 +65,12 @@ def advised(
 
 
 def warned(rule: str, reason: str) -> Advice:
-    """A warning. Pure."""
+    """A warning."""
     return Advice(kind="warning", reason=reason, **_of(rule))
 
 
 def noted(rule: str, reason: str, *, value: str) -> Advice:
-    """Advice that is always followed here, told so that it is known. Pure."""
+    """Advice that is always followed here, told so that it is known."""
     return Advice(kind="value", value=value, current=value, taken=True, reason=reason, **_of(rule))
 
 

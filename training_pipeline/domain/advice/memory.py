@@ -12,13 +12,13 @@ _TOO_SHORT: Final = 2
 
 
 def weight_bytes(parameters: int, *, lora: bool, lean: bool) -> float:
-    """Weights with gradients and optimizer states. `lean` keeps frozen weights in bf16. Pure."""
+    """Weights with gradients and optimizer states. `lean` keeps frozen weights in bf16."""
     each = number("memory", ("lora_bf16" if lean else "lora_fp32") if lora else "full")
     return parameters * each
 
 
 def needed_bytes(facts: Facts) -> float | None:
-    """What the configuration needs at its longest examples; null where the model's size is not known. Pure."""
+    """What the configuration needs at its longest examples; null where the model's size is not known."""
     model, config = facts.model, facts.config
     if model.parameters is None:
         return None

@@ -122,12 +122,12 @@ RULES: Final[Mapping[str, Rule]] = {
 
 
 def number(rule: str, name: str) -> float:
-    """A number of a rule. Pure."""
+    """A number of a rule."""
     return RULES[rule].numbers[name]
 
 
 def fingerprint() -> str:
-    """The first 16 hexadecimal digits of the SHA-256 over all rules and sources. Pure."""
+    """The first 16 hexadecimal digits of the SHA-256 over all rules and sources."""
     told = {"rules": {name: asdict(rule) for name, rule in RULES.items()}}
     told["sources"] = {name: asdict(source) for name, source in SOURCES.items()}
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=dict).encode()).hexdigest()[:16]

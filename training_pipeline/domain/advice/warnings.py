@@ -1,4 +1,4 @@
-"""What a configuration cannot make good: too little data, a base model that does not fit. Pure."""
+"""What a configuration cannot make good: too little data, a base model that does not fit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GB = 1e9
 
 
 def warnings(facts: Facts) -> Iterator[Advice]:
-    """Every warning that applies. Pure."""
+    """Every warning that applies."""
     yield from _few(facts)
     yield from _validation(facts.validation_pairs)
     yield from _skewed(facts.answers)

@@ -58,5 +58,5 @@ _BY_NAME: Final = {name.lower(): size for name, size in SIZES.items()}
 
 
 def size_of(model_id: str) -> Size | None:
-    """The size of a model of the Hub; None for one that is not in the table. The Hub ignores case. Pure."""
+    """The size of a model of the Hub; None for one that is not in the table. The Hub ignores case."""
     return _BY_NAME.get(model_id.lower())

@@ -45,7 +45,7 @@ class Seconds:
 
 
 def predict(past: Sequence[Past], work: float) -> Seconds:
-    """How long this much work takes after these trainings; raises `ValueError` for none. Pure."""
+    """How long this much work takes after these trainings; raises `ValueError` for none."""
     import numpy as np  # shown estimates need none, and it takes a command a tenth of a second to load
 
     if not past:

@@ -82,12 +82,12 @@ class PastJob(BaseModel):
 
 
 def passes(train_pairs: int, val_pairs: int, epochs: float, evaluations_per_epoch: int) -> float:
-    """Examples that are trained on, and a third of those that are evaluated, the first time before training. Pure."""
+    """Examples that are trained on, and a third of those that are evaluated, the first time before training."""
     return train_pairs * epochs + _EVALUATION * val_pairs * (epochs * evaluations_per_epoch + 1)
 
 
 def time_of(facts: Facts, training_sheet_id: str, jobs: Sequence[PastJob], *, speed: float | None) -> Estimated:
-    """How long a job trains, from like jobs before it, else from the machine's speed. Pure.
+    """How long a job trains, from like jobs before it, else from the machine's speed.
 
     `speed` is what was measured, in operations a second; without it, what the data sheet says.
     """
@@ -133,7 +133,7 @@ def time_of(facts: Facts, training_sheet_id: str, jobs: Sequence[PastJob], *, sp
 
 
 def cost_of(time: Estimated, prices: PriceList | str | None, machine: str) -> Estimated:
-    """What that time costs on a machine. `prices` may be what is wrong with the list; null is none. Pure."""
+    """What that time costs on a machine. `prices` may be what is wrong with the list; null is none."""
     if prices is None:
         return Estimated(reason="there is no price list: set TRAINING_PIPELINE_PRICE_FILE")
     if isinstance(prices, str):

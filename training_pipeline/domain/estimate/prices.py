@@ -31,14 +31,14 @@ class PriceList(BaseModel):
     per_dbu: Price | None = None
 
     def hour(self, machine: str) -> float | None:
-        """What an hour on a machine costs; null where the list does not say. Pure."""
+        """What an hour on a machine costs; null where the list does not say."""
         if machine in self.per_hour:
             return self.per_hour[machine]
         dbu = self.dbu_per_hour.get(machine)
         return None if dbu is None or self.per_dbu is None else dbu * self.per_dbu
 
     def missing(self, machine: str) -> str:
-        """Why the list has no price for a machine. Pure."""
+        """Why the list has no price for a machine."""
         if machine in self.dbu_per_hour:
             return f"the price list has the DBU of an hour on {machine}, but not per_dbu"
         names = [*self.per_hour, *self.dbu_per_hour]
@@ -47,7 +47,7 @@ class PriceList(BaseModel):
         return f"the price list has no price for {machine!r}{hint}"
 
     def notes(self, today: datetime.date, machines: Iterable[str]) -> list[str]:
-        """What is to be said beside a cost: that the list is old or of the future, or names what there is not. Pure."""
+        """What is to be said beside a cost: that the list is old or of the future, or names what there is not."""
         found = []
         days = (today - self.as_of).days
         if days > OLD_DAYS:
@@ -66,12 +66,12 @@ class PriceList(BaseModel):
 
 
 def priced_as(config: Mapping[str, Any]) -> str:
-    """What a list calls the machine of a configuration. Pure."""
+    """What a list calls the machine of a configuration."""
     return config.get("accelerator") or LOCAL
 
 
 def price_list(found: Any) -> PriceList | str:
-    """The price list in what was read from a file, or what is wrong with it, all at once. Pure."""
+    """The price list in what was read from a file, or what is wrong with it, all at once."""
     if not isinstance(found, dict):
         return "it must be a mapping with currency, as_of and per_hour"
     try:

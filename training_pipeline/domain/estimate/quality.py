@@ -1,4 +1,4 @@
-"""How good estimates have been: each job's was made before it, so only from the jobs before. Pure."""
+"""How good estimates have been: each job's was made before it, so only from the jobs before."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Quality:
 
 
 def quality(outcomes: Sequence[Outcome]) -> Quality:
-    """What these estimates came to. Pure."""
+    """What these estimates came to."""
     within = sum(each.within for each in outcomes)
     if len(outcomes) < LEAST:
         return Quality(len(outcomes), within, None, None, None, None)
@@ -85,7 +85,7 @@ def quality(outcomes: Sequence[Outcome]) -> Quality:
 
 
 def by_kind(outcomes: Iterable[Outcome]) -> list[tuple[Kind, Quality]]:
-    """The quality of each kind of job, that of the most jobs first. Pure."""
+    """The quality of each kind of job, that of the most jobs first."""
     kinds: dict[Kind, list[Outcome]] = {}
     for each in outcomes:
         kinds.setdefault(each.kind, []).append(each)

@@ -20,7 +20,7 @@ class Spent(BaseModel):
 
 
 def spent(prices: PriceList | None, machine: str, *, seconds: float | None, dbu: float | None) -> Spent:
-    """What a job on a machine has cost that trained so long, of which so many DBU were billed, if any yet. Pure."""
+    """What a job on a machine has cost that trained so long, of which so many DBU were billed, if any yet."""
     if prices is None or seconds is None:
         return Spent(dbu=dbu)
     dated = f"as of {prices.as_of}"

@@ -9,7 +9,7 @@ Integers = NDArray[np.int64]
 
 
 def connected(one: Integers, other: Integers, count: int) -> Integers:
-    """The group of each of `count` things, where `one[i]` and `other[i]` are connected. Pure.
+    """The group of each of `count` things, where `one[i]` and `other[i]` are connected.
 
     Groups are numbered 0, 1, 2, … in the order of their first things.
     """
@@ -25,7 +25,7 @@ def connected(one: Integers, other: Integers, count: int) -> Integers:
 
 
 def first_rows(group: Integers) -> Integers:
-    """The first row of each group. Pure."""
+    """The first row of each group."""
     first = np.empty(int(group.max(initial=-1)) + 1, dtype=np.int64)
     first[group[::-1]] = np.arange(len(group))[::-1]
     return first

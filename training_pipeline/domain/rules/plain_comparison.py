@@ -24,7 +24,7 @@ _ROLES: Final = {
 
 def spoken(messages: Iterable[Mapping[str, Any]]) -> list[str]:
     """A text for each message but those of the system: its letter and what it says, then the parts of what an answer
-    calls, or, of the first of several messages that the user sends in a row, all of them as one. Pure.
+    calls, or, of the first of several messages that the user sends in a row, all of them as one.
     """
     said: list[str] = []
     messages = list(messages)
@@ -55,7 +55,7 @@ def _content(message: Mapping[str, Any]) -> str:
 
 
 def questions(parts: list[str]) -> list[list[str]]:
-    """The questions of what `spoken` returns, in their order. Pure.
+    """The questions of what `spoken` returns, in their order.
 
     For each a hash of everything said so far, then those of the latest turns, marked by `+`, and of its own turn alone,
     marked by `*`; then, where its turn has several messages, the same with one of the user's alone in it, all marked by
@@ -92,7 +92,7 @@ def _without_rows(text: str) -> str:
 
 
 def asked(parts: list[str]) -> list[str]:
-    """What `Comparison.of` calls `asked`: all hashes once, the marked ones first. Pure."""
+    """What `Comparison.of` calls `asked`: all hashes once, the marked ones first."""
     return sorted({each for question in questions(parts) for each in question})
 
 

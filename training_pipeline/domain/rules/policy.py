@@ -20,7 +20,7 @@ OF_OTHER_QUESTIONS: Final = ("1", "2", "3", "4", "5", "6")
 
 
 def reliable_similarity(value: float) -> float:
-    """`value` where it is 0 (off) or as large as nearly equal questions are found reliably; else `ValueError`. Pure."""
+    """`value` where it is 0 (off) or as large as nearly equal questions are found reliably; else `ValueError`."""
     if value != 0 and not LEAST_SIMILARITY <= value <= 1:
         raise ValueError(f"must be 0 (off) or from {LEAST_SIMILARITY} to 1")
     return value
@@ -80,12 +80,12 @@ class Reason(StrEnum):
 
 
 def not_allowed(use: Use) -> str:
-    """The reason of a pair that is not allowed for this use: for training that of `Reason`. Pure."""
+    """The reason of a pair that is not allowed for this use: for training that of `Reason`."""
     return f"{use}_not_allowed"
 
 
 def prohibited_reason(use: Use) -> str:
-    """The reason of a pair that is prohibited for this use: for training that of `Reason`. Pure."""
+    """The reason of a pair that is prohibited for this use: for training that of `Reason`."""
     return f"{use}_prohibited"
 
 

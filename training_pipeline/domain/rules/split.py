@@ -1,6 +1,6 @@
 """Train and validation: what is tied together stays on one side, and the ratio is the closest that this allows.
 
-Pure numpy and scipy. Rows are the included pairs in the order of their pair ids; nothing here depends on the order in
+Numpy and scipy only. Rows are the included pairs in the order of their pair ids; nothing here depends on the order in
 which a source happened to return them.
 """
 
@@ -32,7 +32,7 @@ class SplitPlan:
 
 
 def tie(keys: Sequence[Integers], several: Sequence[tuple[Integers, Integers]] = ()) -> Integers:
-    """Number the groups of rows that are tied together by any of `keys`, directly or through others. Pure.
+    """Number the groups of rows that are tied together by any of `keys`, directly or through others.
 
     Each array of `keys` has one code a row: rows with the same code are tied, a negative code ties nothing.
     Of keys that a row may have `several` of, each has the rows and their codes, none negative. Returns
@@ -60,7 +60,7 @@ class Before:
 
 
 def least_of(component: Integers, numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The least number of each component's rows. Pure."""
+    """The least number of each component's rows."""
     least = np.full(int(component.max(initial=-1)) + 1, np.iinfo(np.uint64).max)
     np.minimum.at(least, component, numbers)
     return least
@@ -75,7 +75,7 @@ def plan_split(
     seed: str,
     before: Before | None = None,
 ) -> SplitPlan:
-    """Choose the components that go to validation. Pure; the same arguments give the same plan.
+    """Choose the components that go to validation. The same arguments give the same plan.
 
     A component with a pair that may not be used for validation goes to train, and so does one with a pair that was
     trained on `before`; of the others, one with a pair that was validated on stays in validation. The rest is new:

@@ -16,7 +16,7 @@ Integers = NDArray[np.int64]
 
 
 def nearest_subset(sizes: Integers, wanted: Fraction, *, most: int) -> Integers:
-    """Indices into `sizes` (positive) whose sum is the closest to `wanted` of all sums from 1 to `most`. Pure.
+    """Indices into `sizes` (positive) whose sum is the closest to `wanted` of all sums from 1 to `most`.
 
     The smaller of two equally close sums; of equal sizes the first ones. There must be a size of at most `most`.
     Memory: 4 bytes for each possible sum, that is 4 times `most` over the sizes' greatest common divisor.

@@ -87,7 +87,7 @@ def _looked_at(
 
 
 def aged(rows: pa.Table) -> dict[str, int]:
-    """How many of these rows are left out, by reason. Pure."""
+    """How many of these rows are left out, by reason."""
     counts = pc.value_counts(rows[AGED].drop_null()).to_pylist()
     return {each["values"]: each["counts"] for each in sorted(counts, key=lambda each: str(each["values"]))}
 

@@ -59,7 +59,7 @@ def score_file(file: Path) -> pa.Table:
 
 
 def scored(answers: Iterable[Answer]) -> pa.Table:
-    """The scores of these answers, in their order. Pure."""
+    """The scores of these answers, in their order."""
     rows: list[dict[str, Any]] = []
     logprobs: list[float] = []
     tokens: list[int] = []

@@ -284,7 +284,7 @@ class Evaluations:
 
 
 def require_same(wanted: Evaluation, active: Evaluation) -> None:
-    """Raise `Conflict` where the evaluation that is active already will not answer what is wanted. Pure."""
+    """Raise `Conflict` where the evaluation that is active already will not answer what is wanted."""
     if other := [theirs for ours, theirs in zip(_beside(wanted), _beside(active), strict=True) if ours != theirs]:
         raise Conflict(
             f"{active.model_name} version {active.model_version} is being evaluated on the suite "

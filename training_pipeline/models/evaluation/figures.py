@@ -32,7 +32,7 @@ class Figure(BaseModel):
 
 
 def figures(scores: pa.Table, *, level: float = LEVEL, seed: int = SEED) -> list[Figure]:
-    """All figures of these scores, then those of each slice with `LEAST` pairs and more. Pure."""
+    """All figures of these scores, then those of each slice with `LEAST` pairs and more."""
     found = []
     for of, rows in [(None, scores), *slices(scores)]:
         made: list[tuple[str, Interval | None]] = []
@@ -51,7 +51,7 @@ def figures(scores: pa.Table, *, level: float = LEVEL, seed: int = SEED) -> list
 
 def slices(scores: pa.Table) -> list[tuple[Slice, pa.Table]]:
     """The slices with `LEAST` pairs and more, in the order of columns and values; not one that is all of them, nor that
-    of a source sheet from which one training sheet was made: both are the same pairs. Pure.
+    of a source sheet from which one training sheet was made: both are the same pairs.
     """
     found = []
     for by in SLICES:

@@ -46,7 +46,7 @@ class Interval(BaseModel):
 
 
 def wilson(successes: int, n: int, *, level: float = LEVEL) -> Interval:
-    """Wilson's score interval of a proportion. Pure; raises `ValueError` where `successes` are not among `n` > 0."""
+    """Wilson's score interval of a proportion. Raises `ValueError` where `successes` are not among `n` > 0."""
     from scipy.special import ndtri
 
     if not 0 <= successes <= n or n == 0:
@@ -67,7 +67,7 @@ def mean_interval(
     level: float = LEVEL,
     seed: int = SEED,
 ) -> Interval:
-    """The mean of `values`, all of them finite and within `bounds`, where there are any. Pure: the same seed gives the
+    """The mean of `values`, all of them finite and within `bounds`, where there are any. The same seed gives the
     same interval, in whatever order the values are. It holds the estimate.
 
     Raises `ValueError` for no values, for one that is not finite, and for one out of bounds.
@@ -95,7 +95,7 @@ def more_needed(interval: Interval, target: float, *, bounds: tuple[float, float
     """How many values more would take the interval off `target` four times of five, if the estimate stays what it is.
 
     `bounds` are those that the interval was made with: of more values the two made-up ones are a smaller part. At least
-    1; null where no number would, for the estimate is the target. Pure.
+    1; null where no number would, for the estimate is the target.
     """
     from scipy.special import ndtri
 

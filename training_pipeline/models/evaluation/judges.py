@@ -47,11 +47,11 @@ class Judging(BaseModel):
 
     @property
     def answered_as(self) -> frozenset[str]:
-        """The models that answered, as the endpoint calls them. Pure."""
+        """The models that answered, as the endpoint calls them."""
         return frozenset(model for each in (self.answers or {}).values() for model in each.models)
 
     def is_like(self, other: Judging | None) -> bool:
-        """Whether its verdicts may stand beside those of the other one. Pure."""
+        """Whether its verdicts may stand beside those of the other one."""
         if other is None:
             return False
         mine, theirs = (
@@ -66,7 +66,7 @@ class Judging(BaseModel):
         return mine == theirs
 
     def missing(self, role: str) -> str | None:
-        """Why there is no metric of the judge for this model, with what to do; None where there is one. Pure."""
+        """Why there is no metric of the judge for this model, with what to do; None where there is one."""
         found = (self.answers or {}).get(role)
         if found is None or found.missing is None:
             return None
@@ -107,7 +107,7 @@ class Judges:
 
     def readable(self, judging: Judging | None) -> Collection[str]:
         """The classifications of pairs that may be sent to it now: of those that held when it was chosen and those that
-        hold now the fewer; none where it is another endpoint by now. Pure.
+        hold now the fewer; none where it is another endpoint by now.
         """
         if judging is None:
             return ()

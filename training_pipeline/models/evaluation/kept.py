@@ -121,5 +121,5 @@ class KeptModels:
 
 
 def _id(job_id: str, half: Half | None) -> str:
-    """The evaluation of a job's model is known by the job, so that whoever asks twice asks for the same one. Pure."""
+    """The evaluation of a job's model is known by the job, so that whoever asks twice asks for the same one."""
     return f"ev-{job_id}-{half or 'report'}"

@@ -40,7 +40,7 @@ class Metric:
         return None if self.bounds is None else (self.bounds[0] - self.bounds[1], self.bounds[1] - self.bounds[0])
 
     def counted(self, values: Any) -> Any:
-        """Scores, an array, as they count in figures and comparisons: none is beyond the bounds. Pure."""
+        """Scores, an array, as they count in figures and comparisons: none is beyond the bounds."""
         return values if self.bounds is None else values.clip(*self.bounds)
 
 
@@ -75,7 +75,7 @@ METRICS: Final[Mapping[str, Metric]] = {
 def comparable(names: Iterable[str], field: str) -> list[Metric]:
     """The metrics of these names, to be compared or asked something of.
 
-    Raises `InvalidRequest` naming every one that is unknown, or of which neither more nor less is better. Pure.
+    Raises `InvalidRequest` naming every one that is unknown, or of which neither more nor less is better.
     """
     wanted = list(names)
     known = [name for name, metric in METRICS.items() if metric.better]

@@ -47,7 +47,7 @@ class Comparison(BaseModel):
 def compare(
     new: pa.Table, held: pa.Table, metrics: Iterable[str], *, level: float = LEVEL, seed: int = SEED
 ) -> list[Comparison]:
-    """The metrics on the pairs that both have, over all of them and then by slice of the new scores. Pure.
+    """The metrics on the pairs that both have, over all of them and then by slice of the new scores.
 
     A metric that no pair has in both is left out. Each interval stands alone: of many slices some differ by chance, for
     which `promotion.gate` allows. Raises `InvalidRequest` for metrics that cannot be better, and where only one of the
@@ -63,7 +63,7 @@ def compare(
 
 def unscored(name: str, new: pa.Table, held: pa.Table | None) -> int:
     """On how many pairs the new model came to no score in a metric, though the pair has one: the held model has it, or
-    every model that answers does. Verdicts that a judge did not give are not counted: `at_worst` is about them. Pure.
+    every model that answers does. Verdicts that a judge did not give are not counted: `at_worst` is about them.
 
     Raises what `compare` raises.
     """
@@ -80,7 +80,7 @@ def unscored(name: str, new: pa.Table, held: pa.Table | None) -> int:
 
 def at_worst(names: Iterable[str], new: pa.Table, held: pa.Table) -> tuple[pa.Table, pa.Table] | None:
     """The scores as they are at worst for the new model, where a judge gave no verdict that one of these metrics needs:
-    wrong for its own answers, right for those of the model in use. None where it gave them all. Pure.
+    wrong for its own answers, right for those of the model in use. None where it gave them all.
 
     Whether a judge comes to a verdict depends on the answer that it reads, so the rest is no fair sample.
     """

@@ -18,7 +18,7 @@ _LOSS: Final = METRICS["token_loss"]
 
 def perplexity(scores: pa.Table, *, level: float, seed: int) -> Interval | None:
     """e to the mean loss of a token, over all tokens of the pairs that have both, with an interval over pairs; null
-    where none has. Pure.
+    where none has.
 
     The mean is a ratio of two sums. Its interval is that of the mean of what each pair takes it off (the delta method);
     the two made-up pairs are as long as the longest one.

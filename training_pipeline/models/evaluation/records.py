@@ -125,7 +125,7 @@ class Evaluation(BaseModel):
 
     @property
     def order(self) -> EvaluationOrder:
-        """What the backend is to do. Pure."""
+        """What the backend is to do."""
         judge = None if self.judge is None else self.judge.order
         return EvaluationOrder(evaluation_id=self.id, models=self.asked_models, base_model=self.base_model, judge=judge)
 
@@ -136,7 +136,7 @@ def new_id(now: datetime) -> str:
 
 
 def require_some(suite: str, counts: Counts) -> None:
-    """Raise `GateRefused` where no pair is left to ask. Pure."""
+    """Raise `GateRefused` where no pair is left to ask."""
     if counts.evaluated:
         return
     reasons = [f"{count:,} {why}" for why, count in {**counts.refused, **counts.aged}.items()]
@@ -180,7 +180,7 @@ def refused(
 
 
 def digest_of(files: Mapping[str, str] | None) -> str:
-    """What a model is: SHA-256 over its files, by name. Pure."""
+    """What a model is: SHA-256 over its files, by name."""
     return hashlib.sha256(json.dumps(sorted((files or {}).items())).encode()).hexdigest()
 
 

@@ -56,7 +56,6 @@ def comparable_scores(
     scores: pa.Table, of: Evaluation, theirs: pa.Table, other: Evaluation
 ) -> tuple[pa.Table, dict[str, str]]:
     """The scores of an evaluation as they may stand beside `theirs`, of another one; and why a metric of both may not.
-    Pure.
 
     Those of a judge may not where the other one had another judge, or the same one was told something else, and choices
     not where they were made among other answers.

@@ -59,28 +59,28 @@ _KNOWN: Final = {PAIR_ID, *SLICES, NOT_JUDGED, *NUMBERS}
 
 
 def keys_of(scores: pa.Table) -> list[str]:
-    """The columns that a pair is known by. Pure."""
+    """The columns that a pair is known by."""
     return [name for name in (SHEET, PAIR_ID) if name in scores.column_names]
 
 
 def pairs_digest(scores: pa.Table) -> str:
-    """SHA-256 over the pairs that these scores are of, whatever their order. Pure."""
+    """SHA-256 over the pairs that these scores are of, whatever their order."""
     pairs = zip(*(scores[key].to_pylist() for key in keys_of(scores)), strict=True)
     return hashlib.sha256(json.dumps(sorted(pairs)).encode()).hexdigest()
 
 
 def metrics_in(scores: pa.Table) -> dict[str, Metric]:
-    """The metrics that these scores have, by name. Pure."""
+    """The metrics that these scores have, by name."""
     return {name: metric for name, metric in METRICS.items() if name in scores.column_names}
 
 
 def values_of(scores: pa.Table, name: str) -> Any:
-    """The scores of a metric as NumPy numbers, NaN where it does not apply. Pure."""
+    """The scores of a metric as NumPy numbers, NaN where it does not apply."""
     return pc.fill_null(scores[name], float("nan")).to_numpy()
 
 
 def unjudged(scores: pa.Table, name: str) -> pa.Array:
-    """Which answers a judge was to read and gave no verdict on, in this metric of it. Pure."""
+    """Which answers a judge was to read and gave no verdict on, in this metric of it."""
     missing = pc.is_null(scores[name])
     if NOT_JUDGED not in scores.column_names:
         return missing

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 def evaluating(backend: FineTuningBackend) -> Evaluating:
-    """The backend, where models are asked there; raises `InvalidRequest` where they are not. Pure."""
+    """The backend, where models are asked there; raises `InvalidRequest` where they are not."""
     if not isinstance(backend, Evaluating):
         raise InvalidRequest(
             f"The backend {backend.name} cannot evaluate models yet.",
@@ -102,7 +102,7 @@ def champion_of(
 
 
 def asked_base(subject: Subject) -> AskedModel:
-    """What the version was trained from. Pure."""
+    """What the version was trained from."""
     reference, record = subject.job.request.base_model, subject.record.base_model
     if reference == _BUILT_IN:
         config = subject.job.request.training_config

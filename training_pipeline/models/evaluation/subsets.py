@@ -22,7 +22,7 @@ class Half(StrEnum):
 
 
 def half_of(sheet_id: str, item_ref: str) -> Half:
-    """The half of all pairs on an item of a source sheet, by a hash: the same in every suite, for ever. Pure."""
+    """The half of all pairs on an item of a source sheet, by a hash: the same in every suite, for ever."""
     digest = hashlib.sha256(f"{sheet_id}\n{item_ref}".encode()).digest()
     return Half.HELD_BACK if digest[0] % 2 else Half.CHOOSING
 

@@ -80,7 +80,7 @@ class Suite(BaseModel):
 
 
 def require_evaluable(sheet: TrainingSheet) -> None:
-    """Raise `GateRefused` unless the training sheet's own status lets it be evaluated on: as for training. Pure."""
+    """Raise `GateRefused` unless the training sheet's own status lets it be evaluated on: as for training."""
     if sheet.status not in TRAINABLE_SHEETS:
         allowed = " or ".join(f"`{status}`" for status in sorted(TRAINABLE_SHEETS))
         raise GateRefused(

@@ -69,7 +69,7 @@ class TrackedFigures:
 
 
 def points(evaluation: Evaluation) -> Iterator[MetricPoint]:
-    """Each figure of the version over all pairs, with the ends of its interval, at the time of the evaluation. Pure.
+    """Each figure of the version over all pairs, with the ends of its interval, at the time of the evaluation.
 
     Their names are `evaluation/<suite>/<metric>`, and with `_lower` or `_upper`.
     """
@@ -82,7 +82,7 @@ def points(evaluation: Evaluation) -> Iterator[MetricPoint]:
 
 
 def summary(evaluation: Evaluation) -> str:
-    """The figures of the version over all pairs in a line, and the evaluation that they are of. Pure."""
+    """The figures of the version over all pairs in a line, and the evaluation that they are of."""
     said = [
         f"{each.metric} {each.estimate:.4g} ({interval(each.lower, each.upper)}, {each.n} pairs)"
         for each in _means(evaluation)

@@ -50,7 +50,7 @@ NOT_TESTED: Final[Mapping[ExportFormat, str]] = {
 
 
 def files_of(format: ExportFormat, hashes: Mapping[str, str], named: str) -> dict[str, str]:
-    """The files of the model that the format takes, by their path in the export; with their SHA-256. Pure.
+    """The files of the model that the format takes, by their path in the export; with their SHA-256.
 
     Raises `InvalidRequest` for a format that is not made, and for the adapter of a model that has none.
     """
@@ -68,5 +68,5 @@ def files_of(format: ExportFormat, hashes: Mapping[str, str], named: str) -> dic
 
 
 def place_of(format: ExportFormat) -> str:
-    """The folder of the format's files within that of the model; "" where they stand in it. Pure."""
+    """The folder of the format's files within that of the model; "" where they stand in it."""
     return _ADAPTER if format is ExportFormat.ADAPTER else ""

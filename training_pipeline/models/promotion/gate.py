@@ -1,4 +1,4 @@
-"""The gate before an alias: is this model good enough, and not worse than the one in use? Pure, from scores.
+"""The gate before an alias: is this model good enough, and not worse than the one in use? It knows scores alone.
 
 There are three answers. Where an interval reaches over what is asked, that is neither kept nor missed, and the answer
 says how many pairs more would settle it.
@@ -56,7 +56,7 @@ class Decision(BaseModel):
 
 
 def decide(findings: tuple[Finding, ...]) -> Decision:
-    """One thing missed and the model is not shipped; one thing open, and the evidence is not enough. Pure.
+    """One thing missed and the model is not shipped; one thing open, and the evidence is not enough.
 
     Raises `ValueError` for no findings: what is asked nothing is not let through.
     """
@@ -68,7 +68,7 @@ def decide(findings: tuple[Finding, ...]) -> Decision:
 
 
 def judge(gate: Gate, new: pa.Table, held: pa.Table | None, *, seed: int = SEED) -> Decision:
-    """What the gate says of a model with the scores `new`, where the model in use has the scores `held`, if any. Pure.
+    """What the gate says of a model with the scores `new`, where the model in use has the scores `held`, if any.
 
     Every interval is one of `gate.level`, so a model that is worse by exactly a margin is shipped in half of what that
     leaves. Of slices only a sure loss counts, at a level for all of them together. A pair of which the model has no
@@ -109,7 +109,7 @@ def not_worse(
     than: str = "the model in use",
     seed: int = SEED,
 ) -> Iterator[Finding]:
-    """Whether the new scores are worse by less than these margins, over all pairs; of slices only a sure loss. Pure."""
+    """Whether the new scores are worse by less than these margins, over all pairs; of slices only a sure loss."""
     compared = compare(new, held, margins, level=gate.level, seed=seed)
     findings = _within(gate, margins, compared, new, held, than)
     if worst := at_worst(margins, new, held):

@@ -1,4 +1,4 @@
-"""The gate that is in force for an alias, and what another one asks less for. Pure."""
+"""The gate that is in force for an alias, and what another one asks less for."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Ended:
 
     @property
     def key(self) -> str:
-        """Another one for every decision: each is to be shown. Pure."""
+        """Another one for every decision: each is to be shown."""
         return f"{self.evaluation_id}:{self.decision or 0}"
 
 

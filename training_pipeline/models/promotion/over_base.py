@@ -18,7 +18,7 @@ _SET: Final = "set a threshold, such as --threshold exact_match=0.7"
 
 def over_base(gate: Gate, new: pa.Table, base: pa.Table | None) -> Iterator[Finding]:
     """Whether the new scores are within all margins of the base model's, and surely better in one of these metrics.
-    Pure; nothing where the gate has a threshold.
+    Nothing where the gate has a threshold.
     """
     if gate.thresholds:
         return

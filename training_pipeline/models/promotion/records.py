@@ -52,7 +52,7 @@ class Promotion(BaseModel):
 
     @property
     def is_open(self) -> bool:
-        """Whether the alias was to be moved, and it is not on record that it was. Pure."""
+        """Whether the alias was to be moved, and it is not on record that it was."""
         lets = self.decision is None or self.decision.verdict is Verdict.SHIP
         return lets and self.moved_at is None and not self.waits and not self.expired
 

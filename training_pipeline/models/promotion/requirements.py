@@ -1,4 +1,4 @@
-"""What a gate asks of a model: read from what somebody wrote, or from a decision on record. Pure."""
+"""What a gate asks of a model: read from what somebody wrote, or from a decision on record."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Gate(BaseModel):
 
 
 def parse_gate(asked: Mapping[str, Any]) -> Gate:
-    """The gate that these fields describe. Pure; raises `InvalidRequest` with everything that is wrong with them.
+    """The gate that these fields describe. Raises `InvalidRequest` with everything that is wrong with them.
 
     What it refuses besides the form are gates that ask for nothing or for what can never be. Gates on record may be
     such, of before.
@@ -108,7 +108,7 @@ def _numbers(by_metric: Any) -> Iterator[tuple[Metric, float]]:
 
 
 def looser(gate: Gate, than: Gate) -> list[str]:
-    """What a gate asks less for than another one, in words; nothing where it asks for as much. Pure."""
+    """What a gate asks less for than another one, in words; nothing where it asks for as much."""
     found = []
     for name, before in than.thresholds.items():
         now, sign = gate.thresholds.get(name), METRICS[name].sign

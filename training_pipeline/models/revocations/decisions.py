@@ -45,12 +45,12 @@ _HIGHEST: Final = text(
 
 
 def proposed(approval: timedelta) -> str:
-    """What is said of a decision that does not hold yet. Pure."""
+    """What is said of a decision that does not hold yet."""
     return f"It holds once a second steward has decided the same, within {in_days(approval)}."
 
 
 def in_days(time: timedelta) -> str:
-    """A time in words. Pure."""
+    """A time in words."""
     days = time / timedelta(days=1)
     return f"{days:g} day{'' if days == 1 else 's'}"
 

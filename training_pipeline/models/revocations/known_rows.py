@@ -34,7 +34,7 @@ class Sorted:
     known: Mapping[str, Sequence[Row]]
 
     def table(self) -> pa.Table:
-        """All of them, the source or the revocation under `source`. Pure."""
+        """All of them, the source or the revocation under `source`."""
         return pa.Table.from_pylist(
             [
                 {**dict(zip(_NAMES, row, strict=True)), "source": label}

@@ -1,7 +1,7 @@
 """Texts by their letters alone, so that one is found however a file has escaped, quoted, folded or indented it.
 
 JSON, CSV, YAML and XML write the same text in many ways. What they add (backslashes, quotation marks, entities, white
-space) is taken away from both what is searched for and where it is searched. Pure.
+space) is taken away from both what is searched for and where it is searched.
 """
 
 from __future__ import annotations

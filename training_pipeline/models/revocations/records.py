@@ -31,7 +31,7 @@ def get(connection: Connection, revocation_id: str) -> Revocation:
 
 
 def identity_of(kind: RevokedKind, value: str, training_sheet_id: str | None, source: RevocationSource) -> str:
-    """What two revocations of the same have in common. Pure."""
+    """What two revocations of the same have in common."""
     said = json.dumps([kind, value, training_sheet_id, source], ensure_ascii=True)
     return hashlib.sha256(said.encode()).hexdigest()
 

@@ -88,6 +88,6 @@ class TaintTags:
 
 
 def value(revocation_ids: Sequence[str]) -> str:
-    """The value of the tag: the first revocations, and how many more there are. Pure."""
+    """The value of the tag: the first revocations, and how many more there are."""
     more = len(revocation_ids) - _NAMED
     return ", ".join(revocation_ids[:_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -28,7 +28,7 @@ def taints_of(
 
 
 def in_words(taint: Taint) -> str:
-    """How a model is tainted, such as `of its rows 3 in train, 1 in validation; inherited from tj-…`. Pure."""
+    """How a model is tainted, such as `of its rows 3 in train, 1 in validation; inherited from tj-…`."""
     parts = []
     if taint.train or taint.validation:
         parts.append(f"of its rows {taint.train:,} in train, {taint.validation:,} in validation")
@@ -38,12 +38,12 @@ def in_words(taint: Taint) -> str:
 
 
 def tainted_by(who: Affected) -> list[tuple[Model, Tainted]]:
-    """The models that were found to be tainted, and how, by their jobs. Pure."""
+    """The models that were found to be tainted, and how, by their jobs."""
     return [(who.models[job_id], how) for job_id, how in sorted(who.tainted.items())]
 
 
 def taint_of(revocation_id: str, model: Model, how: Tainted) -> Taint:
-    """The taint of a model by a revocation. Pure."""
+    """The taint of a model by a revocation."""
     return Taint(
         revocation_id=revocation_id,
         job_id=model.job_id,

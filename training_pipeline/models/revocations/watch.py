@@ -222,7 +222,7 @@ def _due(connection: Connection, sheet_id: str | None, *, seconds: float) -> lis
 def _version(
     digest: str, policy: GatePolicy, datasets: Sequence[DatasetRef], unread: Sequence[str], lost: Collection[str]
 ) -> str:
-    """What was compared: the sheet, the policy and the datasets, less those of the `lost` digests. Pure."""
+    """What was compared: the sheet, the policy and the datasets, less those of the `lost` digests."""
     said = [_FORM, digest, policy.model_dump(mode="json"), sorted(one.digest for one in datasets)]
     # A look without a key does not see everything: once it can be read, the sheet is looked at again.
     said += [list(unread)] if unread else []

@@ -40,12 +40,12 @@ Cells = NDArray[np.uint8]
 
 
 def verdict_name(code: int) -> str:
-    """The split, or the reason for the exclusion, that half a byte stands for. Pure."""
+    """The split, or the reason for the exclusion, that half a byte stands for."""
     return VERDICTS[code - 1] if 0 < code <= len(VERDICTS) else "other"
 
 
 def unpacked(stored: bytes | memoryview | None, rows: int) -> Cells:
-    """The cells of a block for at least so many rows, which may be written to; what was not stored is 0. Pure."""
+    """The cells of a block for at least so many rows, which may be written to; what was not stored is 0."""
     found = np.frombuffer(stored or b"", dtype=np.uint8).reshape(-1, WIDTH)
     cells = np.zeros((max(rows, len(found)), WIDTH), dtype=np.uint8)
     cells[: len(found)] = found
@@ -61,13 +61,13 @@ def mark(cells: Cells, slot: int, rows: NDArray[np.int64], codes: NDArray[np.uin
 
 
 def verdicts_of(cells: Cells, slot: int) -> NDArray[np.uint8]:
-    """The verdicts of one dataset on the rows of `cells`. Pure."""
+    """The verdicts of one dataset on the rows of `cells`."""
     byte, high = divmod(slot % SLOTS, 2)
     return ((cells[:, byte] >> (4 * high)) & 15).astype(np.uint8)
 
 
 def counts(cells: Cells) -> NDArray[np.int64]:
-    """For each of the block's datasets, how many of the rows have each verdict: a matrix of 32 and 16. Pure."""
+    """For each of the block's datasets, how many of the rows have each verdict: a matrix of 32 and 16."""
     codes = np.empty((len(cells), SLOTS), dtype=np.int64)
     codes[:, 0::2] = cells & 15
     codes[:, 1::2] = cells >> 4

@@ -33,14 +33,14 @@ DIGITS: Final = 16
 
 
 def key_of(kind: RowKind, value: str) -> int:
-    """The signed 64-bit number that rows with this name are found by. Pure."""
+    """The signed 64-bit number that rows with this name are found by."""
     digits = value if kind in _HASHES else hashlib.sha256(value.encode()).hexdigest()
     number = int(digits[:DIGITS], 16)
     return number - 2**64 if number >= 2**63 else number
 
 
 def questions_of(stored: str | None) -> list[str]:
-    """The hashes of questions in a manifest's `prompt_hash`: between blanks, some marked with a plus. Pure."""
+    """The hashes of questions in a manifest's `prompt_hash`: between blanks, some marked with a plus."""
     return [one.removeprefix("+") for one in (stored or "").split()]
 
 

@@ -17,7 +17,7 @@ def no_standings(_: Collection[str]) -> Mapping[str, Standing]:
 
 
 def state_of(status: str, standing: Standing | None) -> VersionState:
-    """The state of a version by the status of its job and how it stands. Pure."""
+    """The state of a version by the status of its job and how it stands."""
     if standing is not None:
         return VersionState(standing.state)
     return VersionState.REGISTERED if status == JobStatus.SUCCEEDED else VersionState.UNFINISHED

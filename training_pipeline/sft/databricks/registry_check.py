@@ -34,7 +34,7 @@ _SOMEBODY: Final = re.compile(r".+@.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def cloud_of(host: str) -> str:
-    """The cloud of the workspace at `host`: aws, azure or gcp; aws where the name does not tell. Pure."""
+    """The cloud of the workspace at `host`: aws, azure or gcp; aws where the name does not tell."""
     name = re.sub(r"^https?://|[:/].*$", "", host.strip())
     return next((cloud for cloud, ends in _HOSTS if re.search(rf"(^|\.)({ends})$", name)), "aws")
 
@@ -161,7 +161,7 @@ def _require_versions(name: str) -> None:
 
 
 def may_add(names: Collection[str | None], holders: Collection[str | None]) -> bool | None:
-    """Whether somebody with these names is among the holders of a privilege; null where it is not certain. Pure.
+    """Whether somebody with these names is among the holders of a privilege; null where it is not certain.
 
     A group may hold another one, so only where all holders are persons or service principals is it certain that not.
     """

@@ -33,7 +33,7 @@ def processes(config: Config) -> int:
 
 
 def chosen(sharding: str, gpus: int, needed: int, memory: int) -> int:
-    """How many processes for a model that needs so many bytes on GPUs of so much memory each. Pure.
+    """How many processes for a model that needs so many bytes on GPUs of so much memory each.
 
     Raises `TrainingFailed` where sharding was asked for on a machine without a second GPU.
     """
@@ -49,7 +49,7 @@ def chosen(sharding: str, gpus: int, needed: int, memory: int) -> int:
 
 
 def state_bytes(config: Config, parameters: int) -> int:
-    """What training so many weights keeps in memory beside activations. Pure."""
+    """What training so many weights keeps in memory beside activations."""
     if config.method == "full":
         return _FULL * parameters
     return (_FROZEN_FP32 if config.precision == "fp32" else _FROZEN_BF16) * parameters

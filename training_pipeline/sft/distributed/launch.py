@@ -75,7 +75,7 @@ def launch(config: Path, run: RunDir, count: int) -> int:
 
 
 def exit_code(result: dict[str, Any] | None) -> int:
-    """What a result comes to as an exit code. Pure."""
+    """What a result comes to as an exit code."""
     if result is None:
         return INTERRUPTED
     if result["status"] == "failed":

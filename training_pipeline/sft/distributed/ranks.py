@@ -96,7 +96,7 @@ def join(meeting_place: Path, environment: dict[str, str]) -> Ranks:
 
 
 def lost_another(error: BaseException) -> bool:
-    """Whether the error only says that another process is gone, which is not its cause. Pure."""
+    """Whether the error only says that another process is gone, which is not its cause."""
     if isinstance(error, OtherFailed) or type(error).__name__ in _GONE:
         return True
     return isinstance(error, RuntimeError) and any(said in str(error) for said in _GONE_SAYS)

@@ -10,7 +10,7 @@ from .plain_text import Prompt
 
 
 def asked_answer(example: Example) -> int:
-    """Which message of an example is the answer that is asked for: the last one that is trained. Pure."""
+    """Which message of an example is the answer that is asked for: the last one that is trained."""
     assistants = [index for index, message in enumerate(example.messages) if message["role"] == "assistant"]
     return [index for index, trained in zip(assistants, example.trained, strict=True) if trained][-1]
 

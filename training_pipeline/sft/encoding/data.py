@@ -43,12 +43,12 @@ class Example:
 
     @property
     def name(self) -> str:
-        """What errors call it. Pure."""
+        """What errors call it."""
         return _name(self.line, self.pair_id)
 
     @property
     def pair_ids(self) -> tuple[str, ...]:
-        """The id of its pair, or nothing. Pure."""
+        """The id of its pair, or nothing."""
         return () if self.pair_id is None else (self.pair_id,)
 
 
@@ -212,7 +212,7 @@ def answer_spans(text: str, spans: Sequence[Span], answers: Sequence[str]) -> li
 
 
 def start_of_answer(text: str, span: Span, leads: Sequence[Lead]) -> int:
-    """Where the served prompt ends and the model begins to write: by the longest lead that is there. Pure."""
+    """Where the served prompt ends and the model begins to write: by the longest lead that is there."""
     start = span[0]
     there = [lead for lead in leads if text.endswith(lead[0], 0, start) and text.startswith(lead[1], start)]
     before, given = max(there, key=lambda lead: len(lead[0]) + len(lead[1]))

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def tokenizer_sha256(tokenizer: Any) -> str:
-    """SHA-256 (hex) over a fast tokenizer's vocabulary, rules and special tokens. Pure.
+    """SHA-256 (hex) over a fast tokenizer's vocabulary, rules and special tokens.
 
     Left out is how texts are cut and filled up to one length, which is changed by its use.
     """
@@ -19,5 +19,5 @@ def tokenizer_sha256(tokenizer: Any) -> str:
 
 
 def chat_template_sha256(template: str) -> str:
-    """SHA-256 (hex) of a chat template. Pure."""
+    """SHA-256 (hex) of a chat template."""
     return hashlib.sha256(template.encode()).hexdigest()

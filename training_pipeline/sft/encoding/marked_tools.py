@@ -14,7 +14,7 @@ _NAMED: Final = ("name", "description")
 
 
 def marked_tools(tools: Sequence[Message] | None) -> tuple[list[Message] | None, list[Mark]]:
-    """`tools` with markers for names, descriptions, parameters and all other values, and the markers. Pure."""
+    """`tools` with markers for names, descriptions, parameters and all other values, and the markers."""
     marks: list[Mark] = []
 
     def mark(what: str) -> str:
@@ -60,7 +60,7 @@ def marked_tools(tools: Sequence[Message] | None) -> tuple[list[Message] | None,
 
 
 def without_required(tools: Sequence[Message]) -> list[Message] | None:
-    """`tools` with no parameter that is required; None where none is. Pure."""
+    """`tools` with no parameter that is required; None where none is."""
     some = False
 
     def optional(given: Any) -> Any:

@@ -33,13 +33,13 @@ def pair_ids(manifest: Path | None, split: str) -> Iterator[str]:
 
 
 def listed(ids: Sequence[str], count: int) -> str:
-    """`ids` in words, and how many more there are of `count`. Pure."""
+    """`ids` in words, and how many more there are of `count`."""
     shown = ", ".join(quoted(pair_id) for pair_id in ids[:NAMED])
     more = f" and {count - NAMED} more" if count > NAMED else ""
     return f"{'pair' if count == 1 else 'pairs'} {shown}{more}"
 
 
 def quoted(pair_id: str) -> str:
-    """A pair id as errors show it: in quotes, at most a line of it. Pure."""
+    """A pair id as errors show it: in quotes, at most a line of it."""
     shown = pair_id if len(pair_id) <= _SHOWN else f"{pair_id[:_SHOWN]}…"
     return repr(shown)

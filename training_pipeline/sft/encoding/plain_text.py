@@ -34,7 +34,7 @@ class NoJson(ValueError):
 
 def as_message(given: Mapping[str, Any]) -> dict[str, Any]:
     """A message of a chat as chat templates expect it: without what is null, with tool calls of which the arguments are
-    objects. Pure; raises `NoJson`, `TypeError`, `ValueError` or `KeyError` for what is no message.
+    objects. Raises `NoJson`, `TypeError`, `ValueError` or `KeyError` for what is no message.
     """
     message = {key: value for key, value in given.items() if value is not None and key != "weight"}
     message.setdefault("content", "")
@@ -46,7 +46,7 @@ def as_message(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_tools(given: Any) -> list[dict[str, Any]] | None:
-    """The definitions of tools, given as a list or as its JSON text; None for none. Pure; raises `ValueError`."""
+    """The definitions of tools, given as a list or as its JSON text; None for none. Raises `ValueError`."""
     tools = list(_parsed(given) or ()) if given is not None else None
     if tools and not all(isinstance(tool, dict) for tool in tools):
         raise ValueError("tools must be a list of objects")

@@ -28,7 +28,7 @@ _CLOCK: Final = (
 
 
 def with_fixed_date(template: str, day: date) -> str:
-    """`template` with `day` for today: its clock becomes a macro that knows this day only, in any format. Pure."""
+    """`template` with `day` for today: its clock becomes a macro that knows this day only, in any format."""
     template = template.removeprefix(found[0]) if (found := _FIXED.match(template)) else template
     if "strftime_now" not in template:
         return template
@@ -46,7 +46,7 @@ def _directives(day: date) -> dict[str, str]:
 
 
 def with_prompt(template: str, prompt: str) -> str:
-    """`template` that asks for an answer with the text `prompt` instead of its own. Pure."""
+    """`template` that asks for an answer with the text `prompt` instead of its own."""
     return (
         "{%- set ask_for_answer = add_generation_prompt -%}{%- set add_generation_prompt = false -%}"
         + template

@@ -33,7 +33,7 @@ class Choices:
         self._places = [place for place, _, _ in self._ring]
 
     def others(self, pair: Pair) -> list[Pair]:
-        """The pair with each of the other answers on offer instead of its own; none where there is no other. Pure."""
+        """The pair with each of the other answers on offer instead of its own; none where there is no other."""
         said = _said(pair)
         if said is None or not (own := normalised(said)):
             return []

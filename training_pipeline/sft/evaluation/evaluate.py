@@ -28,11 +28,11 @@ class Question:
     answer_tokens: int
 
     def fits(self, room: int) -> bool:
-        """Whether the expected answer fits behind the prompt into so many tokens. Pure."""
+        """Whether the expected answer fits behind the prompt into so many tokens."""
         return len(self.prompt_ids) + self.answer_tokens <= room
 
     def most(self, room: int) -> int:
-        """How many tokens its answer may have where both fit. Pure."""
+        """How many tokens its answer may have where both fit."""
         return min(self.answer_tokens + SLACK, room - len(self.prompt_ids))
 
 
@@ -49,7 +49,7 @@ class Answer:
 
     @property
     def tokens(self) -> int:
-        """How many tokens it wrote. Pure."""
+        """How many tokens it wrote."""
         return len(self.ids)
 
 
@@ -132,7 +132,7 @@ def answer(
 
 
 def _batches(asked: Sequence[Question], order: Sequence[int], room: int) -> Iterator[list[int]]:
-    """The questions in batches, the shortest prompts first. Pure.
+    """The questions in batches, the shortest prompts first.
 
     A batch is written from the end of its longest prompt for as long as its longest answer: where both together do not
     fit into `room`, though each question does, it ends before.
@@ -157,16 +157,16 @@ def _cut(ids: list[int], ends: Sequence[int], most: int) -> list[int]:
 
 
 def exact_match(asked: Sequence[Question], answers: Sequence[str | None]) -> float:
-    """The share (0 to 1) of answers that equal the expected one, white space around them aside. Pure."""
+    """The share (0 to 1) of answers that equal the expected one, white space around them aside."""
     return sum(q.expected == given for q, given in zip(asked, answers, strict=True)) / len(asked)
 
 
 def texts(answers: Sequence[Answer | None]) -> list[str | None]:
-    """What was written, None where nothing was. Pure."""
+    """What was written, None where nothing was."""
     return [answer.text if answer else None for answer in answers]
 
 
 def stopped(answers: Sequence[Answer | None]) -> tuple[int, int]:
-    """How many answers ended by themselves, and how many there are. Pure."""
+    """How many answers ended by themselves, and how many there are."""
     given = [answer for answer in answers if answer]
     return sum(answer.stopped for answer in given), len(given)

@@ -177,7 +177,7 @@ class Judge:
 
 
 def _can_be_sent(key: str) -> bool:
-    """Whether a header can carry a key. Pure."""
+    """Whether a header can carry a key."""
     return key.isascii() and (not key or key.isprintable())
 
 
@@ -191,7 +191,7 @@ def leads_here(url: str) -> bool:
 
 
 def _wrong(status: int) -> str | None:
-    """What a status says, None where it is an answer. Pure."""
+    """What a status says, None where it is an answer."""
     if status == 200:
         return None
     if 300 <= status < 400:
@@ -206,7 +206,7 @@ def _wrong(status: int) -> str | None:
 
 
 def _read(body: bytes, key: str) -> Judged:
-    """The verdict in a chat completion. Pure."""
+    """The verdict in a chat completion."""
     try:
         said = json.loads(body)
         (choice,) = said["choices"]

@@ -1,4 +1,4 @@
-"""What a judge model is told about an answer, and what counts as its verdict. Pure.
+"""What a judge model is told about an answer, and what counts as its verdict.
 
 Question, reference and answer are fenced: they are strings of one JSON object, in which nothing is left that a chat
 template could take for a control token. A verdict repeats a key that the answer cannot know, and is the whole reply:

@@ -1,5 +1,5 @@
 """What came of a judge for one model: how many answers it judged, why it did not judge others, and how often it agrees
-with exact match. Pure.
+with exact match.
 """
 
 from __future__ import annotations

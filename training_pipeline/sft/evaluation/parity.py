@@ -63,7 +63,7 @@ def parity(config: Mapping[str, Any]) -> dict[str, int]:
 
 
 def compared(one: Sequence[int], other: Sequence[int]) -> tuple[int, int]:
-    """How many tokens the longer one has, and how many are the same at the same place. Pure."""
+    """How many tokens the longer one has, and how many are the same at the same place."""
     pairs = list(zip_longest(one, other))
     return len(pairs), sum(first == second for first, second in pairs)
 

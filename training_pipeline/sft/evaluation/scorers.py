@@ -28,7 +28,7 @@ _WORDS: Final = re.compile(f"[{_UNSPACED}]|[^\\W{_UNSPACED}]+")
 
 
 def score(expected: str, answer: str | None) -> dict[str, float | None]:
-    """The scores that need no more than two texts; an answer that there is none of is an empty one. Pure.
+    """The scores that need no more than two texts; an answer that there is none of is an empty one.
 
     `json_valid` and `json_f1` are None where the expert's answer is no JSON object or array.
     """
@@ -47,7 +47,7 @@ def score(expected: str, answer: str | None) -> dict[str, float | None]:
 
 def normalised(text: str) -> str:
     """An answer without what says nothing: case, accents' spelling, full-width forms, invisible characters, how many
-    blanks, quotation marks around it and the end of a sentence. Pure; of what was normalised it changes nothing.
+    blanks, quotation marks around it and the end of a sentence. Of what was normalised it changes nothing.
 
     Signs stay, and what is raised: "-5", ".5", "5 %", "C#" and "x²" are not "5", "C" and "x2".
     """
@@ -69,19 +69,19 @@ def _is_form(letter: str) -> bool:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text as they are compared, without punctuation. Pure."""
+    """The words of a text as they are compared, without punctuation."""
     return _WORDS.findall(_folded(text))
 
 
 def rouge_l(expected: Sequence[str], given: Sequence[str]) -> float:
-    """The F1 of the longest common subsequence of two texts' words; 1 for two texts without any. Pure."""
+    """The F1 of the longest common subsequence of two texts' words; 1 for two texts without any."""
     if not expected and not given:
         return 1.0
     return 2 * common_subsequence(expected, given) / (len(expected) + len(given))
 
 
 def common_subsequence(first: Sequence[str], second: Sequence[str]) -> int:
-    """The length of the longest common subsequence. Pure.
+    """The length of the longest common subsequence.
 
     All places of `first` are bits of one number, so that a word of `second` costs a few operations on numbers.
     """
@@ -115,7 +115,7 @@ def _refused(name: str) -> NoReturn:
 
 
 def field_f1(expected: Any, given: Any) -> float:
-    """The F1 of the fields of two JSON values: a field is where a value stands, and the value. 0 for no JSON. Pure.
+    """The F1 of the fields of two JSON values: a field is where a value stands, and the value. 0 for no JSON.
 
     Values in lists are known by their place. `1` and `1.0` are one number; `true` is none.
     """
@@ -147,7 +147,7 @@ def _is_list(value: Any) -> bool:
 
 
 def token_losses(logprobs: Floats, lengths: Sequence[int]) -> Floats:
-    """The mean negative log probability of a token of each text, NaN for a text without tokens. Pure.
+    """The mean negative log probability of a token of each text, NaN for a text without tokens.
 
     `logprobs` are those of all texts' tokens one after the other, `lengths` how many each has.
     """
@@ -162,7 +162,7 @@ def token_losses(logprobs: Floats, lengths: Sequence[int]) -> Floats:
 
 
 def bits_per_byte(token_loss: float, tokens: int, text: str) -> float | None:
-    """What a text costs a model in bits, for each byte of it as UTF-8; None for an empty text. Pure.
+    """What a text costs a model in bits, for each byte of it as UTF-8; None for an empty text.
 
     A token's loss says nothing beside that of a model with other tokens; this does.
     """
@@ -171,7 +171,7 @@ def bits_per_byte(token_loss: float, tokens: int, text: str) -> float | None:
 
 
 def choices(losses: Floats) -> Floats:
-    """1 where the expert's answer, the first of each row, has the smallest loss by itself, else 0. Pure.
+    """1 where the expert's answer, the first of each row, has the smallest loss by itself, else 0.
 
     NaN where the loss of one of them is not known, or there is nothing to choose from.
     """
@@ -183,7 +183,7 @@ def choices(losses: Floats) -> Floats:
 
 
 def length(expected: str) -> str:
-    """How long the expert's answer is, as a slice of an evaluation: bounds that are the same for every suite. Pure."""
+    """How long the expert's answer is, as a slice of an evaluation: bounds that are the same for every suite."""
     count = len(words(expected))
     least = 0
     for most in _LENGTHS:

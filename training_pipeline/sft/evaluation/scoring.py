@@ -162,7 +162,7 @@ def _judged(verdict: Judged | None) -> dict[str, Any]:
 
 
 def _row(asked: Asked, given: Answer | None, loss: float | None, chosen: float | None) -> dict[str, Any]:
-    """The scores of an answer, without a word of it. One that there is none of is a wrong one. Pure."""
+    """The scores of an answer, without a word of it. One that there is none of is a wrong one."""
     tokens = len(asked.input_ids) - asked.start
     return {
         **asked.pair.keys,
@@ -196,7 +196,7 @@ def _chosen(
 
 
 def _unasked(choices: Choices, pair: Pair) -> float | None:
-    """The choice of a model that cannot be asked: a wrong one, where there is something to choose from. Pure."""
+    """The choice of a model that cannot be asked: a wrong one, where there is something to choose from."""
     return 0.0 if choices.others(pair) else None
 
 

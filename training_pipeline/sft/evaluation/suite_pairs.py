@@ -26,12 +26,12 @@ class Pair:
 
     @property
     def key(self) -> tuple[str | None, str | None]:
-        """What it is known by: its sheet, and its id there. Pure."""
+        """What it is known by: its sheet, and its id there."""
         return self.keys["training_sheet_id"], self.keys["pair_id"]
 
     @property
     def last_answer(self) -> int | None:
-        """Which message is the last answer that the expert gave; None for a chat without any. Pure."""
+        """Which message is the last answer that the expert gave; None for a chat without any."""
         example = self.example
         assistants = [index for index, message in enumerate(example.messages) if message["role"] == "assistant"]
         answers = [index for index, trained in zip(assistants, example.trained, strict=True) if trained]
@@ -39,7 +39,7 @@ class Pair:
 
     @property
     def length(self) -> int:
-        """About how long it is. Pure."""
+        """About how long it is."""
         return sum(len(message["content"]) for message in self.example.messages)
 
 
@@ -71,7 +71,7 @@ def read_pairs(path: Path) -> Iterator[Pair]:
 
 
 def ask(pair: Pair, chat: ChatFormat) -> Asked:
-    """The pair as a model with this chat format is asked for the last answer that the expert gave. Pure."""
+    """The pair as a model with this chat format is asked for the last answer that the expert gave."""
     example, last = pair.example, pair.last_answer
     said = "" if last is None else example.messages[last]["content"].strip()
     if last is None:

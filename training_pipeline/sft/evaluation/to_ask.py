@@ -35,7 +35,7 @@ def to_ask(config: Config, chat: ChatFormat, positions: int | None) -> tuple[lis
 
 
 def answerable(questions: Sequence[Question], config: Config, positions: int | None) -> list[Question]:
-    """Those that are no longer than what was trained on, and that fit into the model with their answer. Pure."""
+    """Those that are no longer than what was trained on, and that fit into the model with their answer."""
     room = positions or 1 << 30
     return [one for one in questions if len(one.prompt_ids) <= config.max_length and one.fits(room)]
 

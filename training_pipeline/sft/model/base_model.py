@@ -62,12 +62,12 @@ class UnloadedModel:
 
 
 def is_local(base_model: str) -> bool:
-    """Whether `base_model` needs no network. Pure."""
+    """Whether `base_model` needs no network."""
     return base_model == BUILTIN_TINY or Path(base_model).is_absolute()
 
 
 def is_folder(base_model: str) -> bool:
-    """Whether `base_model` names a folder on this machine. Pure."""
+    """Whether `base_model` names a folder on this machine."""
     return Path(base_model).is_absolute()
 
 
@@ -235,7 +235,7 @@ def _cpu_computes_bf16() -> bool:
 
 
 def unloadable(name: str, error: Exception) -> TrainingFailed:
-    """Why the model `name` could not be loaded, in a sentence with what to do. Pure."""
+    """Why the model `name` could not be loaded, in a sentence with what to do."""
     text = str(error)
     if type(error).__name__ == "SafetensorError":
         return TrainingFailed(

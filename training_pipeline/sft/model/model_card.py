@@ -17,7 +17,7 @@ _LEFT_OUT: Final = frozenset({"run_dir", "train_file", "validation_file", "mlflo
 
 
 def model_card(config: Config, report: Mapping[str, Any]) -> str:
-    """The card as Markdown, from the numbers of `result.json`. Pure."""
+    """The card as Markdown, from the numbers of `result.json`."""
     built_in = config.base_model == BUILTIN_TINY
     custom = report["custom_metrics"]
     settings = {key: value for key, value in config.as_json().items() if key not in _LEFT_OUT}

@@ -16,7 +16,7 @@ _NO_LIMIT: Final = 2**63
 
 
 def positions(config: Mapping[str, Any]) -> int | None:
-    """The positions of a model with this config.json, or those of its text model; None where it does not say. Pure."""
+    """The positions of a model with this config.json, or those of its text model; None where it does not say."""
     text = config.get("text_config")
     for said in (config, text if isinstance(text, Mapping) else {}):
         for name in _NAMES:
@@ -27,7 +27,7 @@ def positions(config: Mapping[str, Any]) -> int | None:
 
 
 def refuse_too_long(base_model: str, config: Mapping[str, Any], max_length: int) -> None:
-    """Raise `TrainingFailed` where examples could be longer than the model takes. Pure."""
+    """Raise `TrainingFailed` where examples could be longer than the model takes."""
     most = positions(config)
     if most is not None and max_length > most:
         raise TrainingFailed(

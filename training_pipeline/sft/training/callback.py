@@ -32,13 +32,13 @@ _EVAL_NAMES: Final = {"eval_loss": "val_loss", "eval_mean_token_accuracy": "val_
 
 
 def evaluation_steps(steps_per_epoch: int, epochs: int, per_epoch: int) -> frozenset[int]:
-    """The steps after which to evaluate: `per_epoch` times an epoch, evenly, the last step of each included. Pure."""
+    """The steps after which to evaluate: `per_epoch` times an epoch, evenly, the last step of each included."""
     marks = {max(1, round(steps_per_epoch * part / per_epoch)) for part in range(1, per_epoch + 1)}
     return frozenset(epoch * steps_per_epoch + step for epoch in range(epochs) for step in marks)
 
 
 def logging_steps(planned_steps: int) -> int:
-    """Steps between two points of a training curve. Pure."""
+    """Steps between two points of a training curve."""
     return max(1, math.ceil(planned_steps / CURVE_POINTS))
 
 

@@ -176,5 +176,5 @@ def trained_weights(model: Any) -> dict[str, Any]:
 
 
 def has_adapters(model: Any) -> bool:
-    """Whether only LoRA adapters of the model are trained. Pure."""
+    """Whether only LoRA adapters of the model are trained."""
     return hasattr(model, "peft_config")

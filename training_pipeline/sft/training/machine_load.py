@@ -27,7 +27,7 @@ _MIB: Final = 1 << 20
 
 
 def pause(number: int) -> float:
-    """Seconds from a sample to the next one. Pure."""
+    """Seconds from a sample to the next one."""
     return FIRST_PAUSE * math.exp(max(0, number - _EVENLY) / _EVENLY)
 
 

@@ -101,7 +101,7 @@ class MlflowMirror:
 
 
 def _points(line: bytes) -> list[dict[str, Any]]:
-    """The point in a line; none in one that is damaged, as a power failure may leave it. Pure."""
+    """The point in a line; none in one that is damaged, as a power failure may leave it."""
     try:
         point = json.loads(line)
         name, step, value = point["name"], point["step"], point["value"]

@@ -243,7 +243,7 @@ def _arguments(config: Config, run: RunDir, base: Base, planned_steps: int, rank
 
 
 def lora(config: Config) -> LoraConfig | None:
-    """The adapters that are trained, None where the whole model is. Pure."""
+    """The adapters that are trained, None where the whole model is."""
     if config.method != "lora":
         return None
     return LoraConfig(

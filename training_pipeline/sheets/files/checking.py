@@ -110,7 +110,7 @@ def check(data: Path, head: Head, *, limit: int = 100) -> CheckReport:
 
 
 def complete(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """A row as the gates get it: defaults where it lacks the column, and question and answer as messages. Pure."""
+    """A row as the gates get it: defaults where it lacks the column, and question and answer as messages."""
     filled = {name: value for name, value in defaults.items() if name not in values}
     pair = {**filled, **{name: value for name, value in values.items() if value is not None}}
     if "messages" not in values and ("question" in values or "answer" in values):

@@ -89,19 +89,19 @@ class RawFile:
 
 
 def select_pairs(raw: RawFile, head: Head) -> str:
-    """The SELECT that yields exactly `PAIR_SCHEMA`; defaults fill missing columns, never wrong values. Pure."""
+    """The SELECT that yields exactly `PAIR_SCHEMA`; defaults fill missing columns, never wrong values."""
     made = pair_expressions(raw, head.defaults.stated())
     selected = ", ".join(f"{expression} AS {name}" for name, expression in made.items())
     return f"SELECT {selected} FROM {raw.relation}"  # noqa: S608 - built from our own names and quoted values
 
 
 def quoted(text: str) -> str:
-    """A text as an SQL literal. Pure."""
+    """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
 def identifier(name: str) -> str:
-    """A name as an SQL identifier. Pure."""
+    """A name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -143,7 +143,7 @@ def _string(raw: RawFile, name: str) -> str:
 
 
 def wrong_types(raw: RawFile) -> dict[str, str]:
-    """Text columns that hold lists or objects, and columns that hold bytes anywhere, with the type they have. Pure."""
+    """Text columns that hold lists or objects, and columns that hold bytes anywhere, with the type they have."""
     nested = {"list", "struct", "map", "array", "union"}
     texts = {name for name in (*TEXT_COLUMNS, *QUESTION_ANSWER) if name in raw.types and raw.types[name].id in nested}
     kinds = {name: str(raw.types[name]) for name in KNOWN_COLUMNS if name in raw.types}

@@ -87,7 +87,7 @@ class JsonObjects:
 
 
 def is_too_deep(text: str, deepest: int = DEEPEST) -> bool:
-    """Whether JSON text is nested deeper than that. Pure; what has few brackets is not looked through."""
+    """Whether JSON text is nested deeper than that. What has few brackets is not looked through."""
     if text.count("[") + text.count("{") <= deepest:
         return False
     now = most = 0

@@ -20,10 +20,10 @@ class Row:
 
 
 def broken_row(line: int, code: str, message: str) -> Row:
-    """A row without values, for that reason. Pure."""
+    """A row without values, for that reason."""
     return Row(line, None, [Problem("", code, message, line)])
 
 
 def repeated_names(names: Iterable[str]) -> list[str]:
-    """The names that stand more than once. Pure."""
+    """The names that stand more than once."""
     return sorted(name for name, times in Counter(names).items() if times > 1)

@@ -197,11 +197,11 @@ def _stamp(path: Path) -> tuple[int, ...]:
 
 
 def _is_settled(stamp: tuple[int, ...], now: int) -> bool:
-    """Whether whatever changes the file from now on gives it another stamp: not within one tick of a clock. Pure."""
+    """Whether whatever changes the file from now on gives it another stamp: not within one tick of a clock."""
     return bool(stamp) and stamp[-1] + SETTLED_NS < now
 
 
 def _stamp_of(files: SheetFiles, stamp: tuple[int, ...]) -> str:
-    """The stamp of a sheet whose file of pairs has this one. Pure."""
+    """The stamp of a sheet whose file of pairs has this one."""
     told = f"{files.id}\n{files.data}\n{stamp}\n".encode()
     return hashlib.sha256(told + files.head_bytes).hexdigest()

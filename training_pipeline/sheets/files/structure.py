@@ -39,7 +39,7 @@ def structural_problems(data: Path, head: Head) -> Iterator[Problem]:
 
 
 def unreadable(sheet_id: str, file: str, problems: Iterable[Problem]) -> SheetUnreadable:
-    """The error for a sheet with structural faults in `file`; lists the first ones and counts the others. Pure."""
+    """The error for a sheet with structural faults in `file`; lists the first ones and counts the others."""
     stream = iter(problems)
     listed = list(islice(stream, MOST_LISTED))
     more = sum(1 for _ in stream)
@@ -73,14 +73,14 @@ def engine_refused(sheet_id: str, data: Path, head: Head, error: Exception, *, l
 
 
 def table_unreadable(table: str, problems: Iterable[Problem], *, setting: str) -> SheetUnreadable:
-    """The error for a table that does not hold training sheets or pairs as it is; `setting` names its columns. Pure."""
+    """The error for a table that does not hold training sheets or pairs as it is; `setting` names its columns."""
     fields = [FieldProblem(f"{table}, {problem.path}", problem.code, problem.message) for problem in problems]
     hint = f"Set {setting} for columns with other names; see docs/unity_catalog.md for the layout."
     return SheetUnreadable(f"Table {table} cannot be read.", hint=hint, problems=fields)
 
 
 def where(file: str, problem: Problem) -> str:
-    """The place of a problem in words: file, line, column or field. Pure."""
+    """The place of a problem in words: file, line, column or field."""
     line = "" if problem.line is None else f", line {problem.line}"
     name = "column" if problem.code in {"unknown_column", "missing_column", "repeated_column"} else ""
     path = f", {name} '{problem.path}'" if name else f", {problem.path}" if problem.path else ""

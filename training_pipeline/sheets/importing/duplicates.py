@@ -19,5 +19,5 @@ class Seen:
 
 
 def hash_of(text: str) -> bytes:
-    """128 bits that stand for a text. Pure."""
+    """128 bits that stand for a text."""
     return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()

@@ -29,7 +29,7 @@ WORDS = {
 
 
 def spelled(name: str) -> str:
-    """The name of a column without regard to capitals, and to what stands between its words. Pure."""
+    """The name of a column without regard to capitals, and to what stands between its words."""
     return re.sub(r"[\W_]+", "", name.casefold())
 
 
@@ -119,7 +119,7 @@ class ColumnMapping(BaseModel):
 
 
 def read_mapping(content: bytes, file: str) -> ColumnMapping:
-    """The mapping in `content`, YAML in which `yes` and `no` are words. Pure.
+    """The mapping in `content`, YAML in which `yes` and `no` are words.
 
     Raises `InvalidRequest` with everything that is wrong with it.
     """
@@ -137,7 +137,7 @@ def read_mapping(content: bytes, file: str) -> ColumnMapping:
 
 
 def write_mapping(mapping: ColumnMapping) -> bytes:
-    """The YAML that `read_mapping` reads back as `mapping`. Pure."""
+    """The YAML that `read_mapping` reads back as `mapping`."""
     values = mapping.model_dump(mode="json", exclude_defaults=True)
     columns = {name: one[0] if len(one) == 1 else one for name, one in values.get("columns", {}).items()}
     if columns:

@@ -1,4 +1,4 @@
-"""A row of a file as a pair of a training sheet: columns by the mapping, words by its values, the rest as stated. Pure.
+"""A row of a file as a pair of a training sheet: columns by the mapping, words by its values, the rest as stated.
 
 What is missing or malformed stays null, and null denies.
 """

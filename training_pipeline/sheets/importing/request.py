@@ -80,7 +80,7 @@ class ImportRequest(BaseModel):
 
 
 def flag_of(column: str) -> str:
-    """The option that names the file's column for a column of the sheet. Pure."""
+    """The option that names the file's column for a column of the sheet."""
     return _FLAGS.get(column, f"--{column.replace('_', '-')}-column")
 
 

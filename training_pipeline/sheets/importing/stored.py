@@ -1,4 +1,4 @@
-"""A pair as JSON has it, in the types of `PAIR_SCHEMA`. What is malformed becomes null, and null denies. Pure."""
+"""A pair as JSON has it, in the types of `PAIR_SCHEMA`. What is malformed becomes null, and null denies."""
 
 from __future__ import annotations
 

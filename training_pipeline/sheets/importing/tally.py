@@ -31,7 +31,7 @@ class Finding:
     rows: list[int] = field(default_factory=list)
 
     def where(self, file: str, unit: str = "row") -> str:
-        """File, rows and column: `pairs.csv, lines 3, 7 and 120 more, Frage`. Pure."""
+        """File, rows and column: `pairs.csv, lines 3, 7 and 120 more, Frage`."""
         rows = ", ".join(f"{row:,}" for row in self.rows)
         more = f" and {self.count - len(self.rows):,} more" if self.count > len(self.rows) else ""
         place = f", {unit if self.count == 1 else unit + 's'} {rows}{more}" if self.rows else ""

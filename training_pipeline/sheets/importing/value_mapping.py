@@ -1,4 +1,4 @@
-"""What the words of a file mean in a training sheet. Pure, but for what is counted.
+"""What the words of a file mean in a training sheet.
 
 A word that is neither mapped nor known means nothing: it is counted, which stops the import.
 """

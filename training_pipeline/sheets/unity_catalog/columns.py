@@ -111,7 +111,7 @@ def columns_of(
     *,
     setting: str,
 ) -> Columns | list[Problem]:
-    """Find each thing of `names` among the columns of `table` (name to type), or every problem there is. Pure.
+    """Find each thing of `names` among the columns of `table` (name to type), or every problem there is.
 
     `chosen` names columns by hand, as `setting` does. Two columns that both could be it are a problem, not a guess.
     """
@@ -149,14 +149,14 @@ def columns_of(
 
 
 def text_columns(table: Iterable[str], chosen: Mapping[str, str]) -> list[str]:
-    """Those columns of a table of pairs that hold, or could hold, the text of examples. Pure."""
+    """Those columns of a table of pairs that hold, or could hold, the text of examples."""
     things = ("messages", "tools", *QUESTION_ANSWER)
     names = {name.lower() for thing in things for name in (*PAIR_NAMES[thing], chosen.get(thing, ""))}
     return [column for column in table if column.lower() in names]
 
 
 def pair_problems(columns: Columns, defaults: Mapping[str, Any]) -> list[Problem]:
-    """What keeps these columns from making pairs. Pure."""
+    """What keeps these columns from making pairs."""
     there = columns.names
     problems = [
         Problem(name, "missing_column", "is missing; every pair needs it, and it has no default")
@@ -186,7 +186,7 @@ def pair_problems(columns: Columns, defaults: Mapping[str, Any]) -> list[Problem
 
 
 def select_pairs(columns: Columns, defaults: Mapping[str, Any], relation: str) -> str:
-    """The SELECT that yields exactly `PAIR_SCHEMA` from `relation`; the parameter `sheet_id` says of which sheet. Pure.
+    """The SELECT that yields exactly `PAIR_SCHEMA` from `relation`; the parameter `sheet_id` says of which sheet.
 
     Defaults fill missing columns, never a null or malformed value.
     """
@@ -198,7 +198,7 @@ def select_pairs(columns: Columns, defaults: Mapping[str, Any], relation: str) -
 
 
 def words_json(columns: Columns, thing: str) -> str:
-    """The column that holds a list of words, as JSON text; null where it is no such list. Pure."""
+    """The column that holds a list of words, as JSON text; null where it is no such list."""
     return f"to_json({columns.words(thing)})"
 
 

@@ -18,29 +18,29 @@ _SURROGATE: Final = r"\\u[dD][89a-fA-F]"
 
 
 def name_of(identifier: str) -> str:
-    """An identifier, or a full name in its parts, in backticks. Pure."""
+    """An identifier, or a full name in its parts, in backticks."""
     return ".".join("`" + part.replace("`", "``") + "`" for part in identifier.split("."))
 
 
 def column_of(identifier: str) -> str:
-    """The name of one column in backticks, whatever is in it. Pure."""
+    """The name of one column in backticks, whatever is in it."""
     return "`" + identifier.replace("`", "``") + "`"
 
 
 def literal(text: str) -> str:
-    """A text as a literal. Pure; raises `ValueError` for characters that a literal would have to spell."""
+    """A text as a literal. Raises `ValueError` for characters that a literal would have to spell."""
     if not _PLAIN.fullmatch(text):
         raise ValueError(f"{text!r} holds characters that are not plain ASCII")
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def texts(words: list[str]) -> str:
-    """A list of words as an array of strings. Pure."""
+    """A list of words as an array of strings."""
     return f"CAST(array({', '.join(map(literal, words))}) AS ARRAY<STRING>)"
 
 
 def from_json(text: str) -> str:
-    """JSON text as a VARIANT; null where it is not one JSON value as a whole. Pure.
+    """JSON text as a VARIANT; null where it is not one JSON value as a whole.
 
     An object that repeats a key counts as no JSON. Spark reads the first value and passes over whatever follows. So the
     text is read as all there is in a list, and with a 0 behind it: a text that closed the list itself would come to the
@@ -54,34 +54,34 @@ def from_json(text: str) -> str:
 
 
 def parsed(text: str) -> str:
-    """JSON that Spark itself has written, as a VARIANT. Pure."""
+    """JSON that Spark itself has written, as a VARIANT."""
     return f"try_parse_json({text})"
 
 
 def string(variant: str) -> str:
-    """A VARIANT's text; null where it is anything else. Pure."""
+    """A VARIANT's text; null where it is anything else."""
     return f"CASE WHEN {_is(variant, 'STRING')} THEN {_as(variant, 'STRING')} END"
 
 
 def stated(variant: str) -> str:
-    """The VARIANT; null where it is JSON's null. Pure."""
+    """The VARIANT; null where it is JSON's null."""
     return f"CASE WHEN schema_of_variant({variant}) <> 'VOID' THEN {variant} END"
 
 
 def text(variant: str) -> str:
-    """A VARIANT as text: a string as it is, anything else as JSON, JSON's null as null. Pure."""
+    """A VARIANT as text: a string as it is, anything else as JSON, JSON's null as null."""
     return f"CASE WHEN {_is(variant, 'STRING')} THEN {_as(variant, 'STRING')} ELSE to_json({stated(variant)}) END"
 
 
 def words(variant: str) -> str:
-    """A list of words; null where the VARIANT is no list, or has anything in it that is no text. Pure."""
+    """A list of words; null where the VARIANT is no list, or has anything in it that is no text."""
     other = f"size(filter({_items(variant)}, e -> NOT coalesce({_is('e', 'STRING')}, FALSE)))"
     return f"CASE WHEN {_is_list(variant)} AND {other} = 0 THEN {_as(variant, 'ARRAY<STRING>')} END"
 
 
 def calls(variant: str) -> str:
     """Compact JSON text of a list; null for an empty one and JSON's null; else, and where a call has no named function
-    or its arguments are text that is no JSON, an empty text. Pure.
+    or its arguments are text that is no JSON, an empty text.
 
     A VARIANT keeps keys in alphabetical order.
     """
@@ -98,7 +98,7 @@ def calls(variant: str) -> str:
 
 
 def objects(variant: str) -> str:
-    """Compact JSON text of a list of objects; null for an empty one and JSON's null, else an empty text. Pure."""
+    """Compact JSON text of a list of objects; null for an empty one and JSON's null, else an empty text."""
     other = f"size(filter({_items(variant)}, e -> NOT coalesce(schema_of_variant(e) LIKE 'OBJECT%', FALSE)))"
     return (
         f"CASE WHEN schema_of_variant({variant}) = 'VOID' THEN CAST(NULL AS STRING) "
@@ -108,7 +108,7 @@ def objects(variant: str) -> str:
 
 
 def weight(variant: str) -> str:
-    """A message's weight; -1, which no gate takes for one, where the VARIANT is no number. Pure."""
+    """A message's weight; -1, which no gate takes for one, where the VARIANT is no number."""
     number = f"schema_of_variant({variant}) RLIKE '^(BIGINT|DECIMAL|DOUBLE|FLOAT)'"
     return (
         f"CASE WHEN coalesce(schema_of_variant({variant}), 'VOID') = 'VOID' THEN CAST(NULL AS DOUBLE) "
@@ -117,7 +117,7 @@ def weight(variant: str) -> str:
 
 
 def message(role: str, content: str, name: str, weight: str, tool_calls: str, tool_call_id: str) -> str:
-    """A message of `PAIR_SCHEMA`. Pure."""
+    """A message of `PAIR_SCHEMA`."""
     fields = {
         "role": role,
         "content": content,
@@ -130,7 +130,7 @@ def message(role: str, content: str, name: str, weight: str, tool_calls: str, to
 
 
 def messages(variant: str) -> str:
-    """The messages of a list of objects; null where the VARIANT is anything else. Pure."""
+    """The messages of a list of objects; null where the VARIANT is anything else."""
     other = f"size(filter({_items(variant)}, m -> NOT coalesce(schema_of_variant(m) LIKE 'OBJECT%', FALSE)))"
     field = {name: _as("m", "VARIANT", f"$.{name}") for name in ("role", "content", "name", "weight", "tool_call_id")}
     called = _as("m", "VARIANT", "$.tool_calls")
@@ -149,13 +149,13 @@ def messages(variant: str) -> str:
 
 
 def utc(timestamp: str) -> str:
-    """A TIMESTAMP as text in UTC, whatever the session's time zone. Pure."""
+    """A TIMESTAMP as text in UTC, whatever the session's time zone."""
     at = f"timestampadd(MICROSECOND, unix_micros({timestamp}), TIMESTAMP_NTZ'1970-01-01 00:00:00')"
     return f"concat({local(at)}, 'Z')"
 
 
 def local(timestamp: str) -> str:
-    """A TIMESTAMP_NTZ as text. Pure."""
+    """A TIMESTAMP_NTZ as text."""
     return f"replace(CAST({timestamp} AS STRING), ' ', 'T')"
 
 

@@ -40,7 +40,7 @@ _LISTS: Final = ("default_allowed_uses", "default_prohibited_uses")
 
 
 def head_problems(columns: Columns) -> list[Problem]:
-    """What keeps these columns from making heads. Pure."""
+    """What keeps these columns from making heads."""
     return [
         Problem(name, "missing_column", "is missing; every training sheet needs it")
         for name in REQUIRED
@@ -49,7 +49,7 @@ def head_problems(columns: Columns) -> list[Problem]:
 
 
 def select_heads(columns: Columns, table: str, *, one: bool, limit: int) -> str:
-    """The SELECT of all heads by id, or with `one` of the sheet that the parameter `sheet_id` names. Pure.
+    """The SELECT of all heads by id, or with `one` of the sheet that the parameter `sheet_id` names.
 
     The columns are the things that `columns` has, in its order.
     """
@@ -60,7 +60,7 @@ def select_heads(columns: Columns, table: str, *, one: bool, limit: int) -> str:
 
 
 def head_of(columns: Columns, row: Sequence[str | None]) -> tuple[Head, str | None] | list[Problem]:
-    """The head in a row of `select_heads` and the source table it names, or every problem with it. Pure."""
+    """The head in a row of `select_heads` and the source table it names, or every problem with it."""
     given = {name: value for name, value in zip(columns.names, row, strict=True) if value is not None}
     defaults = {
         name.removeprefix("default_"): json.loads(value) if name in _LISTS else value

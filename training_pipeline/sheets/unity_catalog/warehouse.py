@@ -90,7 +90,7 @@ class Warehouse:
             self.here.drop_table(name, force=True)
 
     def statement(self, table: ir.Table) -> str:
-        """The statement that works out `table`: the pairs, the named expressions it needs, and itself. Pure."""
+        """The statement that works out `table`: the pairs, the named expressions it needs, and itself."""
         compiled = self.dialect.sql(table)
         needed: dict[str, str] = {}
         for name, query in reversed(self._named.items()):  # each uses only what was named before it

@@ -94,7 +94,7 @@ def _ask(call: str, connection: Connection) -> str:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """The outcomes as a table for the docs, a row for each call. Pure."""
+    """The outcomes as a table for the docs, a row for each call."""
     lines = ["| call | once: it is answered | once: it says why not |", "| --- | --- | --- |"]
     for call in CALLS:
         mine = [one for one in outcomes if one.call == call]
@@ -105,7 +105,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def in_page(page: str, new: str | None = None) -> str:
-    """The table in the page; with `new`, the page with that table instead. Pure."""
+    """The table in the page; with `new`, the page with that table instead."""
     before, _, rest = page.partition(BEGINS)
     old, _, after = rest.partition(ENDS)
     return old if new is None else before + BEGINS + new + ENDS + after

@@ -172,7 +172,7 @@ def all_cells() -> list[Cell]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """The outcomes as a table for the docs, a row for each call. Pure."""
+    """The outcomes as a table for the docs, a row for each call."""
     lines = [
         "| call | once: the evaluation succeeds | once: it fails and says why "
         "| for good: it succeeds once that is mended | for good: it fails and says why |",
@@ -186,7 +186,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def is_told(table_in_page: str, outcome: Outcome) -> bool:
-    """Whether the table says of this cell what its outcome was. Pure."""
+    """Whether the table says of this cell what its outcome was."""
     (row,) = [line for line in table_in_page.splitlines() if line.startswith(f"| `{outcome.cell.call}` |")]
     return _word(outcome) in row.strip("| ").split(" | ")[1 + _column(outcome)].split(", ")
 

@@ -257,7 +257,7 @@ def all_cells() -> list[Cell]:
 
 
 def is_told(page: str, cell: Cell, outcome: Outcome) -> bool:
-    """Whether the page says of this cell what its outcome was. Pure."""
+    """Whether the page says of this cell what its outcome was."""
     often = "once" if cell.times else "for good"
     (row,) = [line for line in page.splitlines() if line.startswith(f"| {WORDS[cell.call]} | {often} |")]
     return str(cell.kind).replace("_", " ") in row.strip("| ").split(" | ")[2 + list(End).index(outcome.end)].split(
@@ -266,7 +266,7 @@ def is_told(page: str, cell: Cell, outcome: Outcome) -> bool:
 
 
 def in_docs(outcomes: dict[Cell, Outcome], missing: dict[Condition, Outcome]) -> str:
-    """The outcomes as two tables for the docs. Pure."""
+    """The outcomes as two tables for the docs."""
     return f"{_of_faults(outcomes)}\n{of_conditions(missing)}"
 
 
@@ -280,7 +280,7 @@ def _of_faults(outcomes: dict[Cell, Outcome]) -> str:
 
 
 def of_conditions(missing: dict[Condition, Outcome]) -> str:
-    """The table of what may be missing. Pure."""
+    """The table of what may be missing."""
     lines = ["| what is wrong | the job | and says |", "| --- | --- | --- |"]
     for condition, outcome in missing.items():
         said = f"{outcome.said} {outcome.hint}".strip().replace("|", "\\|") or "-"

@@ -192,7 +192,7 @@ def all_cells() -> list[Cell]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """The outcomes as a table for the docs, a row for each call. Pure."""
+    """The outcomes as a table for the docs, a row for each call."""
     lines = [
         "| call | once: the job succeeds | once: the job fails and says why | for good: the job waits, then fails "
         "| for good: the trained job is finished once the fault is mended |",
@@ -206,7 +206,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 
 def is_told(table_in_page: str, outcome: Outcome) -> bool:
-    """Whether the table says of this cell what its outcome was. Pure."""
+    """Whether the table says of this cell what its outcome was."""
     (row,) = [line for line in table_in_page.splitlines() if line.startswith(f"| `{outcome.cell.call}` |")]
     return _word(outcome) in row.strip("| ").split(" | ")[1 + _column(outcome)].split(", ")
 
@@ -232,7 +232,7 @@ TABLE_ENDS: Final = "<!-- until here -->\n"
 
 
 def in_page(page: str, new: str | None = None, *, begins: str = TABLE_BEGINS) -> str:
-    """The table in the page after the line `begins`; with `new`, the page with that table instead. Pure."""
+    """The table in the page after the line `begins`; with `new`, the page with that table instead."""
     before, _, rest = page.partition(begins)
     old, _, after = rest.partition(TABLE_ENDS)
     return old if new is None else before + begins + new + TABLE_ENDS + after

@@ -236,12 +236,12 @@ def all_cells() -> list[tuple[str, FaultKind]]:
 
 
 def row(one: Outcome) -> str:
-    """The line of the table about one of `MEETS`. Pure."""
+    """The line of the table about one of `MEETS`."""
     return f"| {one.what} | {'yes' if one.trained else 'no'} | {one.said} |"
 
 
 def table(met: Sequence[Outcome], called: Sequence[Outcome]) -> str:
-    """Both tables for the docs. Pure."""
+    """Both tables for the docs."""
     lines = ["| the worker finds that | the training program starts | the job's error |", "| --- | --- | --- |"]
     lines += [row(one) for one in met]
     lines += ["", "| call of the worker, for good | it trains | it ends before, and says why |", "| --- | --- | --- |"]
@@ -253,7 +253,7 @@ def table(met: Sequence[Outcome], called: Sequence[Outcome]) -> str:
 
 
 def in_page(page: str, new: str | None = None) -> str:
-    """The tables in the page; with `new`, the page with those instead. Pure."""
+    """The tables in the page; with `new`, the page with those instead."""
     before, _, rest = page.partition(BEGINS)
     old, _, after = rest.partition(ENDS)
     return old if new is None else before + BEGINS + new + ENDS + after

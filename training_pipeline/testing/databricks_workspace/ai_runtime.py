@@ -193,7 +193,7 @@ class Worker:
 
 
 def _mapped(value: Any, root: Path) -> Any:
-    """`value` with every mounted path in it as a path on this machine. Pure."""
+    """`value` with every mounted path in it as a path on this machine."""
     if isinstance(value, dict):
         return {key: _mapped(item, root) for key, item in value.items()}
     if isinstance(value, list):

@@ -63,7 +63,7 @@ def against(
 
 
 def discordant(accuracy: float, worse: float, together: Together) -> tuple[float, float]:
-    """How often only the new model is right, and only the one in use. Pure."""
+    """How often only the new model is right, and only the one in use."""
     new, held = accuracy - worse, accuracy
     if together == "nested":
         return 0.0, worse

@@ -124,7 +124,7 @@ class MutatedSheet:
 
 
 def mutated_sheet(seed: int, number: int) -> MutatedSheet:
-    """The sheet with this number, the same for the same seed; their kinds take turns. Pure."""
+    """The sheet with this number, the same for the same seed; their kinds take turns."""
     chance = random.Random(f"{seed} {number}")
     kind = KINDS[number % len(KINDS)]
     rows = [_row(chance, position) for position in range(chance.randint(1, 5))]

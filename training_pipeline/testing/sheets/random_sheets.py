@@ -70,14 +70,14 @@ class Asked:
 
 
 def random_asked(seed: int, group: int) -> Asked:
-    """The same for the same seed and group. Pure."""
+    """The same for the same seed and group."""
     chance = random.Random(f"{seed} asked {group}")
     tags = chance.choice([*[()] * 6, ("CONFIDENTIAL", "blue"), ("confidential",), ("PHI",)])
     return Asked(tags, chance.choice([1, 3, 20]), chance.choice([0.1, 0.5, 0.8, 0.8, 0.95]))
 
 
 def random_sheet(seed: int, number: int) -> list[Row]:
-    """The rows of the sheet with this number, the same for the same seed. Pure."""
+    """The rows of the sheet with this number, the same for the same seed."""
     chance = random.Random(f"{seed} {number}")
     mark = f"{number:07d}"
     asked = [text.replace("#", mark) for text in chance.sample(_QUESTIONS, chance.randint(1, 4))]
@@ -86,7 +86,7 @@ def random_sheet(seed: int, number: int) -> list[Row]:
 
 
 def shuffled(seed: int, rows: list[Row]) -> list[Row]:
-    """The same rows in another order. Pure."""
+    """The same rows in another order."""
     return random.Random(seed).sample(rows, len(rows))
 
 

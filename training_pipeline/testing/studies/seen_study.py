@@ -67,7 +67,7 @@ def seen_study(services: Services, name: str, **values: Any) -> Study:
 
 
 def study_page(*, trials: Iterable[Trial] | None = None) -> StudyPage:
-    """The study as it is shown; nothing is stored. Pure."""
+    """The study as it is shown; nothing is stored."""
     study = study_of("seen")
     made = trials_of(study) if trials is None else [*trials]
     curves = {trial.number: _curve(trial) for trial in made}
@@ -108,7 +108,7 @@ def study_of(name: str, *, sheet_id: str = "sheet-123", **values: Any) -> Study:
 
 
 def trials_of(study: Study) -> list[Trial]:
-    """Its trials, without jobs. Pure."""
+    """Its trials, without jobs."""
     found = []
     for number, (rate, rank, status) in enumerate(TRIALS, start=1):
         asked = study.created_at + timedelta(minutes=10 * (number - 1))

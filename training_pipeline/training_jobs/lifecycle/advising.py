@@ -65,7 +65,7 @@ class Advisor:
         return ModelFacts()
 
     def advise(self, facts: Facts) -> AdviceRecord:
-        """What the rules of today say. Pure."""
+        """What the rules of today say."""
         return advise(facts)
 
     def _told(self, base_model: str) -> str:

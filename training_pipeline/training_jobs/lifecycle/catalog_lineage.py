@@ -125,7 +125,7 @@ class CatalogLineage:
 
 
 def name_of(job: TrainingJob) -> str:
-    """What the job's object is called in Unity Catalog. Pure."""
+    """What the job's object is called in Unity Catalog."""
     return f"training_pipeline_{job.id}"
 
 

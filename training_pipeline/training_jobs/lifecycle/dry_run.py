@@ -130,7 +130,7 @@ def split_of(
 
 
 def fresh_split_warning(dropped: str) -> str:
-    """What a fresh split means where there is a job to follow. Pure."""
+    """What a fresh split means where there is a job to follow."""
     return f"A fresh split: it may validate on pairs that training job {dropped} was trained on."
 
 

@@ -292,7 +292,7 @@ def files_looked_at(result: TrainingResult) -> str:
 
 
 def _about_truncation(result: TrainingResult) -> tuple[EventType, str] | None:
-    """The event about examples that were cut, which would otherwise lose their ends in silence. Pure."""
+    """The event about examples that were cut, which would otherwise lose their ends in silence."""
     if not result.truncated_examples:
         return None
     many = f"{result.truncated_examples} training examples were"

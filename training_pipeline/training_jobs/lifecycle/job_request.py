@@ -1,4 +1,4 @@
-"""The request for a job: validated, or made of the job that is retried. Pure."""
+"""The request for a job: validated, or made of the job that is retried."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from training_pipeline.domain.refs import DatasetRef, SheetRef, SnapshotRef
 def launch_lineage(
     job: TrainingJob, sheet: SheetRef, taken: SnapshotRef, dataset: DatasetRef, base_model: BaseModelRecord | None
 ) -> LineageRecord:
-    """The record of what `job` will be trained on. Pure."""
+    """The record of what `job` will be trained on."""
     head = sheet.sheet
     return LineageRecord(
         job_id=job.id,

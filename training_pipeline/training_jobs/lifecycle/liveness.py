@@ -27,7 +27,7 @@ class Liveness(StrEnum):
 
 
 def liveness(run_status: str | None, *, lock_held: bool, seconds: float, grace_seconds: float) -> Liveness:
-    """Judge a claim that is `seconds` old; `run_status` is Dagster's word for its run, None if there is none. Pure.
+    """Judge a claim that is `seconds` old; `run_status` is Dagster's word for its run, None if there is none.
 
     Within the grace period everything counts as alive, for a run takes its lock a moment after it has begun.
     """

@@ -25,7 +25,7 @@ def disagreements(
     result: TrainingResult,
     config: Mapping[str, Any],
 ) -> list[str]:
-    """Every place where two of the five differ, in words; nothing where all say the same. Pure.
+    """Every place where two of the five differ, in words; nothing where all say the same.
 
     `materialized` is what Dagster's event log has for each asset in the job's partition, `inputs` the versions that it
     recorded as those the training sheet was read with, `tags` those of the MLflow run, `result`
@@ -57,38 +57,38 @@ def event_disagreements(
     inputs: Mapping[str, str],
     dataset: DatasetRef,
 ) -> list[str]:
-    """Where Dagster's event log says something else than the lineage record, in words. Pure."""
+    """Where Dagster's event log says something else than the lineage record, in words."""
     return [*_of_events(record, materialized), *_told(_event_facts(record, materialized, inputs, dataset))]
 
 
 def tag_disagreements(record: LineageRecord, tags: Mapping[str, str]) -> list[str]:
-    """Where the tags of the MLflow run say something else than the lineage record, in words. Pure."""
+    """Where the tags of the MLflow run say something else than the lineage record, in words."""
     return _told(_tag_facts(record, tags))
 
 
 def source_version(record: LineageRecord) -> str:
-    """The source sheet that the questions were asked about, with its version. Pure."""
+    """The source sheet that the questions were asked about, with its version."""
     return version_of(record.sheet_id, record.sheet_version)
 
 
 def template_version(record: LineageRecord) -> str:
-    """The prompt template that made them, with its version. Pure."""
+    """The prompt template that made them, with its version."""
     return version_of(record.template_id, record.template_version)
 
 
 def labels_version(record: LineageRecord) -> str:
-    """The version of the canonical labels that the job really used. Pure."""
+    """The version of the canonical labels that the job really used."""
     labels = record.assets.get("canonical_labels")
     return labels.data_version if labels is not None else ""
 
 
 def base_model_tags(record: LineageRecord) -> dict[str, str]:
-    """The tags that say what exactly the base model was, of what is known, and where it came from. Pure."""
+    """The tags that say what exactly the base model was, of what is known, and where it came from."""
     return {_tag(name): value for name, value in base_model_facts(record.base_model).items()}
 
 
 def recipe_tags(record: LineageRecord) -> dict[str, str]:
-    """The tags that say what the training was made with. Pure."""
+    """The tags that say what the training was made with."""
     return {_tag(name): value for name, value in recipe_facts(record.recipe).items()}
 
 

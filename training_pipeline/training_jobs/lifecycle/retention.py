@@ -163,7 +163,7 @@ def _hindrance(error: PipelineError, done: str) -> str:
 
 
 def needed_for(folder: Folder, jobs: Collection[KnownJob], *, older_than: datetime) -> str | None:
-    """What the folder is needed for, as far as jobs tell; null for nothing. Pure."""
+    """What the folder is needed for, as far as jobs tell; null for nothing."""
     if not jobs:
         return "no job of this installation knows it"
     for job in jobs:
@@ -177,7 +177,7 @@ def needed_for(folder: Folder, jobs: Collection[KnownJob], *, older_than: dateti
 
 
 def evaluation_needs(known: KnownEvaluation | None, *, older_than: datetime) -> str | None:
-    """What the folder of an evaluation is needed for; null for nothing. Pure."""
+    """What the folder of an evaluation is needed for; null for nothing."""
     if known is None:
         return "no evaluation of this installation knows it"
     if known.finished_at is None:
@@ -186,7 +186,7 @@ def evaluation_needs(known: KnownEvaluation | None, *, older_than: datetime) -> 
 
 
 def kept_for(folder: Folder, content: Content, *, older_than: datetime) -> str | None:
-    """What the folder is kept for, as far as its content tells; null for nothing. Pure."""
+    """What the folder is kept for, as far as its content tells; null for nothing."""
     if folder.kind is Kind.RUN and content.has_model:
         return "the model lies in it"
     if content.newest > older_than:

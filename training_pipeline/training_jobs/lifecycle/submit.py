@@ -12,7 +12,7 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 def submission(job: TrainingJob, dataset: DatasetRef, base_model: BaseModelRecord | None) -> Submission:
-    """The order to train `job` on `dataset` from the base model that is on record. Pure."""
+    """The order to train `job` on `dataset` from the base model that is on record."""
     return Submission(
         job_id=job.id,
         attempt=job.attempt,
@@ -40,5 +40,5 @@ def accepted(store: JobStore, job: TrainingJob, handle: Handle) -> TrainingJob:
 
 
 def registered_name(job: TrainingJob) -> str:
-    """The full name of the model that a job registers. Pure."""
+    """The full name of the model that a job registers."""
     return ".".join(part for part in (job.request.uc_catalog, job.request.uc_schema, job.request.model_name) if part)

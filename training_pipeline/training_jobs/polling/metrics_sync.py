@@ -47,7 +47,7 @@ def mirror(backend: FineTuningBackend, tracking: RunTracking, job: TrainingJob, 
 
 
 def warnings_of(points: Sequence[MetricPoint]) -> list[JobEvent]:
-    """The events about the first point whose value was not a finite number, and about damaged checkpoints. Pure."""
+    """The events about the first point whose value was not a finite number, and about damaged checkpoints."""
     events = [_passed_over(point) for point in points if point.name == PASSED_OVER]
     broken = next((point for point in points if point.name.endswith(NOT_FINITE)), None)
     return events if broken is None else [*events, _not_finite(broken)]

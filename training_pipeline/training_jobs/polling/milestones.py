@@ -11,7 +11,7 @@ _ROUNDING: Final = 1e-6
 
 
 def milestones(progress: float, total_epochs: float | None) -> tuple[int, int]:
-    """How many tenths of its steps, and how many epochs, a job has behind it at so many percent. Pure.
+    """How many tenths of its steps, and how many epochs, a job has behind it at so many percent.
 
     Epochs are counted from the same percentage, so that nothing but the last one that was reported needs remembering.
     """
@@ -20,7 +20,7 @@ def milestones(progress: float, total_epochs: float | None) -> tuple[int, int]:
 
 
 def has_passed(reported: float, progress: float, total_epochs: float | None) -> bool:
-    """Whether a milestone lies between the progress that was reported last and that of now. Pure.
+    """Whether a milestone lies between the progress that was reported last and that of now.
 
     A job that was thrown back to a checkpoint has passed none until it is further than it was.
     """

@@ -34,7 +34,7 @@ class Observation:
     permission: Answer | None = None
 
     def has_news(self, job: TrainingJob) -> bool:
-        """Whether anything would change in the job as it was when the observation began. Pure."""
+        """Whether anything would change in the job as it was when the observation began."""
         if (
             self.state is None
             or self.mirror_error is not None
@@ -54,7 +54,7 @@ class Observation:
 
 
 def is_watched(job: TrainingJob) -> bool:
-    """Whether its backend has anything to say about the job: it has been accepted, and was not seen to end. Pure."""
+    """Whether its backend has anything to say about the job: it has been accepted, and was not seen to end."""
     return job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.polling.backend_status is None
 
 
@@ -99,7 +99,7 @@ def observe(
 
 
 def progress_values(state: RunState) -> dict[str, Any]:
-    """The columns of a job that say how far it is; only what the backend knows. Pure."""
+    """The columns of a job that say how far it is; only what the backend knows."""
     values: dict[str, Any] = {
         "current_step": state.step,
         "planned_steps": state.planned_steps,

@@ -47,7 +47,7 @@ class Warned:
 
     @classmethod
     def of(cls, withdrawn: PermissionWithdrawn, what: str) -> Warned:
-        """That pairs lost their permission, and `what` comes of it. Pure."""
+        """That pairs lost their permission, and `what` comes of it."""
         return cls(f"{withdrawn.message} {what}", f"withdrawn:{_identity(withdrawn.details)}")
 
 

@@ -58,5 +58,5 @@ def best_and_last(store: JobStore, job_ids: Collection[str]) -> dict[str, dict[s
 
 
 def pair(first: Any, second: Any) -> ColumnElement[Any]:
-    """An array of two numbers. PostgreSQL compares arrays by their first elements, then by their second. Pure."""
+    """An array of two numbers. PostgreSQL compares arrays by their first elements, then by their second."""
     return array([first, second], type_=Double)

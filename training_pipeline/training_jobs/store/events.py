@@ -84,7 +84,7 @@ def has_event(connection: Connection, job_id: str, code: str) -> bool:
 
 
 def event_from_row(row: Mapping[str, Any] | RowMapping) -> Event:
-    """The event of a row of `training_job_events`. Pure."""
+    """The event of a row of `training_job_events`."""
     old, new = row["old_status"], row["new_status"]
     return Event(
         **{

@@ -95,7 +95,7 @@ def once(
 
 
 def body_hash(operation: str, body: Any) -> str:
-    """SHA-256 (hex) of what is asked for: the operation and its JSON value, without regard to order and space. Pure."""
+    """SHA-256 (hex) of what is asked for: the operation and its JSON value, without regard to order and space."""
     return hashlib.sha256(json.dumps([operation, body], sort_keys=True).encode()).hexdigest()
 
 

@@ -19,11 +19,11 @@ _JOBS = func.coalesce(func.sum(_COUNTS.jobs), 0).cast(BigInteger)
 
 
 def counted(label: str, statuses: Collection[JobStatus] = ()) -> Select[Any]:
-    """How many jobs there are, or those of some statuses. Pure."""
+    """How many jobs there are, or those of some statuses."""
     of_some = [_COUNTS.status.in_(sorted(statuses))] if statuses else []
     return select(_JOBS.label(label)).where(*of_some)
 
 
 def counted_by_status() -> Select[Any]:
-    """Each status that a job has or had, and how many have it. Pure."""
+    """Each status that a job has or had, and how many have it."""
     return select(_COUNTS.status, _JOBS).group_by(_COUNTS.status)

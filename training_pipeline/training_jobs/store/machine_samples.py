@@ -67,7 +67,7 @@ def machine_samples(store: JobStore, job_id: str) -> list[dict[str, Any]]:
 
 def extremes(samples: Sequence[Mapping[str, Any]], most: int) -> list[Mapping[str, Any]]:
     """All samples where they are at most `most`; else those with the lowest and highest value of each figure, in half
-    as many shares of them. Pure.
+    as many shares of them.
     """
     if len(samples) <= most:
         return [*samples]

@@ -98,7 +98,7 @@ def metric_series(
 def smooth(rows: Sequence[Row[Any]], weight: float, *, from_step: int, resolution: int) -> list[dict[str, Any]]:
     """Of rows of all steps, in order, those from a step on with every series smoothed over what was measured before.
 
-    All of them where they are at most `resolution`, else those that hold so many values of each series, evenly. Pure.
+    All of them where they are at most `resolution`, else those that hold so many values of each series, evenly.
     """
     names = [column.name for column in training_job_metrics.columns]
     begin = bisect_left(rows, from_step, key=lambda row: row.step)

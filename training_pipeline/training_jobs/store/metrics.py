@@ -39,7 +39,7 @@ def add_points(store: JobStore, job: TrainingJob, points: Sequence[MetricPoint],
 
 
 def latest(points: Iterable[MetricPoint]) -> dict[str, float]:
-    """The columns of a job that show the last value of a series, for those that have one here. Pure."""
+    """The columns of a job that show the last value of a series, for those that have one here."""
     return {point.name: point.value for point in points if point.name in _LATEST}
 
 

@@ -67,7 +67,7 @@ def announce_work(connection: Connection, columns: Mapping[str, Any]) -> None:
 
 
 def work_of(columns: Mapping[str, Any]) -> Work | None:
-    """What there is to do for a job of which these columns were just set. Pure."""
+    """What there is to do for a job of which these columns were just set."""
     if columns.get("status") is JobStatus.PENDING:
         return Work.LAUNCH
     finished_anew = "finalize_after" in columns and columns["finalize_after"] is None
@@ -77,5 +77,5 @@ def work_of(columns: Mapping[str, Any]) -> Work | None:
 
 
 def is_seen(columns: Iterable[str]) -> bool:
-    """Whether clients can see any of these columns of `training_jobs`. Pure."""
+    """Whether clients can see any of these columns of `training_jobs`."""
     return not BOOKKEEPING.issuperset(columns)

@@ -52,7 +52,7 @@ def matching(
     tainted: bool = False,
     tags: Collection[str] = (),
 ) -> list[ColumnElement[bool]]:
-    """The conditions of jobs that pass every filter. Pure."""
+    """The conditions of jobs that pass every filter."""
     table = training_jobs.c
     matches: list[ColumnElement[bool]] = []
     if statuses:
@@ -84,7 +84,7 @@ def jobs(
     offset: int = 0,
     after: tuple[datetime, str] | None = None,
 ) -> Select[Any]:
-    """Jobs that pass every filter, by (created_at, id) downward; `after` is such a pair. Pure.
+    """Jobs that pass every filter, by (created_at, id) downward; `after` is such a pair.
 
     Ids are chosen within an index, which holds every filter's column; only the rows of the page are read, without their
     `REFERENCES`. Without a filter but the status, the total is known, and jobs are not counted. A search and any other
@@ -120,7 +120,7 @@ def jobs(
 def events(
     job_id: str, *, limit: int | None = None, offset: int = 0, newest_first: bool = True, before: int | None = None
 ) -> Select[Any]:
-    """A job's events by id, downward unless told otherwise; `before` keeps those with a smaller id. Pure."""
+    """A job's events by id, downward unless told otherwise; `before` keeps those with a smaller id."""
     table = training_job_events.c
     of_job = table.job_id == job_id
     further = of_job if before is None else and_(of_job, table.id < before)

@@ -106,14 +106,14 @@ class Bucket:
 
 
 def not_allowed(location: BucketLocation) -> InvalidRequest:
-    """The error for a location that no prefix covers. Pure."""
+    """The error for a location that no prefix covers."""
     hint = "TRAINING_PIPELINE_IMPORT_FROM names what may be read with this machine's credentials."
     problem = FieldProblem(POINTER, "not_allowed", f"{location} lies below none of the prefixes that may be read")
     return InvalidRequest("The location cannot be imported from.", hint=hint, problems=[problem])
 
 
 def refused(location: BucketLocation, code: str, why: str) -> InvalidRequest:
-    """The error for a location that cannot be read as it is. Pure."""
+    """The error for a location that cannot be read as it is."""
     problem = FieldProblem(POINTER, code, f"{location}: {why}")
     return InvalidRequest("The location cannot be imported from.", problems=[problem])
 

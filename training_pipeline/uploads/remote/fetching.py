@@ -205,7 +205,7 @@ def _with_credentials() -> dict[str, str]:
 
 
 def parsed(url: str, *, this_machine: bool = False) -> BucketLocation:
-    """The location that a URL names; raises `InvalidRequest`. Pure."""
+    """The location that a URL names; raises `InvalidRequest`."""
     try:
         return parse_location(url, this_machine=this_machine, catalog=True)
     except BadLocation as error:

@@ -45,7 +45,7 @@ def open_filesystem(location: BucketLocation) -> Any:
 
 
 def missing(what: str, package: str, extra: str) -> InvalidRequest:
-    """The error for an extra that is not installed. Pure."""
+    """The error for an extra that is not installed."""
     hint = f"Install it where training_pipeline runs: pip install 'training_pipeline[{extra}]'."
     return InvalidRequest(f"{what} is read with {package}, which is not installed.", hint=hint)
 

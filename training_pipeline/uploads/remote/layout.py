@@ -1,4 +1,4 @@
-"""How the files of a Delta or Iceberg table are called: which of them say what the table has. Pure."""
+"""How the files of a Delta or Iceberg table are called: which of them say what the table has."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Line:
     best: Value | None = None
 
     def drawn(self) -> dict[str, Any]:
-        """As JSON. Pure."""
+        """As JSON."""
         return {name: getattr(self, name) for name in ("name", "look", "values", "raw", "best")}
 
 
@@ -61,7 +61,7 @@ class Series:
     def line(
         self, key: str, name: str, look: int, read: Read, *, smooth: bool = True, best_at: int | None = None
     ) -> Line:
-        """The line of what `read` finds; `best_at` is the step that is marked. Pure."""
+        """The line of what `read` finds; `best_at` is the step that is marked."""
         averages = self._smoothed if smooth else None
         raw = self._values(*self._measured, read)
         shown = raw if averages is None else self._values(*averages, read)
@@ -117,12 +117,12 @@ def tokens_per_second(points: Sequence[MetricPoint]) -> list[float | None]:
 
 
 def step_of(value: Value) -> float:
-    """The step that a value was measured at. Pure."""
+    """The step that a value was measured at."""
     return value[2] if len(value) > 2 else value[0]
 
 
 def places(points: Sequence[MetricPoint], x: Axis, since: datetime | None) -> Sequence[float | None]:
-    """Where the points stand on the axis; None where that was not measured. Seconds count from `since`. Pure."""
+    """Where the points stand on the axis; None where that was not measured. Seconds count from `since`."""
     if x == "time":
         return [None if since is None else round((point.measured_at - since).total_seconds(), 2) for point in points]
     if x == "step":
@@ -131,7 +131,7 @@ def places(points: Sequence[MetricPoint], x: Axis, since: datetime | None) -> Se
 
 
 def thinned(values: Sequence[Value], most: int) -> list[Value]:
-    """All where they are at most `most`; else lowest and highest of equal shares, in their order. Pure."""
+    """All where they are at most `most`; else lowest and highest of equal shares, in their order."""
     if len(values) <= most:
         return [*values]
     shares = most // 2

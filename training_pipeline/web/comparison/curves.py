@@ -92,17 +92,17 @@ class CurvesPanel:
 
 
 def named(job: ComparedJob, letter: str) -> str:
-    """What a job goes by on the page. Pure."""
+    """What a job goes by on the page."""
     return f"{letter} {job.model_name} ({job.id})"
 
 
 def resolution(view: ComparisonView) -> int:
-    """So many values of each series of one job are asked for. Pure."""
+    """So many values of each series of one job are asked for."""
     return min(max(_RESOLUTION // max(len(view.jobs), 1), _LEAST), _MOST)
 
 
 def steps_of(view: ComparisonView) -> tuple[int, int]:
-    """The steps that are to be loaded: the stretch itself where the axis counts steps, else all. Pure."""
+    """The steps that are to be loaded: the stretch itself where the axis counts steps, else all."""
     if view.x != "step":
         return FIRST_STEP, LAST_STEP
     first = FIRST_STEP if view.start is None else min(int(view.start), LAST_STEP)

@@ -31,7 +31,7 @@ class Coordinate:
     words: tuple[str, ...]
 
     def drawn(self) -> dict[str, Any]:
-        """The axis as ECharts knows it. Pure."""
+        """The axis as ECharts knows it."""
         if not _numbers(self.values):
             return {"name": self.name, "type": "category", "data": list(dict.fromkeys(self.words))}
         known = [value for value in self.values if value is not None]
@@ -40,12 +40,12 @@ class Coordinate:
         return {"name": self.name, "type": "log" if wide else "value", "scale": True, **ends}
 
     def places(self) -> list[Any]:
-        """Where the line of each job meets the axis; null where it does not. Pure."""
+        """Where the line of each job meets the axis; null where it does not."""
         return list(self.values if _numbers(self.values) else self.words)
 
 
 def coordinates(found: TrainingJobComparison) -> list[Coordinate]:
-    """The parameters that differ, and the best validation loss; empty where none differs. Pure."""
+    """The parameters that differ, and the best validation loss; empty where none differs."""
     axes = [
         Coordinate(
             each.field.removeprefix(_OF_CONFIG),

@@ -77,7 +77,7 @@ def jobs(found: TrainingJobComparison, view: ComparisonView) -> None:
 
 
 def best_of(found: TrainingJobComparison) -> str | None:
-    """The job with the lowest validation loss, the first of several; None where losses may not be compared. Pure."""
+    """The job with the lowest validation loss, the first of several; None where losses may not be compared."""
     if found.validation_losses.comparable is not True:
         return None
     measured = [(job.val_loss.best.value, place) for place, job in enumerate(found.jobs) if job.val_loss]

@@ -91,11 +91,11 @@ class Draft:
 
 
 def tags_in(text: str) -> list[str]:
-    """The tags of a text, with a comma between them. Pure."""
+    """The tags of a text, with a comma between them."""
     return [tag for tag in (one.strip() for one in text.split(",")) if tag]
 
 
 def _asked(retried: TrainingJob | None) -> dict[str, Any]:
-    """What the configuration of a job was requested to be; a null says no more than a key that is left out. Pure."""
+    """What the configuration of a job was requested to be; a null says no more than a key that is left out."""
     asked = {} if retried is None else retried.requested_config
     return {name: value for name, value in asked.items() if value is not None}

@@ -212,7 +212,7 @@ class JobForm:
 
 
 def applies(name: str, config: Mapping[str, object]) -> bool:
-    """Whether a field changes anything where the configuration comes out like this. Pure."""
+    """Whether a field changes anything where the configuration comes out like this."""
     if name.startswith("lora_"):
         return config.get("method") == "lora"
     return not name.startswith("accelerator") or config.get(name) is not None

@@ -68,7 +68,7 @@ class BaseModelChoice(Complaint):
 
 
 def recommended(offers: Sequence[BaseModelOffer]) -> str | None:
-    """The default; in the place of one that only tests the pipeline, the largest real one that fits. Pure."""
+    """The default; in the place of one that only tests the pipeline, the largest real one that fits."""
     default = next((offer for offer in offers if offer.default), None)
     if default is not None and not default.id.startswith(BUILT_IN):
         return default.id
@@ -78,7 +78,7 @@ def recommended(offers: Sequence[BaseModelOffer]) -> str | None:
 
 
 def facts_of(offer: BaseModelOffer) -> list[str]:
-    """Size, length, licence, and whether the machine that trains holds it. Pure."""
+    """Size, length, licence, and whether the machine that trains holds it."""
     found = [f"{offer.parameters:,} parameters"] if offer.parameters else []
     found += [f"up to {offer.context_length:,} tokens"] if offer.context_length else []
     found += [f"licence {offer.licence}"] if offer.licence else []

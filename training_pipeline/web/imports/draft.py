@@ -131,7 +131,7 @@ class ImportDraft:
 
 
 def words_of(target: str, found: ImportDryRun | None) -> tuple[str, ...]:
-    """The words of the file in the column that becomes `target`, as far as they are few and short. Pure."""
+    """The words of the file in the column that becomes `target`, as far as they are few and short."""
     used = found.used.get(target, []) if found is not None else []
     if found is None or not used:
         return ()
@@ -139,12 +139,12 @@ def words_of(target: str, found: ImportDryRun | None) -> tuple[str, ...]:
 
 
 def unknown_words(target: str, found: ImportDryRun | None) -> tuple[str, ...]:
-    """Those of `words_of` that mean nothing in a training sheet by themselves. Pure."""
+    """Those of `words_of` that mean nothing in a training sheet by themselves."""
     return tuple(word for word in words_of(target, found) if word_of(word) not in WORDS[target])
 
 
 def id_of(file: str) -> str:
-    """The id that a training sheet made of a file may have. Pure."""
+    """The id that a training sheet made of a file may have."""
     stem = file.lower().removesuffix(".gz").partition(".")[0]
     return _UNFIT.sub("-", stem).strip("-_.")[:60] or "imported"
 

@@ -62,7 +62,7 @@ class ReadingChoices:
 
 
 def offered(found: ImportDryRun) -> dict[str, dict[str, str]]:
-    """For each field that matters its options. Pure."""
+    """For each field that matters its options."""
     offered: dict[str, dict[str, str]] = {}
     if len(found.worksheets) > 1:
         offered["worksheet"] = {"": "choose one …", **{name: name for name in found.worksheets}}

@@ -184,7 +184,7 @@ class SystemTab:
 
 
 def figures_of(samples: Sequence[MachineSample]) -> dict[str, str]:
-    """The figures of all samples that say whether the machine was enough, in words. Pure."""
+    """The figures of all samples that say whether the machine was enough, in words."""
 
     def said(name: str, pick: Any, divisor: float) -> str:
         found = [value for sample in samples if (value := getattr(sample, name)) is not None]

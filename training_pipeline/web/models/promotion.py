@@ -163,7 +163,7 @@ class PromotionPanel:
 
 
 def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
-    """The gate that the fields describe; None where they are empty. Pure.
+    """The gate that the fields describe; None where they are empty.
 
     Raises `InvalidRequest` naming everything that is no `METRIC=NUMBER`, and in `forgetting` no `SUITE:METRIC=NUMBER`;
     and what says how to decide, but not on what: the gate in force stays as it is.
@@ -199,7 +199,7 @@ def gate_of(typed: Mapping[str, str]) -> dict[str, Any] | None:
 
 
 def gate_in_words(gate: Mapping[str, Any]) -> str:
-    """All that a gate asks: its numbers as they are typed, and what is otherwise than in other gates. Pure."""
+    """All that a gate asks: its numbers as they are typed, and what is otherwise than in other gates."""
     asked = {field: _numbers(gate.get(field, {})) for field in ("margins", "thresholds")}
     asked["forgetting"] = [
         f"{suite}:{each}" for suite, margins in gate.get("forgetting", {}).items() for each in _numbers(margins)
@@ -224,9 +224,7 @@ def _number(text: str) -> float | None:
 
 
 def waits_for(decisions: ModelPromotions, version: str, caller: str) -> ModelPromotion | None:
-    """The decision about this version that waits for the caller, if any: of somebody else, and nothing moved since.
-    Pure.
-    """
+    """The decision about this version that waits for the caller, if any: of somebody else, and nothing moved since."""
     settled: set[str] = set()
     for each in decisions.promotions:
         by_another = each.model_version == version and person(each.actor) != person(caller)
@@ -238,7 +236,7 @@ def waits_for(decisions: ModelPromotions, version: str, caller: str) -> ModelPro
 
 
 def approving(waiting: ModelPromotion) -> dict[str, Any]:
-    """What is asked for by approving a decision: what it proposes. A page may be old, so all of it is said. Pure."""
+    """What is asked for by approving a decision: what it proposes. A page may be old, so all of it is said."""
     body = {"alias": waiting.alias, "gate": waiting.gate, "suite": waiting.suite}
     return {**body, "held": waiting.previous_version}
 

@@ -46,7 +46,7 @@ class RetrainPanel:
 
 
 def in_words(proposal: RetrainProposal) -> str:
-    """What the retrain does, in sentences. Pure."""
+    """What the retrain does, in sentences."""
     if proposal.train is None or proposal.validation is None:
         rows = "the withdrawn rows; its manifest cannot be read, so their number is unknown"
     else:

@@ -146,7 +146,7 @@ class ComparisonPage:
 
 
 def _needs(view: ComparisonView) -> tuple[tuple[int, int], float]:
-    """What decides which curves are asked for. Pure."""
+    """What decides which curves are asked for."""
     return steps_of(view), view.smoothing
 
 

@@ -54,7 +54,7 @@ def register(site: Site) -> None:
 
 
 def what(one: Revocation) -> str:
-    """What was revoked, in words. Pure."""
+    """What was revoked, in words."""
     if one.kind == "rows":
         return f"{formats.count(one.pairs)} pairs of training sheet {one.training_sheet_id}"
     where = f" of training sheet {one.training_sheet_id}" if one.training_sheet_id else ""

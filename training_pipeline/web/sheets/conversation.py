@@ -65,7 +65,7 @@ def show_messages(messages: Sequence[SheetMessage]) -> None:
 
 
 def message_of(fields: Mapping[str, Any]) -> SheetMessage:
-    """A message of a line of training data. Pure."""
+    """A message of a line of training data."""
     nothing = dict.fromkeys(("role", "content", "name", "weight", "tool_call_id"))
     return SheetMessage.model_validate({**nothing, "tool_calls": [], **fields})
 
@@ -99,7 +99,7 @@ def _call(call: Mapping[str, Any]) -> None:
 
 
 def _arguments(found: object) -> str:
-    """Arguments as indented JSON; what is none, as it is. Pure."""
+    """Arguments as indented JSON; what is none, as it is."""
     if isinstance(found, str):
         try:
             found = json.loads(found)

@@ -114,7 +114,7 @@ def _show(found: TrainingSheetLengths) -> None:
 
 
 def _how(found: TrainingSheetLengths) -> str:
-    """How it was measured. Pure."""
+    """How it was measured."""
     of = "" if found.pairs == found.eligible else f" A sample of the {found.eligible:,} that may be trained on."
     if found.is_estimate:
         return f"Estimated, four characters a token: the tokenizer of {found.base_model} is not on this machine.{of}"

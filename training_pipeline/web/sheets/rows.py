@@ -167,7 +167,7 @@ class SheetRowTable:
 
 
 def in_version(cursor: str, digest: str) -> str:
-    """The cursor that leads to the same place in another version of the sheet; none stays none. Pure."""
+    """The cursor that leads to the same place in another version of the sheet; none stays none."""
     if not cursor:
         return cursor
     position = paging.decode(paging.SheetRowPosition, cursor)

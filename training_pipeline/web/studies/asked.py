@@ -62,7 +62,7 @@ def _base_models(study: StudyPage) -> None:
 
 
 def in_words(search: Search) -> tuple[str, str]:
-    """The values that are tried, and how they are drawn. Pure."""
+    """The values that are tried, and how they are drawn."""
     if search.choices is not None:
         return ", ".join(words.value(each) for each in search.choices), "one of them"
     if isinstance(search, WordSearch):

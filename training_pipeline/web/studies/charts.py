@@ -59,7 +59,7 @@ class StudyCharts:
 
 
 def progress_of(study: StudyPage) -> dict[str, Any]:
-    """What the browser draws of the search over time: every trial that succeeded, and the best so far. Pure."""
+    """What the browser draws of the search over time: every trial that succeeded, and the best so far."""
     trials = [
         [_seconds(study, trial), trial.value, trial.number]
         for trial in study.all_trials
@@ -70,7 +70,7 @@ def progress_of(study: StudyPage) -> dict[str, Any]:
 
 
 def axes_of(study: StudyPage) -> list[dict[str, Any]]:
-    """The axes of the parallel coordinates: the keys that are searched, then the objective. Pure."""
+    """The axes of the parallel coordinates: the keys that are searched, then the objective."""
     searched = study.request.space.searched.items()
     return [
         *(_axis(name, search) for name, search in searched),
@@ -79,7 +79,7 @@ def axes_of(study: StudyPage) -> list[dict[str, Any]]:
 
 
 def lines_of(study: StudyPage) -> list[dict[str, Any]]:
-    """The trials as lines, the best one last: those of which something was measured. Pure."""
+    """The trials as lines, the best one last: those of which something was measured."""
     searched = study.request.space.searched
     found = []
     for trial in study.all_trials:
@@ -96,7 +96,7 @@ def lines_of(study: StudyPage) -> list[dict[str, Any]]:
 
 
 def measured(study: StudyPage, trial: StudyTrial) -> float | None:
-    """What a trial came to; of one that did not succeed its lowest loss so far, where losses are searched. Pure."""
+    """What a trial came to; of one that did not succeed its lowest loss so far, where losses are searched."""
     if trial.value is not None:
         return trial.value
     return trial.lowest_loss if study.measure == "val_loss" else None

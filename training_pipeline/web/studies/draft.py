@@ -128,7 +128,7 @@ class StudyDraft:
 
 
 def address_like(like: StudyRequest) -> str:
-    """The form for a study as this one was asked for, but for its name. Pure."""
+    """The form for a study as this one was asked for, but for its name."""
     texts = urls.asked_for(like.job, like.job.training_config.model_dump(exclude_unset=True))
     for name, found in study_fields().items():
         key = _KEYS.get(name, name)
@@ -148,7 +148,7 @@ def address_like(like: StudyRequest) -> str:
 
 
 def field_of(pointer: str) -> str:
-    """The field of the form that a problem is of: `/job/training_config/epochs` is of `epochs`. Pure."""
+    """The field of the form that a problem is of: `/job/training_config/epochs` is of `epochs`."""
     if pointer.startswith("/space/"):
         return place(pointer.split("/")[2])
     name = pointer.rpartition("/")[2]
@@ -157,7 +157,7 @@ def field_of(pointer: str) -> str:
 
 
 def kind_of(search: Search) -> Literal["range", "log", "values"]:
-    """How a key is searched. Pure."""
+    """How a key is searched."""
     if search.choices is not None or isinstance(search, WordSearch):
         return "values"
     return "log" if search.log else "range"

@@ -202,7 +202,7 @@ class StudyForm:
 
 
 def further(problems: Sequence[FieldProblem], without: Collection[str]) -> list[FieldProblem]:
-    """The problems that are not of leaving these fields out: they are missing, or nothing is searched. Pure."""
+    """The problems that are not of leaving these fields out: they are missing, or nothing is searched."""
     emptied = any(name.startswith(place("")) for name in without)
     known = {*without, *(["space"] if emptied else [])}
     return [found for found in problems if field_of(found.pointer) not in known]

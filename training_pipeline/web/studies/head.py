@@ -57,7 +57,7 @@ class StudyHead:
 
 
 def can_stop(study: StudyPage) -> bool:
-    """Whether there is something to stop: also the trials of a study that ends and has let them finish. Pure."""
+    """Whether there is something to stop: also the trials of a study that ends and has let them finish."""
     ends = study.status is StudyStatus.ENDING and TrialStatus.RUNNING in study.trials
     return study.status is StudyStatus.RUNNING or ends
 

@@ -29,7 +29,7 @@ def called(calls: ir.StringValue, words: EngineWords, form: NormalForm) -> ir.Ar
 
 
 def called_in(stated: object) -> list[str]:
-    """The same in Python, of what a message states. Pure."""
+    """The same in Python, of what a message states."""
     calls = read(stated) if isinstance(stated, str) else stated
     functions = [*map(_function, calls)] if isinstance(calls, list) else [_text(stated)]
     return [part for function in functions for part in re.split(_BORDERS, function)]

@@ -107,24 +107,24 @@ class Problem:
 
 
 def text_of(value: object) -> str | None:
-    """A value of a text column as text: null stays null, and what is no string becomes its JSON text. Pure."""
+    """A value of a text column as text: null stays null, and what is no string becomes its JSON text."""
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def is_blank(text: str | None) -> bool:
-    """Whether a text is missing, empty or nothing but white space. Pure."""
+    """Whether a text is missing, empty or nothing but white space."""
     return text is None or not text.strip(WHITE_SPACE)
 
 
 def word_of(text: str | None) -> str:
-    """A word as the gates compare it: in lower case, without spaces, tabs and line ends around it. Pure."""
+    """A word as the gates compare it: in lower case, without spaces, tabs and line ends around it."""
     return (text or "").strip(" \t\n\r").lower()
 
 
 def pair_problems(row: Mapping[str, object]) -> Iterator[Problem]:
-    """Every problem of one row but those that need other rows, in the order of the columns. Pure.
+    """Every problem of one row but those that need other rows, in the order of the columns.
 
     `row` holds the values as JSON has them: text, numbers, lists, objects. An absent column counts as null.
     """
@@ -188,7 +188,7 @@ def _constraint_problems(row: Mapping[str, object]) -> Iterator[Problem]:
 
 
 def message_problems(messages: object) -> Iterator[Problem]:
-    """Every problem of one chat example. Pure."""
+    """Every problem of one chat example."""
     if not isinstance(messages, list) or not messages:
         found = "is empty" if isinstance(messages, list) else "is missing" if messages is None else "is not a list"
         yield Problem("messages", "missing_messages_list", f"{found}; expected a list of {{role, content}} objects")

@@ -1,4 +1,4 @@
-"""JSON as sheets take it: a text is one whole value or none at all, and no object has a key twice. Pure."""
+"""JSON as sheets take it: a text is one whole value or none at all, and no object has a key twice."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def is_finite(value: object) -> bool:
 
 
 def as_double(value: object) -> float | None:
-    """The number as a double; None for what is no number, and for one that no double can hold. Pure."""
+    """The number as a double; None for what is no number, and for one that no double can hold."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a message calls: a list of calls, or the JSON text of one; a call is an object with a named `function`. Pure.
+"""What a message calls: a list of calls, or the JSON text of one; a call is an object with a named `function`.
 
 No list and JSON's null call nothing. What is neither is a fault: a call that cannot be read must not vanish unseen.
 """

@@ -70,14 +70,14 @@ class SignedTexts:
 
 
 def signed(questions: pa.ChunkedArray) -> SignedTexts:
-    """The questions, none of which is null, ready to be compared. Pure."""
+    """The questions, none of which is null, ready to be compared."""
     texts = Texts(questions)
     repeated = template(texts)
     return SignedTexts(texts, repeated, _signatures(texts, repeated))
 
 
 def near_pairs(questions: pa.ChunkedArray | SignedTexts, *, similarity: float) -> NearPairs:
-    """The pairs of `questions`, none of which is null, that are nearly equal. Pure.
+    """The pairs of `questions`, none of which is null, that are nearly equal.
 
     `similarity` is at least 0.8: less would not be found reliably. The same questions give the same pairs, in whatever
     order they are, but for the numbers; and but for sheets in which so many are half alike that not all are compared.
@@ -87,7 +87,7 @@ def near_pairs(questions: pa.ChunkedArray | SignedTexts, *, similarity: float) -
 
 
 def near_to(questions: SignedTexts, others: pa.ChunkedArray, *, similarity: float) -> NearPairs:
-    """The pairs of `near_pairs` of both together, questions first, that are a question and one of the others. Pure."""
+    """The pairs of `near_pairs` of both together, questions first, that are a question and one of the others."""
     ours = len(questions.texts)
     texts = questions.texts.with_others(others)
     repeated = template(texts)

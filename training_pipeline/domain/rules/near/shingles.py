@@ -63,13 +63,13 @@ class Shingles:
 
 
 def mixed(hashes: Hashes) -> Hashes:
-    """Every bit of each number in all of its bits. Pure."""
+    """Every bit of each number in all of its bits."""
     hashes = (hashes ^ (hashes >> np.uint64(32))) * _MIX
     return hashes ^ (hashes >> np.uint64(29))
 
 
 def is_in(hashes: Hashes, known: Hashes) -> NDArray[np.bool_]:
-    """Which of `hashes` are in `known`, which is sorted and not empty. Pure."""
+    """Which of `hashes` are in `known`, which is sorted and not empty."""
     shift = np.uint64(64) - _GLANCE
     glance = np.zeros(1 << int(_GLANCE), dtype=bool)
     glance[known >> shift] = True
@@ -81,7 +81,7 @@ def is_in(hashes: Hashes, known: Hashes) -> NDArray[np.bool_]:
 
 
 def shingles(texts: pa.LargeStringArray) -> Shingles:
-    """The shingles of texts without nulls. Pure: equal texts have equal numbers, everywhere and always."""
+    """The shingles of texts without nulls. Equal texts have equal numbers, everywhere and always."""
     padded = pc.utf8_rpad(texts, LENGTH, _PADDING)
     codes = np.frombuffer(bytes(text_bytes(padded)).decode().encode("utf-32-le"), dtype="<u4").astype(np.uint64)
     ends = np.cumsum(pc.utf8_length(padded).to_numpy().astype(np.int64))
@@ -150,7 +150,7 @@ class Texts:
 
 
 def template(texts: Texts) -> Hashes:
-    """The shingles that more than half of the texts have, and `TEMPLATE_QUESTIONS` at least; sorted. Pure."""
+    """The shingles that more than half of the texts have, and `TEMPLATE_QUESTIONS` at least; sorted."""
     least = max(len(texts) // 2 + 1, TEMPLATE_QUESTIONS)
     if len(texts) < least:
         return np.empty(0, dtype=np.uint64)

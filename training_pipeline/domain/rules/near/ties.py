@@ -33,7 +33,7 @@ class NearTies:
 
 
 def tie_nearly(component: Integers, near: NearPairs) -> NearTies:
-    """Tie the components of rows with nearly equal questions; `near` has numbers of rows. Pure.
+    """Tie the components of rows with nearly equal questions; `near` has numbers of rows.
 
     `component` is numbered in the order of first rows. The size of a component that is too large before anything is
     tied counts as nothing, so that it can still be tied to others.

@@ -31,5 +31,5 @@ def counted_sql(column: str) -> str:
 
 
 def counted_id(one: str) -> tuple[str, str]:
-    """A key by which Python sorts ids as `counted` does. Pure."""
+    """A key by which Python sorts ids as `counted` does."""
     return _NUMBER.sub(lambda found: found.group().lstrip("0").rjust(_DIGITS, "0"), one), one

@@ -18,14 +18,14 @@ _IOTA_MARK, _IOTA = "\u0345", "\u03b9"
 
 
 def loose(text: str) -> str:
-    """`text` as questions and examples are compared. Pure."""
+    """`text` as questions and examples are compared."""
     ordered = _ordered(text.translate(_folding())).replace(_IOTA_MARK, _IOTA)
     composed = _composed(ordered)
     return composed.strip(_punctuation()) or composed
 
 
 def strict(text: str) -> str:
-    """`text` as copies are compared. Pure."""
+    """`text` as copies are compared."""
     return _composed(_ordered(text.translate(_decomposing()))).strip(WHITE_SPACE)
 
 

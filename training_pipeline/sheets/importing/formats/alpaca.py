@@ -1,4 +1,4 @@
-"""Alpaca: an instruction, its input, and the output. Pure."""
+"""Alpaca: an instruction, its input, and the output."""
 
 from __future__ import annotations
 

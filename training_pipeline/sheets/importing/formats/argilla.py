@@ -1,4 +1,4 @@
-"""Argilla's records: fields, responses of people, and suggestions, which are no responses. Pure."""
+"""Argilla's records: fields, responses of people, and suggestions, which are no responses."""
 
 from __future__ import annotations
 

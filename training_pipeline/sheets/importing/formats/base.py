@@ -1,4 +1,4 @@
-"""What a format is, and what it hands over of each row. Pure."""
+"""What a format is, and what it hands over of each row."""
 
 from __future__ import annotations
 
@@ -99,15 +99,15 @@ def flattened(form: Format, rows: Sequence[Mapping[str, Any]], notes: Notes, cho
 
 
 def count_of(value: object) -> int:
-    """How many things a list or an object holds; anything else is one. Pure."""
+    """How many things a list or an object holds; anything else is one."""
     return len(value) if isinstance(value, list | dict) else 1
 
 
 def most_have(rows: Sequence[Mapping[str, Any]], *names: str) -> bool:
-    """Whether most rows have all these columns; the others will be told as what they are. Pure."""
+    """Whether most rows have all these columns; the others will be told as what they are."""
     return 2 * sum(all(name in row for name in names) for row in rows) > len(rows)
 
 
 def rest_of(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """The row without some columns. Pure."""
+    """The row without some columns."""
     return {name: value for name, value in row.items() if name not in names}

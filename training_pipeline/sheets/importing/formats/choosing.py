@@ -1,4 +1,4 @@
-"""Which of several annotations of one item counts. Pure."""
+"""Which of several annotations of one item counts."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def chosen(annotations: Sequence[Annotation], how: str) -> tuple[Annotation, str
 
 
 def text_or_none(value: Any) -> str | None:
-    """An id, a name or a time as text; null for what is none. Pure."""
+    """An id, a name or a time as text; null for what is none."""
     if isinstance(value, bool) or not isinstance(value, _SCALARS):
         return None
     return str(value) or None

@@ -1,4 +1,4 @@
-"""Columns that are mapped: a table of questions and answers, or a training sheet of ours. Pure."""
+"""Columns that are mapped: a table of questions and answers, or a training sheet of ours."""
 
 from __future__ import annotations
 

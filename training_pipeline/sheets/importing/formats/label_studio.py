@@ -1,4 +1,4 @@
-"""Label Studio's JSON export: tasks with annotations. Predictions approve nothing. Pure."""
+"""Label Studio's JSON export: tasks with annotations. Predictions approve nothing."""
 
 from __future__ import annotations
 

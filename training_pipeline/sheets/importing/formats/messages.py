@@ -1,4 +1,4 @@
-"""Messages of any chat format in the form of a training sheet. Pure.
+"""Messages of any chat format in the form of a training sheet.
 
 A text is never changed: what is no text is a problem of its row, and what is not used is counted.
 """
@@ -75,7 +75,7 @@ def tools_of(value: object) -> object:
 
 
 def parsed_json(text: str) -> object:
-    """What a JSON text holds; the text itself where it is none, or holds half of a surrogate pair. Pure."""
+    """What a JSON text holds; the text itself where it is none, or holds half of a surrogate pair."""
     try:
         value: object = json.loads(text, object_pairs_hook=first_counts, parse_constant=no_constant)
         if "\\u" in text:

@@ -1,4 +1,4 @@
-"""Chat examples as OpenAI, Hugging Face and most others have them: `messages`, with tools beside. Pure."""
+"""Chat examples as OpenAI, Hugging Face and most others have them: `messages`, with tools beside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Preference data: of two answers the chosen one, of labelled ones the good ones. Pure.
+"""Preference data: of two answers the chosen one, of labelled ones the good ones.
 
 What was rejected is no answer, and nothing of it is kept.
 """

@@ -1,4 +1,4 @@
-"""Prodigy's JSONL: examples with an answer of accept, reject or ignore, one row for each annotator. Pure."""
+"""Prodigy's JSONL: examples with an answer of accept, reject or ignore, one row for each annotator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prompt and completion, as texts or as conversations. Pure."""
+"""Prompt and completion, as texts or as conversations."""
 
 from __future__ import annotations
 

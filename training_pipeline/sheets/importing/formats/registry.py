@@ -1,4 +1,4 @@
-"""Every format by its name, and which one a file is in. Pure."""
+"""Every format by its name, and which one a file is in."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORMATS: Final[Mapping[str, Format]] = {one.name: one for one in _TRIED}
 
 
 def recognised(rows: Sequence[Mapping[str, Any]]) -> tuple[Format, str]:
-    """The format that the first rows of a file are in, and why. Pure."""
+    """The format that the first rows of a file are in, and why."""
     for one in _TRIED:
         if why := one.recognise(rows):
             return one, why

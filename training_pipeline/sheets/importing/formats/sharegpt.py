@@ -1,4 +1,4 @@
-"""ShareGPT: `conversations` of human and gpt, as many open data sets have them. Pure."""
+"""ShareGPT: `conversations` of human and gpt, as many open data sets have them."""
 
 from __future__ import annotations
 

@@ -152,5 +152,5 @@ def _said(file: Path) -> dict[str, Any]:
 
 
 def _is_plain(name: str) -> bool:
-    """Whether it names something in a folder itself. Pure."""
+    """Whether it names something in a folder itself."""
     return bool(name) and name not in {".", ".."} and not set(name) & set("/\\\0")

@@ -30,7 +30,7 @@ class Form:
 
 
 def form_of(start: bytes, delimiter: str | None, *, tabs: bool = False) -> Form:
-    """The form of a file that begins with `start`. Pure."""
+    """The form of a file that begins with `start`."""
     first, _, rest = start.decode("utf-8", errors="replace").partition("\n")
     named = first.rstrip("\r")
     has_sep_line = named.lower()[:-1] == "sep=" and named[-1] not in NO_DELIMITERS

@@ -86,7 +86,7 @@ def _text(value: str | bool | None) -> str:
 
 
 def _value(cell: Any) -> str | bool | None:
-    """The cell as text, a whole number without a point, a moment as in ISO 8601; truth values stay. Pure."""
+    """The cell as text, a whole number without a point, a moment as in ISO 8601; truth values stay."""
     match cell:
         case "" | None:
             return None
