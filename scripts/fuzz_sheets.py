@@ -44,6 +44,8 @@ from training_pipeline.testing.oracles.sheet_oracle import judge
 from training_pipeline.testing.sheets.mutated_sheets import KINDS, mutated_sheet
 
 HANGS_AFTER = 120.0
+#: What a process may take to start, on a machine that has much else to do.
+STARTS_WITHIN = 900.0
 #: A process that has judged so many makes room for a new one, for what an engine leaks is no finding of ours.
 WARM_FOR = 2000
 MEMORY = 6 * 2**30
@@ -141,6 +143,8 @@ def worker(what: str, seed: int, known: dict[str, Any], until: int, ends: float,
     selector = selectors.DefaultSelector()
     selector.register(process.stdout, selectors.EVENT_READ)
     try:
+        if selector.select(STARTS_WITHIN):
+            process.stdout.readline()
         while known["done"] < until and time.monotonic() < ends:
             line = process.stdout.readline() if selector.select(HANGS_AFTER) else "hang"
             if line.startswith("{"):
@@ -165,6 +169,7 @@ def work(what: str, seed: int, number: int) -> None:
     """Try one number after the other and tell each on a line, until the reader has gone."""
     logging.disable(logging.WARNING)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    print("started", flush=True)
     while True:
         with warm() as usable:
             found: list[str] = []
