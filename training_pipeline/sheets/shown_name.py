@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_WORD: Final = r"[\w.()\[\]-]{1,40}"
+_WORD: Final = r"[\w./()\[\]-]{1,40}"
 _NAME: Final = re.compile(rf"{_WORD}( {_WORD})?")
 
 

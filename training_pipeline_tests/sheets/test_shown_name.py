@@ -5,7 +5,7 @@ import pytest
 from training_pipeline.sheets.shown_name import shown_name
 
 
-@pytest.mark.parametrize("name", ["status", "Usage Reason", "answer[0].text", "größe_(cm)"])
+@pytest.mark.parametrize("name", ["status", "Usage Reason", "answer[0].text", "größe_(cm)", "yes/no"])
 def test_a_name_of_one_or_two_words_is_shown(name: str) -> None:
     assert shown_name(name) == name
 

@@ -48,7 +48,7 @@ def stand_in(program: Path, source: str) -> None:
     ("source", "said"),
     [
         ("os.kill(os.getpid(), signal.SIGKILL)", "of memory"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "broken in a way"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "its reader crashed"),
         ("os.kill(os.getpid(), signal.SIGXCPU)", "took more time"),
         ("sys.exit(3)", "the process that read it died"),
         ("open(sys.argv[-1], 'w').write('{')", "the process that read it died"),

@@ -70,7 +70,7 @@ def test_the_volume_is_cleaned_up(workspace: Workspace, database: Database) -> N
         connection.execute(update(training_jobs).where(training_jobs.c.id == job.id).values(ended))
     folder = workspace.path(f"/Volumes/{VOLUME.replace('.', '/')}/training_pipeline/datasets/d1")
     folder.mkdir(parents=True)
-    with pytest.raises(InvalidRequest, match="how long") as raised:
+    with pytest.raises(InvalidRequest, match="No volume or retention period is set") as raised:
         run("clean")
     assert "--days" in raised.value.hint
     (said,) = json.loads(run("clean", "--days", "7", "--dry-run", "--json").stdout)["folders"]
