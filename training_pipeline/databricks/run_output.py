@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from databricks.sdk.service import jobs
-
-from training_pipeline.databricks.runs import Known
 from training_pipeline.databricks.workspace_pages import is_page
+
+if TYPE_CHECKING:  # heavy, and known to whoever has a run
+    from databricks.sdk.service import jobs
+
+    from training_pipeline.databricks.runs import Known
 
 
 def why_ended(told: Mapping[str, Any], message: str, output: jobs.RunOutput | None) -> str:

@@ -99,7 +99,7 @@ def test_an_evaluation_from_the_launchpad_to_the_asset(
     assert isinstance(again, dg.SensorResult)
     assert not again.run_requests
     assert again.skip_reason is not None
-    assert again.skip_reason.skip_message == "Started 0 and looked at 0 evaluation(s)."
+    assert again.skip_reason.skip_message == "Started 0 and checked 0 evaluation(s)."
 
 
 def test_an_evaluation_that_failed_is_a_failed_run_with_its_cause(
@@ -149,7 +149,7 @@ def test_the_sensor_carries_every_evaluation_on(services: Services) -> None:
         said = sensor(context)
     assert isinstance(said, dg.SensorResult)
     assert said.skip_reason is not None
-    assert said.skip_reason.skip_message == "Started 2 and looked at 3 evaluation(s)."
+    assert said.skip_reason.skip_message == "Started 2 and checked 3 evaluation(s)."
 
 
 def test_nothing_is_shown_twice_or_forgotten() -> None:

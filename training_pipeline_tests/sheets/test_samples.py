@@ -56,7 +56,7 @@ def test_every_pair_is_counted_as_the_script_says() -> None:
     assert stated[Reason.TRAINING_PROHIBITED, "contains PHI"] == 40
     assert stated[Reason.TRAINING_NOT_ALLOWED, "held-out test set"] == 30
     warnings = {warning.code: warning.count for warning in summary.warnings}
-    assert warnings == {"item_held_out": 2, "validation_not_permitted": 8}
+    assert warnings == {"item_held_out": 2, "validation_not_permitted": 8, "near_held_out": 1}
 
 
 def test_statuses_and_labels_of_the_included_pairs(script: ModuleType) -> None:

@@ -67,7 +67,7 @@ def test_everything_that_is_wrong_is_told_at_once(
         "/job/split_predecessor": "there is no training job 'tj-none'",
     }
     found = problems(services, job=job | {"split_predecessor": None}, space={"batch_size": {"choices": [4, 6, 8, 12]}})
-    said = "with 6: training_config/gradient_accumulation_steps must divide batch_size, but 6 is no multiple of 4; "
+    said = "with 6: training_config/gradient_accumulation_steps must divide batch_size, but 6 is not a multiple of 4; "
     assert found == {"/space/batch_size": said + "set one of them otherwise"}
     found = problems(services, job=job | {"split_predecessor": None}, space={"batch_size": LONG})
     assert found == {"/space/batch_size": f"{said}set one of them otherwise; likewise with 10, 14, 18 and 244 more"}

@@ -112,6 +112,8 @@ def _translated(node: exp.Expr) -> exp.Expr:
         return exp.Anonymous(
             this="list_reverse", expressions=[node.this if not node.expressions else node.expressions[0]]
         )
+    if isinstance(node, exp.Cast) and node.to.is_type(exp.DataType.Type.BINARY):  # the bytes of a text in UTF-8
+        return exp.Anonymous(this="encode", expressions=[node.this])
     if isinstance(node, exp.RegexpReplace):
         return exp.Anonymous(
             this="regexp_replace",
