@@ -3,19 +3,23 @@
 # No postponed annotations here: Dagster reads those of what it decorates.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from training_pipeline.app.container import Services
-from training_pipeline.client.jobs.local import LocalJobs
 from training_pipeline.defs.assets import FINALIZE_ASSETS, LAUNCH_ASSETS
 from training_pipeline.defs.launchpad import JOB_ID, REQUESTED_BY, caller_of, changed, form, stated
 from training_pipeline.defs.metadata import of_plan
 from training_pipeline.defs.partitions import job_tags
+from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import PipelineError
 from training_pipeline.domain.job import ACTIVE
 from training_pipeline.domain.training_config import JobRequest, TrainingConfig
+
+if TYPE_CHECKING:
+    from training_pipeline.client.jobs.local import LocalJobs
+
 
 ServicesParam = dg.ResourceParam[Services]
 
@@ -57,7 +61,7 @@ def create(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     caller = caller_of(context.run, stated_name, services.settings)
     request = {**stated(asked, JobRequest), "training_config": stated(config, TrainingConfig)}
     with in_one_sentence():
-        client = LocalJobs(services, caller)
+        client = _client(services, caller)
         if dry_run:
             plan = client.plan(request)
             context.add_output_metadata(of_plan(plan))
@@ -81,7 +85,7 @@ def cancel(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     asked: Mapping[str, str] = context.op_config
     caller = caller_of(context.run, asked["requested_by"], services.settings)
     with in_one_sentence():
-        job = LocalJobs(services, caller).cancel(asked["job_id"], reason=asked["reason"])
+        job = _client(services, caller).cancel(asked["job_id"], reason=asked["reason"])
     done = "is being stopped, and is cancelled once its backend confirms it" if job.status in ACTIVE else "is cancelled"
     _tell(context, services, job.id, f"Training job {job.id} {done}.")
 
@@ -100,8 +104,15 @@ def retry(context: dg.OpExecutionContext, services: ServicesParam) -> None:
     changes = changed(asked["training_config"], TrainingConfig)
     caller = caller_of(context.run, asked["requested_by"], services.settings)
     with in_one_sentence():
-        job = LocalJobs(services, caller).retry(asked["job_id"], changes=changes).job
+        job = _client(services, caller).retry(asked["job_id"], changes=changes).job
     _tell(context, services, job.id, f"Created training job {job.id} as a retry of {job.retry_of}.")
+
+
+def _client(services: Services, caller: Caller) -> "LocalJobs":
+    """The jobs of this installation for who launched the run; imported now, for most runs need none of it."""
+    from training_pipeline.client.jobs.local import LocalJobs
+
+    return LocalJobs(services, caller)
 
 
 def _tell(context: dg.OpExecutionContext, services: Services, job_id: str, message: str) -> None:

@@ -7,7 +7,6 @@ from typing import Final
 import dagster as dg
 
 from training_pipeline.app.container import Services
-from training_pipeline.client.retraining import LocalRetraining
 from training_pipeline.defs.jobs import in_one_sentence
 from training_pipeline.defs.launchpad import REQUESTED_BY, caller_of
 from training_pipeline.retraining.retrain import NAME, SheetCheck
@@ -28,6 +27,8 @@ from training_pipeline.settings import Settings
 )
 def check_sheets(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -> None:
     """Create the jobs that are due. If a sheet cannot be checked, the run fails after all others were."""
+    from training_pipeline.client.retraining import LocalRetraining
+
     asked = context.op_config
     tick = asked["tick"] or f"run {context.run.root_run_id or context.run_id}"
     create = not asked["dry_run"]

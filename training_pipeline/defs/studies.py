@@ -7,7 +7,6 @@ from typing import Any, Final
 import dagster as dg
 
 from training_pipeline.app.container import Services
-from training_pipeline.client.studies.local import LocalStudies
 from training_pipeline.defs.jobs import in_one_sentence
 from training_pipeline.defs.launchpad import REQUESTED_BY, caller_of, form, stated
 from training_pipeline.defs.partitions import training_job_partitions
@@ -44,6 +43,8 @@ _FIELDS: Final = {**_OF_STUDY, **_OF_JOB}
 )
 def create_study_from_form(context: dg.OpExecutionContext, services: dg.ResourceParam[Services]) -> None:
     """Create the study; the sensor starts its trials."""
+    from training_pipeline.client.studies.local import LocalStudies
+
     asked: dict[str, Any] = dict(context.op_config)
     caller = caller_of(context.run, asked.pop("requested_by"), services.settings)
     with in_one_sentence():
