@@ -1,7 +1,7 @@
 """SELECT statements on a SQL warehouse, through the SDK's Statement Execution API.
 
 Statements have no idempotency key, so one whose reply was lost may run twice. Only reads are sent: that costs time and
-changes nothing. A statement that is given up is cancelled; one whose reply was lost cannot be, and ends by itself.
+changes nothing. A statement that is given up is cancelled; one whose reply was lost cannot be, and ends on its own.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ def flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def differing(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     """What differs between these records: by dotted name, in the order of the names, the value in each of them.
 
-    A name that a record does not have is not on record there: its value is None, and makes no difference by itself.
+    A name that a record does not have is not on record there: its value is None, and makes no difference on its own.
     """
     known = [flat(record) for record in records]
     names = sorted({name for record in known for name in record})

@@ -94,11 +94,12 @@ def check(
         _check_foreign(foreign, limit, json=json)
         return
     settings = Settings()
-    data, head = _files(file_sheets(settings), sheet)
+    source = file_sheets(settings)
+    data, head = _files(source, sheet)
     report = check_file(data, head, limit=limit)
     training = None
     if asks_training and not report.errors:
-        training = check_training(settings, file_sheets(settings), sheet, base_model, max_length)
+        training = check_training(settings, source, sheet, base_model, max_length)
     if json:
         said = {} if training is None else {"training": [each.model_dump(mode="json") for each in training]}
         typer.echo(jsonlib.dumps(report_as_json(data, report) | said))

@@ -1,6 +1,6 @@
 """The two gates: one verdict and one reason for every pair, as Ibis expressions over `PAIR_SCHEMA`.
 
-`judge_each` looks at every pair by itself, `judge_together` (in `neighbours.py`) at what its neighbours in the sheet
+`judge_each` looks at every pair on its own, `judge_together` (in `neighbours.py`) at what its neighbours in the sheet
 say. Both compile for any engine that Ibis knows. Missing, null or unknown constraints deny.
 """
 

@@ -218,7 +218,7 @@ def _conversations(judged: ir.Table, questions: ir.Table) -> ir.Table:
     )
     each = found.left_join(questions, found.asked == questions.question)
     instruction = each.is_instruction.fill_null(False)
-    # A question that no pair asks outright is one of a conversation alone: it ties nothing by itself.
+    # A question that no pair asks outright is one of a conversation alone: it ties nothing on its own.
     ties = ~instruction & (each.outright | each.question.notnull())
     of_each = each.select(
         "several",

@@ -72,7 +72,7 @@ def record_shown(
 
     key = keys.of_sheet(training_sheet_id)
     asked: dict[str, set[str]] = {}
-    # Not of a sheet, which bars every pair by itself, nor of a question, which bars every pair that asks it.
+    # Not of a sheet, which bars every pair on its own, nor of a question, which bars every pair that asks it.
     for revocation_id, kind, value in named_in(connection, training_sheet_id, source_sheet):
         if kind == "sheet" or kind == "question_hash":
             continue

@@ -31,7 +31,7 @@ _READ: Final = text(
     " AND (training_sheet_id, dataset_digest) NOT IN"
     " (SELECT * FROM unnest(CAST(:sheets AS text[]), CAST(:digests AS text[])))"
 )
-#: What is revoked bars every pair by itself: there is no copy beside.
+#: Kinds of revocations that already cover every pair: copies need not be looked for.
 WITHOUT_COPIES: Final = frozenset({"sheet", "question_hash"})
 
 

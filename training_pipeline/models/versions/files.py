@@ -83,7 +83,7 @@ def files(hashes: Mapping[str, str], where: Place) -> tuple[ModelFile, ...]:
 
 
 def snippet(where: Place) -> str | None:
-    """Python that loads the model and asks it something; None where nobody knows where it is."""
+    """Python that loads the model and asks it a question; None where its location is unknown."""
     if where.folder is not None:
         return _HERE.format(location=json.dumps(where.location))
     if where.location and where.location.startswith("models:/"):

@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 #: What ends a sentence or stands around a quotation, and is no part of an answer.
 _QUOTES: Final = "\"'`\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u2039\u203a\u300c\u300d"
 _ENDS: Final = ".,;:!?\u2026\u3002\u3001\uff0c\uff1b\uff1a\uff01\uff1f"
-#: Characters of scripts that put no spaces between words: each is compared by itself.
+#: Characters of scripts that put no spaces between words: each is compared on its own.
 _UNSPACED: Final = "\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 #: So many words at most have the answers of each slice by length, the last one aside.
 _LENGTHS: Final = (4, 16, 64, 256)
@@ -171,7 +171,7 @@ def bits_per_byte(token_loss: float, tokens: int, text: str) -> float | None:
 
 
 def choices(losses: Floats) -> Floats:
-    """1 where the expert's answer, the first of each row, has the smallest loss by itself, else 0.
+    """1 where the expert's answer, the first of each row, has a smaller loss than every other, else 0.
 
     NaN where the loss of one of them is not known, or there is nothing to choose from.
     """

@@ -55,7 +55,7 @@ CALLS: Final = (
     "mlflow/runs/log-batch",
     "models/versions/get",
 )
-#: The calls that every client makes by itself when it starts; the SDK goes on without an answer.
+#: The calls that every client makes on its own when it starts; the SDK goes on without an answer.
 DISCOVERY: Final = "databricks-config"
 #: Faults that are mended after one call, and faults that stay.
 #: No reply is a slow one without end.

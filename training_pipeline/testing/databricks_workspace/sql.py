@@ -42,7 +42,7 @@ class Statement:
 class Warehouses:
     """SQL warehouses by id with their state, and the statements they were given.
 
-    A stopped warehouse starts by itself, after `start_seconds`; one that is `STUCK` never does.
+    A stopped warehouse starts on its own, after `start_seconds`; one that is `STUCK` never does.
     """
 
     states: dict[str, str] = field(default_factory=lambda: {"wh-1": "RUNNING"})

@@ -35,7 +35,7 @@ TOGETHER: Final = 200
 
 
 def together(seed: int, group: int, directory: Path, *, sheets: int = TOGETHER) -> list[str]:
-    """Judge, split and write so many sheets as one, which has to come to what each of them comes to by itself.
+    """Judge, split and write so many sheets as one, which has to come to what each of them comes to on its own.
 
     The first of them has the number `group` times `sheets`.
     """
@@ -97,7 +97,7 @@ def _prepared(opened: OpenSheet, asked: Asked, root: Path, *, checked: bool = Tr
 
 
 class _Expected:
-    """What the oracle says of each sheet by itself."""
+    """What the oracle says of each sheet on its own."""
 
     def __init__(self, sheets: list[list[Row]], asked: Asked) -> None:
         self.rows = [row for sheet in sheets for row in sheet]

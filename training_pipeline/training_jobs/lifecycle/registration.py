@@ -45,7 +45,7 @@ class Registration:
     def found(self, job: TrainingJob) -> str | None:
         """The version that was registered for the trained job, on record or not; null where there is none.
 
-        Raises `Unavailable` where the registry does not answer, or where the run registers by itself and is unknown.
+        Raises `Unavailable` where the registry does not answer, or where the run registers on its own and is unknown.
         """
         if job.result.uc_model_version is not None or not job.request.register_to_uc:
             return job.result.uc_model_version
