@@ -10,10 +10,9 @@ from sqlalchemy import Connection
 from training_pipeline.domain.errors import NotFound
 from training_pipeline.domain.hash_key import HashKeys
 from training_pipeline.domain.lineage import LineageRecord
-from training_pipeline.domain.refs import required
 from training_pipeline.domain.revocations import Learned
 from training_pipeline.models.revocations.affected import models
-from training_pipeline.models.revocations.dataset_revocations import held
+from training_pipeline.models.revocations.dataset_revocations import held_by
 from training_pipeline.training_jobs.lifecycle.ancestors import as_known
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -40,6 +39,5 @@ def of_unrecorded(
         with suppress(NotFound):
             job = store.within(connection).get(job_id)
             if job_id not in on_record and job.data.dataset is not None:
-                manifest = required(job.data.dataset, "dataset").manifest_file
-                found[job_id] = held(connection, job.request.training_sheet_id, manifest, keys.within(connection))
+                found[job_id] = held_by(connection, job, keys.within(connection))
     return found

@@ -17,6 +17,8 @@ from training_pipeline.datasets.lost_manifest import lost_manifest
 from training_pipeline.datasets.store import read_dataset
 from training_pipeline.domain.errors import NotFound, Unavailable
 from training_pipeline.domain.hash_key import MARKS, NO_KEYS, HashKey, HashKeys
+from training_pipeline.domain.job import TrainingJob
+from training_pipeline.domain.refs import required
 from training_pipeline.domain.revocations import Learned, RevocableKind, Withdrawn
 from training_pipeline.domain.uses import DIGITS
 from training_pipeline.models.uses.keys import COLUMNS
@@ -52,6 +54,12 @@ _QUESTIONS: Final = "prompt_hash"
 _BY_REVOCATION: Final = "SELECT id, count(*) FILTER (trains), count(*) FILTER (NOT trains) FROM found GROUP BY id"
 #: The id of a pair that is in a dataset stands for one row of it.
 _ALL: Final = "SELECT count(DISTINCT pair_id) FILTER (trains), count(DISTINCT pair_id) FILTER (NOT trains) FROM found"
+
+
+def held_by(connection: Connection, job: TrainingJob, keys: HashKeys) -> Mapping[str, Learned]:
+    """`held` of the dataset that a job trains on; raises as that does, and where the job has none."""
+    manifest = required(job.data.dataset, "dataset").manifest_file
+    return held(connection, job.request.training_sheet_id, manifest, keys)
 
 
 def held(

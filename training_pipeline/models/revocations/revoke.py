@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, func, select, text
@@ -20,7 +19,6 @@ from training_pipeline.domain.errors import NotFound, PipelineError, SheetUnread
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
-from training_pipeline.domain.refs import required
 from training_pipeline.domain.revocations import (
     SEEN,
     Learned,
@@ -37,7 +35,7 @@ from training_pipeline.models.revocations import affected as finding
 from training_pipeline.models.revocations import reach, records
 from training_pipeline.models.revocations.affected import Affected, Model, found
 from training_pipeline.models.revocations.ancestors import ancestors_of, of_unrecorded
-from training_pipeline.models.revocations.dataset_revocations import held, withdrawn
+from training_pipeline.models.revocations.dataset_revocations import held_by, withdrawn
 from training_pipeline.models.revocations.disguises import in_disguise
 from training_pipeline.models.revocations.examples import record_known, record_shown
 from training_pipeline.models.revocations.proposals import propose
@@ -280,7 +278,7 @@ class Revocations:
         """
         records.lock(connection, revokes=False)
         ancestors = ancestors_of(self._store.within(connection), record)
-        own = held(connection, job.request.training_sheet_id, _manifest(job), self._keys.within(connection))
+        own = held_by(connection, job, self._keys.within(connection))
         by_revocation: dict[str, dict[str, Learned]] = {one: {job.id: rows} for one, rows in own.items()}
         bases: dict[str, Sequence[str]] = {job.id: ancestors}
         for ancestor, rows_of in of_unrecorded(connection, self._store, self._keys, ancestors).items():
@@ -343,7 +341,7 @@ class Revocations:
     def held(self, job: TrainingJob) -> Mapping[str, int]:
         """How many rows of each revocation a job trains and validates on; only what occurs. Reads only."""
         with self._store.begin() as connection:
-            rows = held(connection, job.request.training_sheet_id, _manifest(job), self._keys.within(connection))
+            rows = held_by(connection, job, self._keys.within(connection))
         return {revocation_id: learned.train + learned.validation for revocation_id, learned in rows.items()}
 
     def _taint(
@@ -385,7 +383,3 @@ def _insert(connection: Connection, asked: Revoked, *, reason: str, actor: str) 
         reason=reason,
         actor=actor,
     )
-
-
-def _manifest(job: TrainingJob) -> Path:
-    return required(job.data.dataset, "dataset").manifest_file

@@ -23,7 +23,7 @@ _LIBRARIES: Final = (
     "safetensors",
     "numpy",
 )
-#: Places, on how many GPUs, and what the record says of files and base model on its own.
+#: Places, on how many GPUs, and what the record says of files and base model in fields of their own.
 _NO_CONFIGURATION: Final = frozenset(
     {
         "run_dir",
