@@ -11,15 +11,13 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import pyarrow as pa
 from sqlalchemy import Connection, text
 
-from training_pipeline.datasets.store import read_dataset
-from training_pipeline.domain.errors import NotFound, Unavailable
+from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.hash_key import HashKeys
 from training_pipeline.domain.refs import MANIFEST
 from training_pipeline.domain.uses import DIGITS, Copies, DatasetUse
-from training_pipeline.models.revocations.examples import record, recorded
+from training_pipeline.models.revocations.examples import examples_in, record, recorded
 from training_pipeline.models.uses import lookup
 from training_pipeline.models.uses.learners import jobs_of
 from training_pipeline.models.uses.manifest_rows import rows_at
@@ -87,18 +85,13 @@ def _hashes(hits: Collection[lookup.Hit], paths: Mapping[int, Path]) -> dict[int
 
 def _said(rows: Mapping[int, str], slots: Mapping[int, list[int]], paths: Mapping[int, Path]) -> dict[int, Said]:
     """What rows say, by their numbers, from the newest dataset that has their text."""
-    from training_pipeline.datasets.stored_examples import stored_examples
-
     found: dict[int, Said] = {}
     for slot, path in paths.items():
         wanted: dict[str, list[int]] = defaultdict(list)
         for row_no in rows:
             if row_no not in found and slot in slots[row_no]:
                 wanted[rows[row_no]].append(row_no)
-        try:
-            told = stored_examples(read_dataset(path), wanted.keys())
-        except (NotFound, OSError, ValueError, KeyError, TypeError, pa.ArrowException):
-            continue
+        told = examples_in(path, wanted.keys())
         found |= {row_no: said for row_hash, said in told.items() for row_no in wanted[row_hash]}
     return found
 

@@ -49,7 +49,7 @@ def record_known(
         if hash_key is not None and keys.of_sheet(sheet) is None:
             continue  # a hash without a key would outlive it
         # Rows without text here are looked for in the next one.
-        examples = _examples(manifest, rows - told[sheet])
+        examples = examples_in(manifest.parent, rows - told[sheet])
         told[sheet] |= examples.keys()
         record(connection, sheet, revocation_id, {one.shown[0] for one in examples.values()}, None, keys)
         asked[sheet].update(*(one.asked for one in examples.values()))
@@ -97,11 +97,12 @@ def _names(row: Mapping[str, str | None], kind: RowKind, key: HashKey | None) ->
     return {name, keyed} - {None}
 
 
-def _examples(manifest: Path, row_hashes: Iterable[str]) -> Mapping[str, Said]:
+def examples_in(folder: Path, row_hashes: Iterable[str]) -> Mapping[str, Said]:
+    """What rows of a stored dataset say, by their hashes; nothing where it has no text, or none that can be read."""
     from training_pipeline.datasets.stored_examples import stored_examples
 
     try:
-        return stored_examples(read_dataset(manifest.parent), frozenset(row_hashes))
+        return stored_examples(read_dataset(folder), frozenset(row_hashes))
     except (NotFound, OSError, ValueError, KeyError, TypeError, pa.ArrowException):
         return {}
 
