@@ -21,6 +21,7 @@ class RunState(BaseModel):
     `run_url` is the page of the run, where the backend has pages. A run with `asks_since` waits until `allow` answers
     the question whether its pairs may still be trained on; the time, in seconds since 1970, names the question. One
     that runs and `waits_for` something continues automatically once that is mended: the sentence says what it is.
+    `metrics_offset` is the next offset that `metrics` would return, where that is known without asking.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,6 +35,7 @@ class RunState(BaseModel):
     epoch: float | None = None
     total_epochs: float | None = None
     eta_seconds: float | None = None
+    metrics_offset: int | None = None
     message: str = ""
     run_url: str | None = None
     mlflow_experiment_id: str | None = None

@@ -24,7 +24,7 @@ from training_pipeline.databricks import program
 from training_pipeline.databricks.base_models import DatabricksModels
 from training_pipeline.databricks.evaluation import REGISTERED, Evaluations
 from training_pipeline.databricks.listing import listing_digest
-from training_pipeline.databricks.metrics import new_points, progress
+from training_pipeline.databricks.metrics import new_points, next_offset, progress
 from training_pipeline.databricks.plan import described, resolved_plan
 from training_pipeline.databricks.program import Places
 from training_pipeline.databricks.run_output import page_of, parsed, places, why_ended
@@ -198,7 +198,8 @@ class DatabricksBackend:
         }
         for key, run in tracked.items():
             told = places(listed[key], self.runs.require(key))
-            states[key] = RunState(**{**told, **progress(run), "status": JobStatus.RUNNING})
+            known = {"status": JobStatus.RUNNING, "metrics_offset": next_offset(run)}
+            states[key] = RunState(**{**told, **progress(run), **known})
         return states
 
     def metrics(self, job_id: str, attempt: int, offset: int) -> tuple[list[MetricPoint], int]:

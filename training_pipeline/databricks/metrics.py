@@ -48,29 +48,43 @@ def progress(run: Run) -> dict[str, Any]:
     return known | ({"message": told["message"]} if isinstance(told.get("message"), str) else {})
 
 
+def next_offset(run: Run) -> int | None:
+    """The offset of what the run has logged by now; null before it has logged a point."""
+    steps = _last_steps(run)
+    if not steps:
+        return None
+    last = max(steps.values())
+    return (last + 1) * _STEP + list(steps.values()).count(last) + (_TO_THE_END if _status(run) in _OVER else 0)
+
+
 def new_points(connection: Connection, run: Run, run_id: str, offset: int) -> tuple[list[MetricPoint], int]:
     """The points since `offset`, by step, and the next offset. Asks for the history of changed curves only.
 
     Once the MLflow run is over nothing more will be logged: then everything is read once more, whole.
     """
-    latest = {metric.key or "": metric for metric in (run.data.metrics if run.data else None) or []}
-    steps = {name: latest[name].step or 0 for name in _NAMES if name in latest}
-    if not steps:
+    following = next_offset(run)
+    if following is None or following == offset:
         return [], offset
-    over = _status(run) in _OVER
-    last = max(steps.values())
     ended = offset % _STEP >= _TO_THE_END
-    seen = 0 if over and not ended else offset
-    next_offset = (last + 1) * _STEP + list(steps.values()).count(last) + (_TO_THE_END if over else 0)
-    if next_offset == offset:
-        return [], offset
+    seen = 0 if _status(run) in _OVER and not ended else offset
     start = max(0, seen // _STEP - 1)
+    logged = _latest(run)
     histories = {
         name: _history(connection, run_id, name, start)
-        for name in (*sorted(name for name, step in steps.items() if step >= start), *_BESIDE)
-        if name in latest
+        for name in (*sorted(name for name, step in _last_steps(run).items() if step >= start), *_BESIDE)
+        if name in logged
     }
-    return _joined(histories), next_offset
+    return _joined(histories), following
+
+
+def _latest(run: Run) -> dict[str, Metric]:
+    return {metric.key or "": metric for metric in (run.data.metrics if run.data else None) or []}
+
+
+def _last_steps(run: Run) -> dict[str, int]:
+    """The last step of each of our curves."""
+    latest = _latest(run)
+    return {name: latest[name].step or 0 for name in _NAMES if name in latest}
 
 
 def _status(run: Run) -> str | None:

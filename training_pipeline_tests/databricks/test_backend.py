@@ -368,6 +368,8 @@ def test_the_states_of_many_runs_cost_a_few_calls(
     assert all(f"/runs/{backend.runs.require(key).run_id}" in (state.run_url or "") for key, state in states.items())
     assert {states[job_id, 1].status for job_id in others} == {JobStatus.QUEUED}
     assert ("tj-unknown", 1) not in states
+    _, logged = backend.metrics(JOB, 1, 0)
+    assert states[JOB, 1].metrics_offset == logged
 
 
 def test_a_run_that_vanished_is_not_found_and_one_that_reappears_is(

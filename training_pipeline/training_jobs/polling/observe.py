@@ -58,6 +58,20 @@ def is_watched(job: TrainingJob) -> bool:
     return job.status in {JobStatus.QUEUED, JobStatus.RUNNING} and job.polling.backend_status is None
 
 
+def is_unchanged(job: TrainingJob, state: RunState | None) -> bool:
+    """Whether this state says all that an observation of the job would, and nothing of it is new."""
+    polling = job.polling
+    return (
+        state is not None
+        and not state.lost
+        and state.asks_since is None
+        and job.cancellation.requested_at is None
+        and (state.status is JobStatus.QUEUED or state.metrics_offset == polling.metrics_offset)
+        and (job.handles.mlflow_run_id is None or polling.mlflow_offset == polling.metrics_offset)
+        and not Observation(state, NewPoints([], polling.metrics_offset), polling.mlflow_offset).has_news(job)
+    )
+
+
 def observe(
     backend: FineTuningBackend,
     tracking: RunTracking,
@@ -87,7 +101,8 @@ def observe(
         if answer.withdrawn is None and isinstance(backend, AsksPermission):
             backend.allow(job.id, job.attempt, asked=state.asks_since)
     waits = state.status is JobStatus.QUEUED
-    new = nothing if waits else NewPoints(*backend.metrics(job.id, job.attempt, job.polling.metrics_offset))
+    known = waits or state.metrics_offset == job.polling.metrics_offset
+    new = nothing if known else NewPoints(*backend.metrics(job.id, job.attempt, job.polling.metrics_offset))
     try:
         mlflow_offset = job.polling.mlflow_offset if waits else mirror(backend, tracking, job, new)
         if state.status is JobStatus.CANCELLED and job.handles.mlflow_run_id is not None:

@@ -12,8 +12,11 @@ import logging
 import time
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import Future, wait
+from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
 from sqlalchemy import func, or_, select
@@ -26,7 +29,7 @@ from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.polling import apply
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls, Call
-from training_pipeline.training_jobs.polling.observe import Observation, is_watched, observe
+from training_pipeline.training_jobs.polling.observe import Observation, is_unchanged, is_watched, observe
 from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
@@ -135,15 +138,23 @@ class Poller:
     def _observe_all(self, runs: Sequence[Run], states: Mapping[Run, RunState], deadline: float, tick: _Tick) -> None:
         """Poll the jobs of these runs in turn, as threads are free, and take what is answered by the deadline."""
         queue, rows, mine = deque(runs), deque[Subject](), set[ObservationCall]()
+        answered: SimpleQueue[ObservationCall] = SimpleQueue()
         read_at = 0.0
         try:
             while (left := deadline - time.monotonic()) > 0:
                 if not rows and queue:
                     read_at = time.monotonic()
                     rows.extend(self._read([queue.popleft()[0] for _ in range(min(ROWS, len(queue)))]))
-                while rows and (call := self._begin(_later(rows[0], read_at), states)) is not None:
+                while rows:
+                    subject = _later(rows[0], read_at)
+                    if is_unchanged(subject.job, states.get((subject.job.id, subject.job.attempt))):
+                        tick.unchanged(*subject)
+                    elif (call := self._begin(subject, states)) is None:
+                        break
+                    elif call not in mine:
+                        mine.add(call)
+                        call.answer.add_done_callback(partial(_put, answered, call))
                     rows.popleft()
-                    mine.add(call)
                 if queue and not rows:
                     continue
                 if not rows and not mine:
@@ -151,8 +162,7 @@ class Poller:
                 if not mine:  # the observations of others have all the threads
                     self._observations.wait(min(left, 1.0))
                     continue
-                wait([call.answer for call in mine], timeout=left, return_when=FIRST_COMPLETED)
-                done = {call for call in mine if call.answer.done()}
+                done = _all_of(answered, left)
                 mine -= done
                 self._settle_all(done, tick)
         finally:
@@ -279,6 +289,20 @@ def _outcome(call: ObservationCall) -> Observation | Exception:
     if isinstance(error, Exception):
         return error
     raise error
+
+
+def _put(answered: SimpleQueue[ObservationCall], call: ObservationCall, _: Future[Observation]) -> None:
+    answered.put(call)
+
+
+def _all_of(answered: SimpleQueue[ObservationCall], seconds: float) -> set[ObservationCall]:
+    """All that is in the queue, once there is something in it, or after so many seconds."""
+    found = set[ObservationCall]()
+    with suppress(Empty):
+        found.add(answered.get(timeout=seconds))
+        while True:
+            found.add(answered.get_nowait())
+    return found
 
 
 def _later(subject: Subject, read_at: float) -> Subject:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 from uuid import uuid4
 
 import pytest
@@ -26,6 +27,7 @@ from training_pipeline.testing.polling import until
 from training_pipeline.testing.soak import examples
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.apply import LOST_SECONDS
+from training_pipeline.training_jobs.polling.observe import is_unchanged, observe
 from training_pipeline.training_jobs.polling.poller import Poller
 from training_pipeline.training_jobs.store.events import EventType
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -452,6 +454,61 @@ def test_states_that_are_told_at_once_are_not_asked_for_singly(store: JobStore, 
     make(backend).poll_due()
     assert [store.get(job.id).progress.current_step for job in (known, unknown)] == [5, 6]
     assert backend.asked == [unknown.id]
+
+
+def test_a_job_is_not_asked_for_its_points_where_the_states_told_at_once_say_that_there_are_no_more(
+    store: JobStore, make: Callable[..., Poller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = BulkBackend()
+    backend.points = [point("train_loss", 1, 2.0)]
+    still, moves = (stored(store, status=JobStatus.RUNNING, current_step=1, metrics_offset=1) for _ in range(2))
+    states = {still.id: RunState(status=JobStatus.RUNNING, step=1, metrics_offset=1)}
+    states[moves.id] = RunState(status=JobStatus.RUNNING, step=2, metrics_offset=1)
+    backend.all = lambda runs: {run: states[run[0]] for run in runs}
+    monkeypatch.setattr(backend, "metrics", lambda *_: pytest.fail("asked for points that are known"))
+    seen = make(backend).poll_due()
+    assert {job.id: job.progress.current_step for job in seen} == {still.id: 1, moves.id: 2}
+    assert store.get(still.id).polling.polled_at is not None
+    assert store.get(moves.id).polling.errors == 0
+
+
+@settings(max_examples=examples(200), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    status=st.sampled_from([JobStatus.QUEUED, JobStatus.RUNNING]),
+    told=st.sampled_from(list(JobStatus)[1:]),
+    step=st.sampled_from([None, 1, 2]),
+    logged=st.sampled_from([None, 0, 1]),
+    columns=st.fixed_dictionaries(
+        {
+            "mlflow_offset": st.sampled_from([0, 1]),
+            "mlflow_run_id": st.sampled_from([None, "run"]),
+            "poll_errors": st.sampled_from([0, 1]),
+            "cancel_requested_at": st.sampled_from([None, ago(1)]),
+            "lost_since": st.sampled_from([None, ago(1)]),
+        }
+    ),
+    more=st.fixed_dictionaries(
+        {}, optional={"lost": st.just(True), "asks_since": st.just(1.0), "waits_for": st.just("Disk full.")}
+    ),
+)
+def test_a_job_that_is_not_asked_about_would_have_had_no_news(
+    status: JobStatus,
+    told: JobStatus,
+    step: int | None,
+    logged: int | None,
+    columns: dict[str, Any],
+    more: dict[str, Any],
+) -> None:
+    job = new_job(status=status, current_step=1, metrics_offset=1, **columns)
+    state = RunState(status=told, step=step, metrics_offset=logged, **more)
+    backend = BulkBackend()
+    backend.points = [point("train_loss", 1, 2.0)] * (1 if logged is None else logged)
+    if is_unchanged(job, state):
+        assert not observe(backend, Mock(), job, state).has_news(job)
+        assert (backend.cancelled, backend.recovered) == ([], [])
+    assert not is_unchanged(job, None)
+    quiet = new_job(status=JobStatus.RUNNING, current_step=1, metrics_offset=1)
+    assert is_unchanged(quiet, RunState(status=JobStatus.RUNNING, step=1, metrics_offset=1))
 
 
 def test_a_cancel_is_passed_on_whatever_the_states_told_at_once_say(
