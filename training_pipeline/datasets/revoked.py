@@ -36,6 +36,9 @@ def without_revoked(table: ir.Table, withdrawn: Withdrawn, shown: ir.Table | Non
     disguise, and whatever the verdict on the pair that has it. One that may only not be validated on stays, and is not
     validated on, nor are its copies. Where nothing is withdrawn this is the table itself. Both tables must be in our
     DuckDB.
+
+    A revoked question is looked for in the column `asked` of `shown` (see `known_plan`), which then must be there: the
+    verdicts keep fewer of the questions that a conversation asks.
     """
     if not withdrawn:
         return table
@@ -50,8 +53,10 @@ def without_revoked(table: ir.Table, withdrawn: Withdrawn, shown: ir.Table | Non
             hit |= _in(table[column] + table.pair_id, whole)  # a hash has one length, so no two rows have the same key
         if halves := [row_hash + pair_id for pair_id, row_hash, validation_only in rows if validation_only]:
             barred |= _in(table[column] + table.pair_id, halves)
-    if questions := [value for kind, value in withdrawn.named if kind == "question_hash"]:
-        hit |= _asking(table, questions, withdrawn.key)
+    if questions := questions_of(withdrawn):
+        if shown is None:
+            raise ValueError("revoked questions are found in what pairs show; pass shown")
+        hit |= table.pair_id.isin(_asking(shown, questions, withdrawn.key).asking_id).fill_null(False)
     same = hit | _shares(table, hit, "row_hash") | _shares(table, hit, "kept_id")
     if shown is not None:
         same |= table.pair_id.isin(_showing(shown, withdrawn).showing_id).fill_null(False)
@@ -61,6 +66,11 @@ def without_revoked(table: ir.Table, withdrawn: Withdrawn, shown: ir.Table | Non
         may_validate=table.may_validate & ~revoked & ~barred & ~_shares(table, barred, "kept_id"),
     )
     return made.select(*columns)
+
+
+def questions_of(withdrawn: Withdrawn) -> list[str]:
+    """The hashes of the questions that people revoked."""
+    return [value for kind, value in withdrawn.named if kind == "question_hash"]
 
 
 def names_few(table: ir.Table, withdrawn: Withdrawn) -> ir.BooleanValue:
@@ -105,18 +115,17 @@ def _named(table: ir.Table, withdrawn: Withdrawn) -> ir.BooleanValue:
     return hit
 
 
-def _asking(table: ir.Table, questions: Sequence[str], key: HashKey | None) -> ir.BooleanValue:
-    """Whether a row asks one of the questions, in any of its turns; their hashes may be under the key."""
-    texts = table.filter(table.prompt_hash.notnull()).select("prompt_hash").distinct()
-    each = texts.select("prompt_hash", asked=texts.prompt_hash.split(" ").unnest())
-    each = each.mutate(asked=each.asked.re_replace(f"^[{MARKS}]+", ""))
-    asks = _in(each.asked, questions)
+def _asking(shown: ir.Table, questions: Sequence[str], key: HashKey | None) -> ir.Table:
+    """`asking_id`: the pairs that ask one of the questions, in any of their turns; its hash may be under the key."""
+    texts = shown.filter(shown.asked.notnull()).select("asked").distinct()
+    each = texts.select(whole="asked", one=texts.asked.split(" ").unnest())
+    each = each.mutate(one=each.one.re_replace(f"^[{MARKS}]+", ""))
+    asks = _in(each.one, questions)
     if key is not None:
-        each = keyed_questions(each.mutate(keyed=each.asked), "keyed", key)
-        asks = _in(each.asked, questions) | _in(each.keyed, questions)
-    asking = each.filter(asks)
-    found: ir.BooleanValue = table.prompt_hash.isin(asking.prompt_hash).fill_null(False)
-    return found
+        each = keyed_questions(each.mutate(keyed=each.one), "keyed", key)
+        asks = _in(each.one, questions) | _in(each.keyed, questions)
+    asking = each.filter(asks).select("whole")
+    return shown.filter(shown.asked.isin(asking.whole).fill_null(False)).select(asking_id="pair_id")
 
 
 def _showing(shown: ir.Table, withdrawn: Withdrawn) -> ir.Table:

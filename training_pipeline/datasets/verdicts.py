@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from training_pipeline.datasets.judged import judged
 from training_pipeline.datasets.judging import known_plan, shown_plan
 from training_pipeline.datasets.near_held_out import without_near_held_out
-from training_pipeline.datasets.revoked import names_few, only_named, without_revoked
+from training_pipeline.datasets.revoked import names_few, only_named, questions_of, without_revoked
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import Use
@@ -42,14 +42,15 @@ def verdicts(
 
 @contextmanager
 def shown(opened: OpenSheet, withdrawn: Withdrawn) -> Iterator[ir.Table | None]:
-    """What the pairs show, in our DuckDB: the columns of `shown_plan`. None where people revoked nothing.
+    """What the pairs show, in our DuckDB: the columns of `shown_plan`, and those of `known_plan` where people revoked
+    questions. None where people revoked nothing.
 
     Reads the text of all pairs once more.
     """
     if not withdrawn.named and not withdrawn.examples:
         yield None
         return
-    plan = shown_plan(opened.engine.dialect)
+    plan = (known_plan if questions_of(withdrawn) else shown_plan)(opened.engine.dialect)
     with (
         disk_errors("look for revoked examples"),
         opened.engine.work_out(plan, opened.pairs) as table,

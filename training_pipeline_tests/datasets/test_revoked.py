@@ -194,7 +194,7 @@ def test_no_pair_shows_a_revoked_example_in_any_disguise_whatever_became_of_the_
 
 @hypothesis.seed(SEED)
 @settings(max_examples=examples(6, gate=3), deadline=None)
-@given(asking=disguised_chat(SAID, answers=False, cut=False), keyed=st.booleans())
+@given(asking=disguised_chat(SAID, answers=False), keyed=st.booleans())
 def test_a_revoked_question_is_asked_by_no_pair_and_of_a_revoked_sheet_nothing_is_left(
     asking: list[dict[str, Any]], keyed: bool
 ) -> None:

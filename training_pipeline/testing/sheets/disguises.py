@@ -148,9 +148,9 @@ def _in_more_messages(draw: st.DrawFn, question: dict[str, Any]) -> Chat:
 
 
 @st.composite
-def disguised_chat(draw: st.DrawFn, chat: Chat, *, answers: bool = True, cut: bool = True) -> Chat:
-    """A valid conversation in which the messages of `chat` stand in disguise; their last answer only with `answers`,
-    and their last question cut into messages, or beside others, only with `cut`.
+def disguised_chat(draw: st.DrawFn, chat: Chat, *, answers: bool = True) -> Chat:
+    """A valid conversation in which the messages of `chat` stand in disguise, their last question also cut into
+    messages, or beside others; their last answer only with `answers`.
     """
     shown: Chat = []
     for message in chat:
@@ -158,7 +158,7 @@ def disguised_chat(draw: st.DrawFn, chat: Chat, *, answers: bool = True, cut: bo
         written = draw(disguised(message["content"])) if kept else draw(st.sampled_from(["No.", "Nobody knows."]))
         is_last_question = len(chat) > 1 and message is chat[-2]
         said = {**message, "content": written}
-        shown += [{**each} for each in draw(_in_more_messages(said))] if is_last_question and cut else [said]
+        shown += [{**each} for each in draw(_in_more_messages(said))] if is_last_question else [said]
     whole = [*draw(_system), *draw(_turns), *shown, *draw(_turns)]
     for message in whole:
         irrelevant = {"name": ["", "bob"], "tool_call_id": ["c1"]}
