@@ -378,8 +378,10 @@ def ties(rows: list[Row], included: list[Row], items: int, similarity: float = 0
             shared["label", row["canonical_label_id"].strip(" \t\n\r")].add(row["pair_id"])
         for asked in {*questions(row)[0], *(outright & set(questions(row)[1]))} - instructions:
             shared["question", asked].add(row["pair_id"])
+    # Of what is nearly asked the split knows as instructions what the included pairs ask outright: it ties more, so.
+    known = instructions & {asked for row in included for asked in questions(row)[0]}
     groups: list[set[str]] = []
-    for group in [*shared.values(), *(near(included, instructions, similarity) if similarity else ())]:
+    for group in [*shared.values(), *(near(included, known, similarity) if similarity else ())]:
         joined = [other for other in groups if other & group]
         groups = [other for other in groups if not other & group] + [group.union(*joined)]
     return groups
