@@ -161,6 +161,8 @@ def postgres(prepared: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
         server = copy_of(prepared, directory / "postgres")
         server.start()
         try:
+            # The first connection leaves a cache of the catalog, which is copied to each database, too.
+            Database.at(url_of(server)).check()
             yield server
         finally:
             server.stop()
