@@ -37,7 +37,7 @@ def imports_of(settings: Settings) -> SheetImports:
     )
     sheets = settings.sheets if settings.sheet_source == "files" else None
     uploads, prefixes = Uploads(settings.uploads, limits), settings.import_prefixes
-    return SheetImports(uploads, sheets, settings.gate_policy, prefixes=prefixes)
+    return SheetImports(uploads, sheets, settings.gate_policy, prefixes=prefixes, plans=settings.plans)
 
 
 def playground_limits(settings: Settings) -> AskLimits:

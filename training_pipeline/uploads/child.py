@@ -30,6 +30,8 @@ class Task(BaseModel):
     policy: GatePolicy
     sheets: Path
     replace: bool = False
+    #: Where what is compiled to judge pairs is kept, if anywhere; see `kept_plans`.
+    plans: Path | None = None
 
 
 class Outcome(BaseModel):

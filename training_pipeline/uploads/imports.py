@@ -21,15 +21,24 @@ from training_pipeline.uploads.staging import Upload, Uploads
 
 
 class SheetImports:
-    """Makes training sheets of uploads. Null for `sheets` where sheets are not kept in files."""
+    """Makes training sheets of uploads. Null for `sheets` where sheets are not kept in files, and for `plans` where
+    what is compiled to judge pairs is not kept.
+    """
 
     def __init__(
-        self, uploads: Uploads, sheets: Path | None, policy: GatePolicy, *, prefixes: Sequence[BucketLocation] = ()
+        self,
+        uploads: Uploads,
+        sheets: Path | None,
+        policy: GatePolicy,
+        *,
+        prefixes: Sequence[BucketLocation] = (),
+        plans: Path | None = None,
     ) -> None:
         self.uploads = uploads
         self.fetching = Fetching(uploads, prefixes)
         self._sheets = sheets
         self._policy = policy
+        self._plans = plans
 
     def look(self, upload: Upload, request: ImportRequest, *, replace: bool = False) -> UploadPreview:
         """What the upload would become, and with `replace` what would change in the sheet that is there.
@@ -79,6 +88,7 @@ class SheetImports:
             policy=self._policy,
             sheets=self._directory(),
             replace=replace,
+            plans=self._plans,
         )
 
     def _directory(self) -> Path:

@@ -6,6 +6,7 @@ import sys
 
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.sheets.importing.importer import import_sheet
+from training_pipeline.sheets.plans_directory import keep_in
 from training_pipeline.uploads.bounds import too_large_unpacked
 from training_pipeline.uploads.child import Outcome, Task
 from training_pipeline.uploads.found import UploadPreview
@@ -29,9 +30,12 @@ def done(task: Task) -> UploadPreview | None:
 
 def main(arguments: list[str]) -> int:
     """Read the task, do it, and write its outcome."""
-    return answer_task(
-        arguments, Task, lambda task: Outcome(found=done(task)), lambda failure: Outcome(failure=failure)
-    )
+    return answer_task(arguments, Task, _outcome, lambda failure: Outcome(failure=failure))
+
+
+def _outcome(task: Task) -> Outcome:
+    keep_in(task.plans)  # to compile the rules takes longer than all else, and each choice on the page reads anew
+    return Outcome(found=done(task))
 
 
 if __name__ == "__main__":

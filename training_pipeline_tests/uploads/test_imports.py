@@ -43,13 +43,19 @@ def asked(**values: object) -> ImportRequest:
 
 @pytest.fixture
 def imports(tmp_path: Path) -> SheetImports:
-    return SheetImports(Uploads(tmp_path / "uploads", UploadLimits()), tmp_path / "sheets", GatePolicy())
+    uploads = Uploads(tmp_path / "uploads", UploadLimits())
+    return SheetImports(uploads, tmp_path / "sheets", GatePolicy(), plans=tmp_path / "plans")
 
 
 def uploaded(imports: SheetImports, text: str, name: str = "desks.csv") -> Upload:
     with imports.uploads.receive("ada", name) as receiving:
         receiving.write(text.encode())
     return receiving.upload
+
+
+def kept_plans(folder: Path) -> dict[str, int]:
+    """When each was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "plans").glob("*")}
 
 
 def test_from_a_look_to_a_sheet_that_a_steward_approves(imports: SheetImports, tmp_path: Path) -> None:
@@ -69,9 +75,12 @@ def test_from_a_look_to_a_sheet_that_a_steward_approves(imports: SheetImports, t
     assert (second.gates.total, second.gates.eligible, second.gates.excluded[Reason.INVALID]) == (13, 9, 1)
     assert [(one.rows, one.column) for one in second.problems if one.severity == "error"] == [((14,), "reply")]
     assert list(upload.folder.glob(".looked-at")) == []
+    compiled = kept_plans(tmp_path)
+    assert compiled
 
     mended = uploaded(imports, HEAD + "".join(ROWS))
     assert imports.look(mended, asked()).is_ready
+    assert kept_plans(tmp_path) == compiled  # nothing was compiled anew
     imports.create(mended, asked(), ADA, replace=False)
     assert not mended.folder.exists()
     sheets = FileTrainingSheets([tmp_path / "sheets"])

@@ -62,6 +62,7 @@ def test_from_a_dry_run_to_a_sheet_with_its_pairs(client: TestClient, settings: 
     assert [(one["pointer"], one["code"]) for one in found["open_questions"]] == [("/status", "not_stated")]
     again = client.post(SHEETS, params={"dry_run": True}, files=parts(None, upload_id=found["upload_id"])).json()
     assert (again["is_ready"], again["gates"]["eligible"], again["upload_id"]) == (True, 9, found["upload_id"])
+    assert list(settings.plans.iterdir())  # what the reader compiled is there for the next
     assert len(staged(settings)) == 1
     made = client.post(SHEETS, files=parts(None, upload_id=found["upload_id"]))
     assert (made.status_code, made.headers["location"]) == (201, f"{SHEETS}/desks")
