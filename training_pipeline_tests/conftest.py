@@ -30,6 +30,10 @@ HERE = Path(__file__).parent
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Models here are so small that more threads than one only wait for each other, and wait by spinning: where other tests
+# run beside, five times as long. PyTorch reads it when it is imported, here and in every trainer that a test starts.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Collecting imports the libraries of all tests: to look for garbage in them would take a third of the time.
 gc.disable()
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
@@ -229,18 +227,8 @@ def trained_model(family: Family, folder: Path) -> dict[str, Any]:
     return result
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """More threads than one only wait for each other where models are this small and other tests run beside."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.slow
 @pytest.mark.soak
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("family", REALLY_TRAINED, ids=named)
 def test_it_stops_and_answers_what_it_was_taught(family: Family, tmp_path: Path) -> None:
     result = trained_model(family, tmp_path)
