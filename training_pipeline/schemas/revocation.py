@@ -14,8 +14,8 @@ from training_pipeline.schemas.uses import JOB, InUse, NotSearched
 
 if TYPE_CHECKING:
     from training_pipeline.domain import revocations as domain
+    from training_pipeline.models.revocations.outcomes import Preview
     from training_pipeline.models.revocations.read import Counted, Whole
-    from training_pipeline.models.revocations.revoke import Preview
     from training_pipeline.models.uses.in_use import InUses
 
 REVOCATION = "rv-20261123-072145-9f3a2c"

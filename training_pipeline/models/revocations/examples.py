@@ -70,8 +70,10 @@ def record_shown(
     """
     from training_pipeline.datasets.stored_examples import said
 
-    key = keys.of_sheet(training_sheet_id)
     asked: dict[str, set[str]] = {}
+    if not shown:
+        return asked
+    key = keys.of_sheet(training_sheet_id)
     # Not of a sheet, which bars every pair on its own, nor of a question, which bars every pair that asks it.
     for revocation_id, kind, value in named_in(connection, training_sheet_id, source_sheet):
         if kind == "sheet" or kind == "question_hash":

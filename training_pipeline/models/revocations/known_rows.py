@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from training_pipeline.domain.hash_key import HashKey, HashKeys
 from training_pipeline.domain.revocations import SEEN, RevocationSource
-from training_pipeline.models.revocations.revoke import Row
+from training_pipeline.models.revocations.revoked_rows import Row
 
 _KNOWN: Final = text(
     "SELECT pair_id, row_hash, validation_only, hash_key, revocation_id FROM revoked_rows"

@@ -10,46 +10,36 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, func, select, text
 
-from training_pipeline.domain.errors import NotFound, PipelineError, SheetUnreadable, Unavailable
+from training_pipeline.domain.errors import NotFound, PipelineError, SheetUnreadable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.domain.lineage import LineageRecord
 from training_pipeline.domain.revocations import (
     SEEN,
-    Learned,
     Revocation,
     RevocationSource,
     Revoked,
     Taint,
-    UnreadDataset,
     Withdrawn,
-    tainted,
 )
-from training_pipeline.domain.uses import DatasetUse, NotSearched
-from training_pipeline.models.revocations import affected as finding
+from training_pipeline.domain.uses import DatasetUse
 from training_pipeline.models.revocations import reach, records
-from training_pipeline.models.revocations.affected import Affected, Model, found
-from training_pipeline.models.revocations.ancestors import ancestors_of, of_unrecorded
+from training_pipeline.models.revocations.affected import Affected, found
 from training_pipeline.models.revocations.dataset_revocations import held_by, withdrawn
-from training_pipeline.models.revocations.disguises import in_disguise
-from training_pipeline.models.revocations.examples import record_known, record_shown
+from training_pipeline.models.revocations.examples import record_shown
+from training_pipeline.models.revocations.inherited import taints_to_be
+from training_pipeline.models.revocations.learned import learned_from
+from training_pipeline.models.revocations.outcomes import Preview, Recorded
 from training_pipeline.models.revocations.proposals import propose
+from training_pipeline.models.revocations.revoked_rows import Row, insert_rows
 from training_pipeline.models.revocations.tables import revocations
 from training_pipeline.models.revocations.taints import store_new, taint_of, tainted_by, taints_of
-from training_pipeline.models.revocations.unread import (
-    WITHOUT_COPIES,
-    Known,
-    ask_manifests,
-    can_be_read,
-    note,
-    still_open,
-)
-from training_pipeline.models.uses.in_use import InUses, in_use
+from training_pipeline.models.revocations.unread import Known, can_be_read, note, still_open
+from training_pipeline.models.uses.in_use import in_use
 from training_pipeline.sheets.base import TrainingSheetSource
 from training_pipeline.training_jobs.store.events import SYSTEM, EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -62,36 +52,6 @@ _IN_ONE_SHEET: Final = text(
 _log = logging.getLogger(__name__)
 #: Told of what is new, within the transaction that makes it so.
 Tell = Callable[[Connection, Revocation, Sequence[Taint], Sequence[str]], None]
-#: A pair, the hash of what exactly was trained on, whether only validation is meant, and the key of the hash.
-Row = tuple[str, str, bool, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A revocation, and the models it taints."""
-
-    revocation: Revocation
-    taints: tuple[Taint, ...]
-    #: Whether it was on record before.
-    known: bool
-    #: Datasets of which nobody can say yet: what learned from them is tainted once their manifests can be read.
-    unread: tuple[UnreadDataset, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a revocation would taint."""
-
-    taints: tuple[Taint, ...]
-    in_progress: tuple[str, ...]
-    #: The same revocation, where it is on record.
-    known: Revocation | None
-    #: Where the versions are in use.
-    in_use: InUses
-    #: Sheets of which nobody can say whether their models learned from it: their hashes are under a key that is gone.
-    not_searched: tuple[NotSearched, ...] = ()
-    #: Datasets of which nobody can say, because their manifests cannot be read.
-    unread: tuple[UnreadDataset, ...] = ()
 
 
 class Revocations:
@@ -139,7 +99,7 @@ class Revocations:
             known = records.known(connection, _identity(asked))
             if known is not None:
                 if asked.training_sheet_id is not None:
-                    self._record_shown(connection, asked.training_sheet_id, shown)
+                    record_shown(connection, asked.training_sheet_id, shown, self._keys.within(connection))
                 taints = tuple(taints_of(connection, revocation_ids=[known.id]))
                 unread = tuple(still_open(connection, known.id).get(known.id, ()))
                 return Recorded(known, taints, known=True, unread=unread)
@@ -173,25 +133,8 @@ class Revocations:
         asked: Revoked,
         shown: Sequence[Mapping[str, str | None]] = (),
     ) -> Known:
-        """Who learned from what is revoked by a revocation on record; records its examples, and their disguises."""
         keys = self._keys.within(connection)
-        try:
-            datasets = finding.datasets_of(self._store.within(connection), asked, keys)
-        except Unavailable:
-            known = ask_manifests(self._store, connection, revocation, keys)
-        else:
-            digests = [] if asked.kind in WITHOUT_COPIES else [one.digest for one in datasets]
-            known = Known(tuple(datasets), asked=record_known(connection, revocation.id, digests, keys))
-        questions = {sheet_id: {*of_sheet} for sheet_id, of_sheet in known.asked.items()}
-        if asked.training_sheet_id is not None:
-            now = self._record_shown(connection, asked.training_sheet_id, shown).get(revocation.id, ())
-            questions.setdefault(asked.training_sheet_id, set()).update(now)
-        disguised = [
-            one
-            for sheet_id, of_sheet in sorted(questions.items())
-            for one in in_disguise(connection, revocation.id, sheet_id, of_sheet, keys)
-        ]
-        return known._replace(learned=(*known.learned, *disguised))
+        return learned_from(connection, self._store, revocation, asked, shown, keys)
 
     def read_again(self) -> int:
         """Taint what learned from revoked rows in datasets that can be read by now; returns how many still cannot be.
@@ -239,24 +182,7 @@ class Revocations:
             actor=SYSTEM,
             pairs=len({pair_id for pair_id, *_ in rows}),
         )
-        ordered = sorted(rows, key=lambda row: (*row[:3], row[3] or ""))
-        connection.execute(
-            text(
-                "INSERT INTO revoked_rows"
-                " (training_sheet_id, pair_id, row_hash, validation_only, revocation_id, hash_key)"
-                " SELECT :sheet, pair_id, row_hash, validation_only, :id, hash_key FROM unnest(CAST(:pairs AS text[]),"
-                " CAST(:hashes AS text[]), CAST(:only AS boolean[]), CAST(:keys AS text[]))"
-                " AS seen (pair_id, row_hash, validation_only, hash_key)"
-            ),
-            {
-                "sheet": training_sheet_id,
-                "id": revocation.id,
-                "pairs": [pair_id for pair_id, *_ in ordered],
-                "hashes": [row_hash for _, row_hash, *_ in ordered],
-                "only": [validation_only for *_, validation_only, _ in ordered],
-                "keys": [hash_key for *_, hash_key in ordered],
-            },
-        )
+        insert_rows(connection, training_sheet_id, revocation.id, rows)
         return Recorded(revocation, self._taint(connection, revocation, datasets), known=False)
 
     def complete(self, connection: Connection, revocation_id: str, datasets: Sequence[DatasetUse]) -> tuple[Taint, ...]:
@@ -277,28 +203,11 @@ class Revocations:
         To be called before the version is stored; until the transaction ends, nothing is revoked.
         """
         records.lock(connection, revokes=False)
-        ancestors = ancestors_of(self._store.within(connection), record)
-        own = held_by(connection, job, self._keys.within(connection))
-        by_revocation: dict[str, dict[str, Learned]] = {one: {job.id: rows} for one, rows in own.items()}
-        bases: dict[str, Sequence[str]] = {job.id: ancestors}
-        for ancestor, rows_of in of_unrecorded(connection, self._store, self._keys, ancestors).items():
-            for one, rows in rows_of.items():
-                by_revocation.setdefault(one, {})[ancestor] = rows
-        for taint in taints_of(connection, job_ids=ancestors):
-            learned = by_revocation.setdefault(taint.revocation_id, {})
-            learned[taint.job_id] = Learned(taint.train, taint.validation)
-            # That they learned is what counts here; how much stands with themselves.
-            learned.update({one: Learned(1, 0) for one in taint.inherited_from if one not in learned})
-            bases[taint.job_id] = taint.inherited_from
-        model = Model(job.id, name, version, ancestors)
-        stored_all: list[Taint] = []
-        for revocation_id, learned in sorted(by_revocation.items()):
-            how = tainted(learned, bases)[job.id]
-            stored = store_new(connection, [taint_of(revocation_id, model, how)])
-            if stored:
-                stored_all += stored
-                self._tell(connection, records.get(connection, revocation_id), stored, ())
-        propose(self._store.within(connection), stored_all, self._keys.within(connection))
+        taints = taints_to_be(connection, self._store, self._keys, job, record, name, version)
+        stored = store_new(connection, taints)
+        for taint in stored:
+            self._tell(connection, records.get(connection, taint.revocation_id), [taint], ())
+        propose(self._store.within(connection), stored, self._keys.within(connection))
 
     def version(self) -> int:
         """A number that rises with every revocation. Reads only."""
@@ -325,18 +234,8 @@ class Revocations:
         """Record the examples of rows that people revoked, as their sheet has them now: see `named_examples`."""
         source_sheet = self._source_of(training_sheet_id)
         with self._store.begin() as connection:
-            self._record_shown(connection, training_sheet_id, rows, source_sheet=source_sheet)
-
-    def _record_shown(
-        self,
-        connection: Connection,
-        training_sheet_id: str,
-        rows: Sequence[Mapping[str, str | None]],
-        *,
-        source_sheet: str | None = None,
-    ) -> Mapping[str, set[str]]:
-        keys = self._keys.within(connection)
-        return record_shown(connection, training_sheet_id, rows, keys, source_sheet=source_sheet) if rows else {}
+            keys = self._keys.within(connection)
+            record_shown(connection, training_sheet_id, rows, keys, source_sheet=source_sheet)
 
     def held(self, job: TrainingJob) -> Mapping[str, int]:
         """How many rows of each revocation a job trains and validates on; only what occurs. Reads only."""

@@ -11,7 +11,8 @@ from training_pipeline.domain.hash_key import HashKey, HashKeys, NoKeys
 from training_pipeline.models.revocations.changes import SCHEMA
 from training_pipeline.models.revocations.known_rows import Sorted, by_record
 from training_pipeline.models.revocations.records import lock
-from training_pipeline.models.revocations.revoke import Revocations, Row
+from training_pipeline.models.revocations.revoke import Revocations
+from training_pipeline.models.revocations.revoked_rows import Row
 from training_pipeline.testing.models.used_rows import hashed
 from training_pipeline.training_jobs.store.jobs import JobStore
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.errors import NotFound
-from training_pipeline.domain.job import JobStatus, TrainingJob
-from training_pipeline.domain.lineage import BaseModelRecord
+from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import RevocableKind, Revoked, Taint, Withdrawn
 from training_pipeline.domain.uses import question
 from training_pipeline.models.revocations import read, records, revoke
 from training_pipeline.models.revocations import taints as taint_records
-from training_pipeline.models.revocations.records import lock
 from training_pipeline.models.revocations.revoke import Revocations
-from training_pipeline.models.revocations.taints import in_words, taints_of
+from training_pipeline.models.revocations.taints import in_words
 from training_pipeline.models.uses import ask
 from training_pipeline.models.uses.index import UseIndex
-from training_pipeline.testing.models.revoked import trained_from
+from training_pipeline.testing.models.revoked import register, tainted_jobs, trained_from
 from training_pipeline.testing.models.used_rows import NO_DIGEST, dataset_of, hashed, job_with, row
 from training_pipeline.training_jobs.store import lineage
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -31,32 +27,6 @@ from training_pipeline_tests.models.revocations.conftest import Told
 
 PAIR = Revoked(kind="pair", value="p-1", training_sheet_id="invoices")
 LABEL = Revoked(kind="label", value="l-1")
-
-
-@pytest.fixture
-def invoices(tmp_path: Path) -> DatasetRef:
-    rows = [row(f"p-{number}", "train", canonical_label_id="l-1") for number in range(1, 9)]
-    rows += [row(f"v-{number}", "validation", canonical_label_id="l-1") for number in range(1, 3)]
-    return dataset_of(tmp_path, "invoices", [*rows, row("bad", "training_prohibited", canonical_label_id="l-1")])
-
-
-@pytest.fixture
-def letters(tmp_path: Path) -> DatasetRef:
-    return dataset_of(tmp_path, "letters", [row("x", "train"), row("y", "validation")])
-
-
-def of(revocations: Revocations, store: JobStore, revocation_id: str) -> dict[str, tuple[int, int, tuple[str, ...]]]:
-    with store.begin() as connection:
-        found = taints_of(connection, revocation_ids=[revocation_id])
-    return {taint.job_id: (taint.train, taint.validation, taint.inherited_from) for taint in found}
-
-
-def register(revocations: Revocations, store: JobStore, job: TrainingJob, version: str) -> None:
-    """As `Finalizer.register` does."""
-    with store.begin() as connection:
-        record = lineage.read(store.within(connection), job.id)
-        revocations.registering(connection, job, record, job.request.model_name, version)
-        lineage.set_model(store.within(connection), job.id, version=version, files={"model.safetensors": NO_DIGEST})
 
 
 def messages(store: JobStore, job_id: str) -> list[str]:
@@ -95,7 +65,7 @@ def test_every_version_and_descendant_is_tainted_once_in_one_transaction(
         again.id: (1, 0, (first.id,)),
         kept.id: (1, 0, ()),
     }
-    assert of(revocations, store, recorded.revocation.id) == expected
+    assert tainted_jobs(store, recorded.revocation.id) == expected
     assert {taint.job_id for taint in preview.taints} == expected.keys()
     assert (preview.in_progress, preview.known) == ((running.id,), None)
     assert (recorded.known, recorded.revocation.reason, recorded.revocation.actor) == (False, "wrong patient", "grace")
@@ -126,7 +96,7 @@ def test_the_same_revocation_twice_is_one(
     assert len(told) == 1
     assert len(messages(store, job.id)) == 2  # created, tainted
     other = revocations.revoke(LABEL, reason="third", actor="ada")
-    assert of(revocations, store, other.revocation.id) == {job.id: (8, 2, ())}, "ten pairs share the label"
+    assert tainted_jobs(store, other.revocation.id) == {job.id: (8, 2, ())}, "ten pairs share the label"
     since = store.get(job.id).tainted_at
     assert since is not None
     assert since <= other.revocation.created_at, "since the first of them"
@@ -142,8 +112,8 @@ def test_a_pair_that_no_model_used_is_on_record_and_taints_what_learns_from_it_l
     )
     job = job_with(store, index, "invoices", invoices)
     register(revocations, store, job, "1")
-    assert of(revocations, store, recorded.revocation.id) == {job.id: (1, 0, ())}
-    assert of(revocations, store, refused.revocation.id) == {}, "what was refused was not learned from"
+    assert tainted_jobs(store, recorded.revocation.id) == {job.id: (1, 0, ())}
+    assert tainted_jobs(store, refused.revocation.id) == {}, "what was refused was not learned from"
     register(revocations, store, job, "1")
     assert len(messages(store, job.id)) == 2, "tainted once"
     other = job_with(store, index, "letters", invoices)  # the same rows, of another sheet
@@ -153,35 +123,6 @@ def test_a_pair_that_no_model_used_is_on_record_and_taints_what_learns_from_it_l
     (listed,), total = read.page(store, job_id=job.id, limit=5)
     assert (listed.revocation, listed.tainted, total) == (recorded.revocation, 1, 1)
     assert [one.tainted for one in read.page(store, limit=5)[0]] == [0, 1]
-
-
-def test_what_is_registered_inherits_from_an_ancestor_that_is_no_model_on_record(
-    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, letters: DatasetRef
-) -> None:
-    """The ancestor failed after its files were recorded: nothing taints it, and yet it learned from the row."""
-    failed = job_with(store, index, "invoices", invoices, status=JobStatus.FAILED)
-    lineage.set_model(store, failed.id, version=None, files={"model.safetensors": NO_DIGEST})
-    recorded = revocations.revoke(PAIR, reason="r", actor="grace")
-    assert recorded.taints == ()
-    child = job_with(store, index, "letters", letters, base_model=trained_from(failed.id, "tj-gone"))
-    register(revocations, store, child, "1")
-    assert of(revocations, store, recorded.revocation.id) == {child.id: (0, 0, (failed.id,))}
-
-
-def test_whom_a_model_comes_from_is_asked_again_when_it_is_registered(
-    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef, letters: DatasetRef
-) -> None:
-    """It was launched from a copy of a model that was registered only later."""
-    base = BaseModelRecord(reference="/models/copy", files={"model.safetensors": NO_DIGEST}, ancestors=())
-    child = job_with(store, index, "letters", letters, base_model=base)
-    first = job_with(store, index, "invoices", invoices)
-    register(revocations, store, first, "1")
-    recorded = revocations.revoke(PAIR, reason="r", actor="grace")
-    register(revocations, store, child, "2")
-    expected = {first.id: (1, 0, ()), child.id: (0, 0, (first.id,))}
-    assert of(revocations, store, recorded.revocation.id) == expected
-    later = revocations.revoke(Revoked(kind="pair", value="p-2", training_sheet_id="invoices"), reason="r", actor="g")
-    assert of(revocations, store, later.revocation.id) == expected, "it is on record now"
 
 
 @pytest.mark.parametrize(
@@ -216,7 +157,7 @@ def test_before_or_after_its_registration_a_model_is_tainted_alike(
     from_both = trained_from(child.id, after.id)
     grandchild = job_with(store, index, "letters", letters, source_sheet="notes", base_model=from_both)
     register(revocations, store, grandchild, "4")
-    found = of(revocations, store, recorded.revocation.id)
+    found = tainted_jobs(store, recorded.revocation.id)
     assert found[before.id] == found[after.id]
     assert found[after.id][0] > 0
     assert found[child.id] == found[grandchild.id] == (0, 0, (after.id,))
@@ -248,7 +189,7 @@ def test_an_item_is_revoked_in_one_source_sheet_and_in_all_that_was_made_from_it
         recorded = revocations.revoke(asked, reason="r", actor="grace").revocation.id
         of_letters.append(job_with(store, index, "C", trained_on["C"], source_sheet="letters").id)
         register(revocations, store, store.get(of_letters[-1]), f"of {kind}")
-        assert of(revocations, store, recorded) == dict.fromkeys(of_letters, (1, 0, ()))
+        assert tainted_jobs(store, recorded) == dict.fromkeys(of_letters, (1, 0, ()))
         assert (kind, value) in revocations.withdrawn("C").named
         assert not revocations.withdrawn("B")
     # A training sheet that has the name of the source sheet is meant as well.
@@ -292,40 +233,12 @@ def test_what_was_left_out_as_a_copy_taints_what_learned_from_the_one_that_was_k
     recorded = revocations.revoke(PAIR, reason="r", actor="grace")
     after = job_with(store, index, "invoices", dataset)
     register(revocations, store, after, "2")
-    assert of(revocations, store, recorded.revocation.id) == {before.id: (1, 0, ()), after.id: (1, 0, ())}
+    assert tainted_jobs(store, recorded.revocation.id) == {before.id: (1, 0, ()), after.id: (1, 0, ())}
     # Another dataset that has the text under the other id alone is under the same revocation, and what was kept for
     # the pair is not trained on again.
     renamed = dataset_of(tmp_path, "invoices", [row("p-7", "train", row_hash=hashed("same")), row("p-8", "validation")])
     learned = {recorded.revocation.id: 1} if "row_hash" in copy else {}
     assert revocations.held(job_with(store, index, "invoices", renamed)) == learned
-
-
-def test_a_model_that_is_registered_while_a_pair_is_revoked_is_tainted(
-    revocations: Revocations, store: JobStore, index: UseIndex, invoices: DatasetRef
-) -> None:
-    """Whichever comes first: the other one waits, and then sees it."""
-    job = job_with(store, index, "invoices", invoices)
-    done: list[Any] = []
-    with store.begin() as connection:
-        record = lineage.read(store.within(connection), job.id)
-        revocations.registering(connection, job, record, "triage", "1")
-        thread = threading.Thread(target=lambda: done.append(revocations.revoke(PAIR, reason="r", actor="grace")))
-        thread.start()
-        thread.join(0.3)
-        assert done == [], "it waits for the registration"
-        lineage.set_model(store.within(connection), job.id, version="1", files={})
-    thread.join(10)
-    assert [taint.job_id for taint in done[0].taints] == [job.id]
-    other = job_with(store, index, "invoices", invoices)
-    with store.begin() as connection:
-        lock(connection)
-        connection.execute(text("SELECT 1"))
-        thread = threading.Thread(target=lambda: register(revocations, store, other, "2"))
-        thread.start()
-        thread.join(0.3)
-        assert thread.is_alive(), "it waits for the revocation"
-    thread.join(10)
-    assert store.get(other.id).tainted_at is not None
 
 
 def test_where_the_index_cannot_say_who_learned_manifests_are_asked(
@@ -337,7 +250,7 @@ def test_where_the_index_cannot_say_who_learned_manifests_are_asked(
     assert revocations.version() == 0, "a preview leaves nothing"
     for asked, rows in ((PAIR, (1, 0)), (LABEL, (8, 2)), (Revoked(kind="sheet", value="invoices"), (8, 2))):
         recorded = revocations.revoke(asked, reason="r", actor="grace")
-        assert of(revocations, store, recorded.revocation.id) == {unindexed.id: (*rows, ())}
+        assert tainted_jobs(store, recorded.revocation.id) == {unindexed.id: (*rows, ())}
         assert (recorded.unread, told[-1][1]) == ((), (unindexed.id,))
     assert revocations.read_again() == 0
 
@@ -386,7 +299,7 @@ def test_a_manifest_that_cannot_be_read_is_said_stays_open_and_is_asked_once_it_
                 revocations.read_again()
         assert read.whole(store, recorded.revocation.id).unread == recorded.unread, "nothing is lost by a crash"
     assert [revocations.read_again() for _ in range(2)] == [0, 0]
-    taints = of(revocations, store, recorded.revocation.id)
+    taints = tainted_jobs(store, recorded.revocation.id)
     assert taints.keys() == {hidden.id, seen.id}
     assert taints[hidden.id] == ((1, 0, ()) if asked == PAIR else (8, 2, ()))
     assert [one for one in told if one[1] == (hidden.id,)] == [(recorded.revocation.id, (hidden.id,), ())]
@@ -412,7 +325,7 @@ def test_models_that_share_a_revoked_label_on_two_ways_are_tainted_once(
     again = job_with(store, index, "notes", notes, base_model=merged)
     register(revocations, store, again, "7")
     on_both_ways = (left.id, right.id, top.id)
-    assert of(revocations, store, recorded.revocation.id) == {
+    assert tainted_jobs(store, recorded.revocation.id) == {
         top.id: (8, 2, ()),
         left.id: (1, 0, (top.id,)),
         right.id: (8, 2, (top.id,)),

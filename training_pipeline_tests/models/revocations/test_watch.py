@@ -24,11 +24,11 @@ from training_pipeline.models.revocations import changes, read, records, revoke,
 from training_pipeline.models.revocations import taints as taint_records
 from training_pipeline.models.revocations.records import lock
 from training_pipeline.models.revocations.revoke import Revocations
-from training_pipeline.models.revocations.revoke import Row as RevokedRow
+from training_pipeline.models.revocations.revoked_rows import Row as RevokedRow
 from training_pipeline.models.revocations.watch import SheetWatch
 from training_pipeline.models.uses.index import UseIndex
 from training_pipeline.sheets.base import OpenSheet
-from training_pipeline.testing.models.revoked import trained_from
+from training_pipeline.testing.models.revoked import register, trained_from
 from training_pipeline.testing.models.used_rows import job_with
 from training_pipeline.testing.sheets.manifests import read_manifest
 from training_pipeline.testing.sheets.pairs import Row, chat, open_sheet, pair
@@ -36,7 +36,6 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline_tests.datasets.test_compare import rows
 from training_pipeline_tests.datasets.test_prepare import prepare
 from training_pipeline_tests.models.revocations.conftest import Told
-from training_pipeline_tests.models.revocations.test_revoke import register
 
 SHEET = "sheet-1"
 
