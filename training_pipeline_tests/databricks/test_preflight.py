@@ -10,12 +10,12 @@ import pytest
 from training_pipeline.databricks.preflight import Check, State, preflight
 from training_pipeline.databricks.run_request import RunOptions
 from training_pipeline.testing.databricks.backend import VOLUME, connection_to
-from training_pipeline.testing.databricks_workspace import files
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.models import registry
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.databricks_workspace.tables import tables
+from training_pipeline.testing.databricks_workspace.uploads import store
 
 TABLE = "main.training.qa_pairs"
 
@@ -85,11 +85,11 @@ def test_without_credentials_nothing_else_is_looked_at(workspace: Workspace) -> 
 
 
 def test_a_workspace_whose_storage_is_out_of_reach(workspace: Workspace) -> None:
-    files.store(workspace).storage = "http://127.0.0.1:9"
+    store(workspace).storage = "http://127.0.0.1:9"
     assert looked(workspace)["cloud storage"].state is State.MISSING, "results of SQL come from there"
     without = looked(workspace, warehouse_id=None)["cloud storage"]
     assert (without.state, "slower" in without.said) == (State.UNKNOWN, True)
-    files.store(workspace).presigned = False
+    store(workspace).presigned = False
     assert looked(workspace)["cloud storage"].state is State.OK
 
 

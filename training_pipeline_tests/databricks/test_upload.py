@@ -17,10 +17,10 @@ from training_pipeline.databricks.workspace import Gone
 from training_pipeline.domain.errors import BackendUnreachable
 from training_pipeline.infra.files import sha256
 from training_pipeline.testing.databricks.backend import VOLUME, connection_to
-from training_pipeline.testing.databricks_workspace import files
 from training_pipeline.testing.databricks_workspace.app import serve
 from training_pipeline.testing.databricks_workspace.faults import FaultKind
 from training_pipeline.testing.databricks_workspace.state import Workspace
+from training_pipeline.testing.databricks_workspace.uploads import store
 
 REMOTE = f"/Volumes/{VOLUME.replace('.', '/')}/a b/train.jsonl"
 #: The SDK sends files from this size on in parts, in tests.
@@ -82,7 +82,7 @@ def test_a_file_that_arrived_broken_is_found_out(uploads: Uploads, workspace: Wo
 
 
 def test_a_file_whose_links_expire_arrives_all_the_same(uploads: Uploads, workspace: Workspace, tmp_path: Path) -> None:
-    state = files.store(workspace)
+    state = store(workspace)
     state.expire_next = 2
     path = made(tmp_path, 2 * PARTS_FROM + 1)
     uploads.to_volume(path, REMOTE)
@@ -94,7 +94,7 @@ def test_a_file_whose_links_expire_arrives_all_the_same(uploads: Uploads, worksp
 def test_a_workspace_that_gives_no_links_takes_the_file_whole(
     uploads: Uploads, workspace: Workspace, tmp_path: Path
 ) -> None:
-    files.store(workspace).presigned = False
+    store(workspace).presigned = False
     path = made(tmp_path, 2 * PARTS_FROM)
     uploads.to_volume(path, REMOTE)
     assert workspace.path(REMOTE).read_bytes() == path.read_bytes()
@@ -108,7 +108,7 @@ def test_storage_that_is_out_of_reach_takes_the_file_whole_through_the_workspace
     monkeypatch.setattr(Config, "files_ext_multipart_upload_max_retries", 1)
     monkeypatch.setattr(Config, "experimental_files_ext_cloud_api_max_retries", 1)
     with socket.create_server(("127.0.0.1", 0)) as firewall:
-        files.store(workspace).storage = f"http://127.0.0.1:{firewall.getsockname()[1] if answers else 9}"
+        store(workspace).storage = f"http://127.0.0.1:{firewall.getsockname()[1] if answers else 9}"
         stop = threading.Event()
         thread = threading.Thread(target=hang_up, args=(firewall, stop))
         thread.start()

@@ -21,7 +21,19 @@ from training_pipeline.testing.databricks_workspace.faults import FaultMiddlewar
 from training_pipeline.testing.databricks_workspace.state import ApiError, Call, Workspace
 
 #: The modules that serve a part of the API, each with `routes(workspace)`. A route's name is the name of the call.
-PARTS: Final = ("identity", "files", "jobs", "mlflow", "models", "catalog", "sql", "lineage", "serving")
+PARTS: Final = (
+    "identity",
+    "files",
+    "presigned_links",
+    "workspace_files",
+    "jobs",
+    "mlflow",
+    "models",
+    "catalog",
+    "sql",
+    "lineage",
+    "serving",
+)
 
 
 def create_app(workspace: Workspace) -> ASGIApp:
