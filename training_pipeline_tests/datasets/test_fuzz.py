@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training_pipeline.testing.oracles import dataset_oracle, oracle
+from training_pipeline.testing.oracles import dataset_oracle, oracle, split_oracle, text_oracle
 from training_pipeline.testing.oracles.dataset_oracle import TOGETHER, alone, together
 from training_pipeline.testing.sheets.random_sheets import random_asked, random_sheet, shuffled
 from training_pipeline.testing.soak import examples
@@ -43,8 +43,8 @@ def test_sheets_are_those_of_their_numbers_and_have_everything_in_them() -> None
         verdicts = oracle.judge(rows, [], 20)
         included = [row for row, (reason, _) in zip(rows, verdicts, strict=True) if reason is None]
         reasons.update(reason for reason, _ in verdicts)
-        tied += len(oracle.ties(rows, included, 20)) < len(included)
-        nearly_tied += len(oracle.ties(rows, included, 20, 0.8)) < len(oracle.ties(rows, included, 20))
+        tied += len(split_oracle.ties(rows, included, 20)) < len(included)
+        nearly_tied += len(split_oracle.ties(rows, included, 20, 0.8)) < len(split_oracle.ties(rows, included, 20))
     assert len(reasons) == 10, f"some reason was never given: {reasons}"
     assert reasons[None] > 300
     assert tied > 50
@@ -55,7 +55,7 @@ def test_no_two_sheets_have_a_text_in_common() -> None:
     for number in range(0, 2000, 50):
         for row in random_sheet(SEED, number):
             for message in row["messages"] or ():
-                said = oracle.loose(message["content"]) + (message.get("tool_calls") or "")
+                said = text_oracle.loose(message["content"]) + (message.get("tool_calls") or "")
                 assert message["role"] == "system" or not said or f"{number:07d}" in said
 
 

@@ -28,7 +28,7 @@ from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sft.encoding.pair_ids import pair_ids
 from training_pipeline.sheets.base import OpenSheet
-from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.oracles import oracle, split_oracle
 from training_pipeline.testing.sheets.hash_keys import KeysInMemory
 from training_pipeline.testing.sheets.manifests import read_manifest
 from training_pipeline.testing.sheets.pairs import Row, chat, eligible_pairs, odd_pairs, open_sheet, pair, table
@@ -282,7 +282,7 @@ def test_any_sheet(
         made = None
     expected = oracle.judge(rows, list(tags), items)
     included = [row for row, (reason, _) in zip(rows, expected, strict=True) if reason is None]
-    groups = oracle.ties(rows, included, items)
+    groups = split_oracle.ties(rows, included, items)
     validates = {row["pair_id"] for row, (reason, may) in zip(rows, expected, strict=True) if reason is None and may}
     free = [group for group in groups if group <= validates]
     if made is None:

@@ -19,7 +19,7 @@ from training_pipeline.datasets.text_hashes import text_hashes
 from training_pipeline.datasets.verdicts import shown, verdicts
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
-from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.oracles import oracle, question_oracle
 from training_pipeline.testing.sheets.disguises import disguised_chat
 from training_pipeline.testing.sheets.hash_keys import key_number
 from training_pipeline.testing.sheets.pairs import open_sheet, pair
@@ -183,11 +183,11 @@ def test_no_pair_shows_a_revoked_example_in_any_disguise_whatever_became_of_the_
     rows = rows[1:] if recorded and gone else rows
     with verdicts(open_sheet(rows), POLICY, withdrawn=withdrawn) as table:
         found = {row["pair_id"]: row["reason"] for row in table.to_pyarrow().to_pylist()}
-    example = oracle.shown({"messages": SAID})
+    example = question_oracle.shown({"messages": SAID})
     if kind == "item" and first["item_ref"] == " ":
         return  # it has no name that could be revoked
     for row in rows:
-        if oracle.shown(row) & example:
+        if question_oracle.shown(row) & example:
             assert found[row["pair_id"]] is not None, row
     assert found["p-000099"] is None
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from training_pipeline.domain.pair_edit import PairEdit, PairFacts, edited, faults, restored, row_hash, told
 from training_pipeline.domain.usage import STRICTNESS, DataClassification, Status, Use, constraints_from_tags
 from training_pipeline.sheets.importing.stored import UNREAD
-from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.oracles import oracle, text_oracle
 from training_pipeline.testing.oracles.judge import Judge
 from training_pipeline.testing.sheets.pairs import Row, chat, pair
 from training_pipeline.testing.soak import examples
@@ -89,7 +89,7 @@ def test_an_edit_that_is_let_pass_says_nothing_that_label_or_tags_deny(
     told_of = {message.partition(":")[0] for field, code, message in found if field != "data_classification"}
     assert beyond == {one for one in told_of if one in oracle.USES and "both" not in one}
     if edit.data_classification is not None and not any(field == "data_classification" for field, *_ in found):
-        label = oracle.word(row["label_data_classification"])
+        label = text_oracle.word(row["label_data_classification"])
         assert not label or STRICTNESS.index(edit.data_classification) >= oracle.CLASSES.index(label)
 
 

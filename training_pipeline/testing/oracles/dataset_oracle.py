@@ -22,7 +22,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.sheets.head import Head, write_head
-from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.oracles import oracle, split_oracle
 from training_pipeline.testing.sheets.pairs import Row, arrow, open_sheet
 from training_pipeline.testing.sheets.random_sheets import Asked, random_asked, random_sheet, shuffled
 
@@ -113,13 +113,13 @@ class _Expected:
             self.reasons += [reason for reason, _ in verdicts]
             self.included |= {row["pair_id"]: row for row in kept}
             self.validates |= {row["pair_id"] for row, (_, may) in zip(rows, verdicts, strict=True) if may}
-            self.surely += oracle.ties(rows, kept, asked.items, _SURELY)
+            self.surely += split_oracle.ties(rows, kept, asked.items, _SURELY)
             self._sheets.append((rows, kept))
 
     @cached_property
     def at_most(self) -> list[set[str]]:
         """The groups with everything tied that may be."""
-        return [group for rows, kept in self._sheets for group in oracle.ties(rows, kept, self._items, _AT_MOST)]
+        return [group for rows, kept in self._sheets for group in split_oracle.ties(rows, kept, self._items, _AT_MOST)]
 
     @property
     def may_be_refused(self) -> bool:

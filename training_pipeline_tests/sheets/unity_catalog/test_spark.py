@@ -33,7 +33,7 @@ from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.files.source import SAMPLES, FileTrainingSheets
 from training_pipeline.testing.databricks.sheet_tables import as_read, spiced_pairs, without_texts
 from training_pipeline.testing.databricks.spark import Spark
-from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.oracles import text_oracle
 from training_pipeline.testing.sheets.pairs import Row, arrow, chat, open_sheet, pair
 from training_pipeline.testing.sheets.sheet_files import put_sheet
 from training_pipeline.testing.sheets.texts import JSON, NO_FUNCTIONS, NO_JSON, NOTABLE, every_code_point
@@ -78,7 +78,7 @@ def compare_forms(spark: Spark, texts: list[str]) -> None:
         "Spark": forms_in(spark.rows(forms(DATABRICKS, "databricks"))),
     }
     if unicodedata.unidata_version == "14.0.0":
-        found["unicodedata"] = [(oracle.loose(text), oracle.strict(text) or "") for text in texts]
+        found["unicodedata"] = [(text_oracle.loose(text), text_oracle.strict(text) or "") for text in texts]
     for name, both in found.items():
         other = [ascii(text) for text, one, two in zip(texts, both, found["Python"], strict=True) if one != two]
         assert not other, (name, len(other), other[:10])

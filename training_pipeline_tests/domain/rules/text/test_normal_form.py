@@ -14,7 +14,7 @@ from training_pipeline.domain.rules.text.dialects import DUCKDB
 from training_pipeline.domain.rules.text.normal_form import NormalForm, normal_form_table
 from training_pipeline.domain.rules.text.plain_form import loose, strict
 from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
-from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.oracles import text_oracle
 from training_pipeline.testing.sheets.texts import every_code_point, odd_texts
 from training_pipeline.testing.soak import SOAKING, examples
 
@@ -46,7 +46,7 @@ def forms() -> Forms:
 
 
 def expected(text: str) -> tuple[str, str]:
-    return oracle.loose(text), oracle.strict(text) or ""
+    return text_oracle.loose(text), text_oracle.strict(text) or ""
 
 
 @pytest.mark.soak
@@ -66,12 +66,12 @@ def test_random_texts(forms: Forms, many: list[str]) -> None:
 
 @given(text=odd_texts)
 def test_the_strict_form_makes_the_same_texts_equal_as_nfc(text: str) -> None:
-    assert unicodedata.normalize("NFC", oracle.strict(text) or "") == unicodedata.normalize("NFC", text).strip(
+    assert unicodedata.normalize("NFC", text_oracle.strict(text) or "") == unicodedata.normalize("NFC", text).strip(
         WHITE_SPACE
     )
 
 
 @given(text=odd_texts)
 def test_a_form_is_its_own_form(text: str) -> None:
-    assert oracle.loose(oracle.loose(text)) == oracle.loose(text)
-    assert oracle.strict(oracle.strict(text)) == oracle.strict(text)
+    assert text_oracle.loose(text_oracle.loose(text)) == text_oracle.loose(text)
+    assert text_oracle.strict(text_oracle.strict(text)) == text_oracle.strict(text)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from training_pipeline.domain.rules.text.plain_form import loose, strict
-from training_pipeline.testing.oracles import oracle
+from training_pipeline.testing.oracles import text_oracle
 from training_pipeline.testing.sheets.texts import every_code_point, odd_texts
 from training_pipeline.testing.soak import SOAKING
 
@@ -16,7 +16,7 @@ same_unicode = pytest.mark.skipif(unicodedata.unidata_version != "14.0.0", reaso
 
 
 def other(text: str) -> bool:
-    return (loose(text), strict(text)) != (oracle.loose(text), oracle.strict(text))
+    return (loose(text), strict(text)) != (text_oracle.loose(text), text_oracle.strict(text))
 
 
 @same_unicode
@@ -29,4 +29,4 @@ def test_every_code_point() -> None:
 @same_unicode
 @given(text=odd_texts)
 def test_random_texts(text: str) -> None:
-    assert (loose(text), strict(text)) == (oracle.loose(text), oracle.strict(text))
+    assert (loose(text), strict(text)) == (text_oracle.loose(text), text_oracle.strict(text))
