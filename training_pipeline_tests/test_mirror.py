@@ -278,7 +278,11 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "domain/rules/policy.py",
         "domain/training_sheet.py",
     ),
-    "domain/rules/text/test_normal_form.py": ("domain/rules/text/dialects.py", "domain/rules/text/white_space.py"),
+    "domain/rules/text/test_normal_form.py": (
+        "domain/rules/text/character_table.py",
+        "domain/rules/text/dialects.py",
+        "domain/rules/text/white_space.py",
+    ),
     "domain/rules/test_split.py": ("domain/split_report.py",),
     "domain/test_retraining.py": ("domain/validation.py",),
     "infra/test_embedded_postgres.py": ("infra/postgres_programs.py",),

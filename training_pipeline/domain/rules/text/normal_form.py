@@ -6,25 +6,33 @@ The strict form, which decides what is a copy, is canonical decomposition (NFD) 
 makes the same texts equal as NFC. In both, the accented letters of Latin-1 are composed again: nearly all texts in
 Western languages then stand as they are, and need no look at the table.
 
-Everything comes from `normal_form.json`, of one version of Unicode: engines have no NFKC, no case folding, and other
-versions of Unicode than the next engine. `scripts/write_normal_form.py` writes it; it is part of the gate policy.
-`plain_form.py` says the same in Python, for one text at a time.
+Everything comes from a table (`character_table.py`), of one version of Unicode: engines have no NFKC, no case folding,
+and other versions of Unicode than the next engine. `plain_form.py` says the same in Python, for one text at a time.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache, reduce
-from importlib.resources import files
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import ibis
 import ibis.expr.types as ir
 
+from training_pipeline.domain.rules.text.character_table import (
+    IOTA,
+    IOTA_MARK,
+    LATIN,
+    codes,
+    composed_letters,
+    decomposed_images,
+    folded_images,
+    mark_ranks,
+    punctuation,
+)
 from training_pipeline.domain.rules.text.dialects import EngineWords, let
 from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
 
@@ -34,32 +42,16 @@ _OTHER: Final = r"[^\x{0}-\x{7F}]"
 _COMMON: Final = " \n"
 _RARE: Final = r"\x{0}-\x{9}\x{B}-\x{1F}\x{7F}"
 _WHITE: Final = " ".join(f"{ord(blank):X}" for blank in WHITE_SPACE)
-_IOTA_MARK, _IOTA = "\u0345", "\u03b9"
 
 #: Code points a page; and what stands in a page for a character that stays as it is: no image has a capital letter.
 _PAGE_BITS: Final = 7
 _PAGE: Final = 1 << _PAGE_BITS
 _SAME: Final = "A"
-#: Hangul syllables, which decompose by arithmetic.
-_SYLLABLES: Final = range(0xAC00, 0xD7A4)
 _ASCII: Final = 0x80
-#: Letters for which every engine knows the other case; but for the last, which has two in upper case.
-_LATIN: Final = range(0xC0, 0x100)
+#: Every engine knows the other case of the letters of Latin-1, but for this one, which has two in upper case.
 _SHARP_S: Final = "\u00df"
 #: Where there are no letters with two cases, or the table has them: symbols, ideographs, emoji.
 _CASELESS: Final = "A1-BF 2010-2BFF 3001-9FFF 1F300-1FAFF"
-
-
-@cache
-def _table() -> Any:
-    return json.loads(files("training_pipeline.domain.rules.text").joinpath("normal_form.json").read_text("ascii"))
-
-
-def codes(ranges: str) -> Iterator[int]:
-    """The code points of ranges such as `41-5A 61`, in their order."""
-    for part in ranges.split():
-        first, _, last = part.partition("-")
-        yield from range(int(first, 16), int(last or first, 16) + 1)
 
 
 def _pattern(ranges: str) -> str:
@@ -91,54 +83,13 @@ def _runs_of_marks() -> str:
     return f"[{_spelled(mark_ranks())}]{{2,}}"
 
 
-def _jamo(syllable: int) -> str:
-    lead, rest = divmod(syllable - _SYLLABLES.start, 588)
-    vowel, tail = divmod(rest, 28)
-    return chr(0x1100 + lead) + chr(0x1161 + vowel) + (chr(0x11A7 + tail) if tail else "")
-
-
-def _texts(images: Mapping[str, str]) -> dict[int, str]:
-    read = {int(code, 16): "".join(chr(int(one, 16)) for one in image.split()) for code, image in images.items()}
-    return read | {syllable: _jamo(syllable) for syllable in _SYLLABLES}
-
-
-@cache
-def folded_images() -> Mapping[int, str]:
-    """What stands for each character in the loose form; the others stand for themselves."""
-    return _texts(_table()["folded"]) | dict.fromkeys(codes(_table()["dropped"]), "")
-
-
-@cache
-def decomposed_images() -> Mapping[int, str]:
-    """What stands for each character in the strict form; the others stand for themselves."""
-    return _texts(_table()["decomposed"])
-
-
-@cache
-def mark_ranks() -> Mapping[int, str]:
-    """The canonical combining class of each mark, in three digits."""
-    return {code: f"{int(rank):03d}" for rank, ranges in _table()["marks"].items() for code in codes(ranges)}
-
-
-@cache
-def punctuation() -> frozenset[int]:
-    """The characters that are dropped at either end of a text in the loose form."""
-    return frozenset(codes(_table()["punctuation"]))
-
-
-@cache
-def composed_letters() -> Mapping[str, str]:
-    """The letters of Latin-1 that are made of two characters, by those two: both forms have them as one."""
-    return {decomposed_images()[code]: chr(code) for code in _LATIN if code in decomposed_images()}
-
-
 @cache
 def _needs_folding() -> str:
     """A class with all that more than lower case may be needed for; so no engine's own idea of that counts. Rare white
     space is in it, so that a text is looked through once for both.
     """
     changed = folded_images().keys() | mark_ranks().keys()
-    plain = {code for code in codes(_CASELESS) if code not in changed} | set(_LATIN) | set(range(_ASCII))
+    plain = {code for code in codes(_CASELESS) if code not in changed} | set(LATIN) | set(range(_ASCII))
     # All others, as what lies between two plain ones: a million code points need not be gone through one by one.
     edges = [-1, *sorted(plain), sys.maxunicode + 1]
     between = ([before + 1, after - 1] for before, after in pairwise(edges) if after - before > 1)
@@ -149,7 +100,7 @@ def _needs_folding() -> str:
 def _needs_spelling() -> str:
     """A class with all that the strict form may change."""
     changed = {code for code in (*decomposed_images(), *mark_ranks()) if code >= _ASCII}
-    return f"[{_spelled(changed - set(_LATIN), gap=16)}]"
+    return f"[{_spelled(changed - set(LATIN), gap=16)}]"
 
 
 @cache
@@ -225,7 +176,7 @@ class NormalForm:
 
         def by_table(text: ir.StringValue) -> ir.StringValue:
             # The mark becomes a letter once it has its place among the marks.
-            return self._composed(self._ordered(self._mapped(text, "folded")).replace(_IOTA_MARK, _IOTA))
+            return self._composed(self._ordered(self._mapped(text, "folded")).replace(IOTA_MARK, IOTA))
 
         return ibis.cases(
             (text.re_search(_needs_folding()), let(self.words.without(text, f"[{_RARE}]+"), by_table)),

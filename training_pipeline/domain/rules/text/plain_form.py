@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from training_pipeline.domain.rules.text.normal_form import (
+from training_pipeline.domain.rules.text.character_table import (
+    IOTA,
+    IOTA_MARK,
     composed_letters,
     decomposed_images,
     folded_images,
@@ -14,12 +16,10 @@ from training_pipeline.domain.rules.text.normal_form import (
 )
 from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
 
-_IOTA_MARK, _IOTA = "\u0345", "\u03b9"
-
 
 def loose(text: str) -> str:
     """`text` as questions and examples are compared."""
-    ordered = _ordered(text.translate(_folding())).replace(_IOTA_MARK, _IOTA)
+    ordered = _ordered(text.translate(_folding())).replace(IOTA_MARK, IOTA)
     composed = _composed(ordered)
     return composed.strip(_punctuation()) or composed
 
