@@ -193,7 +193,11 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "client/sheets/test_contents.py": ("client/sheets/finding.py", "schemas/sheet_contents.py"),
     "client/sheets/test_versions.py": ("domain/sheet_change.py", "schemas/sheet_versions.py"),
     "datasets/test_compare.py": ("datasets/recheck_result.py",),
-    "domain/rules/test_comparison.py": ("domain/rules/examples/called.py", "domain/rules/spoken.py"),
+    "domain/rules/test_comparison.py": (
+        "domain/rules/examples/called.py",
+        "domain/rules/spoken.py",
+        "domain/rules/turns.py",
+    ),
     "datasets/test_lifting.py": ("datasets/restrictions.py",),
     "datasets/test_sheet_rows.py": ("datasets/kept_files.py",),
     "models/test_playground.py": ("models/versions/usable.py",),

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from training_pipeline.domain.hash_key import HashKey
-from training_pipeline.domain.rules.comparison import ALONE, HASH_DIGITS, ONLY
+from training_pipeline.domain.rules.comparison import ONLY
 from training_pipeline.domain.rules.near.questions import NearPairs, SignedTexts, near_pairs, near_to, signed
+from training_pipeline.domain.rules.turns import ALONE, HASH_DIGITS
 
 Integers = NDArray[np.int64]
 

@@ -22,9 +22,9 @@ from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.retraining import Changes
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
-from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.constraints import strictness
 from training_pipeline.domain.rules.policy import NOT_PERMITTED, OF_OTHER_QUESTIONS, GatePolicy, Reason
+from training_pipeline.domain.rules.turns import is_outright
 from training_pipeline.sheets.base import OpenSheet
 
 #: What may have happened to a pair beside a gate that shut.

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from training_pipeline.domain.rules.comparison import HASH_DIGITS, VISIBLE
 from training_pipeline.domain.rules.examples.chat_format import word_of
 from training_pipeline.domain.rules.spoken import ANSWER, SYSTEM, TOOL, UNKNOWN, USER
 from training_pipeline.domain.rules.text.plain_form import loose
 from training_pipeline.domain.rules.text.white_space import WHITE_SPACE
+from training_pipeline.domain.rules.turns import HASH_DIGITS, VISIBLE
 
 _SEPARATOR: Final = "\x1f"
 _ROLES: Final = {"user": USER, "assistant": ANSWER, "tool": TOOL, "system": SYSTEM}

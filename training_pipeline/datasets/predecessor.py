@@ -23,8 +23,8 @@ from training_pipeline.datasets.trained_questions import trained_questions
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.refs import DatasetRef
-from training_pipeline.domain.rules.comparison import ALONE, LATER
 from training_pipeline.domain.rules.split import Before, SplitPlan
+from training_pipeline.domain.rules.turns import ALONE, LATER
 from training_pipeline.domain.split_report import MOST_NAMED, KeptSides
 from training_pipeline.domain.storable import storable
 

@@ -13,8 +13,8 @@ from training_pipeline.datasets.asked_texts import AskedTexts, asked_texts, hash
 from training_pipeline.datasets.judged import texts
 from training_pipeline.datasets.judging import questions_plan
 from training_pipeline.domain.hash_key import HashKey
-from training_pipeline.domain.rules.comparison import HASH_DIGITS
 from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.turns import HASH_DIGITS
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.engine import DuckDB

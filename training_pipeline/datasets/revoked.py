@@ -12,8 +12,8 @@ import pyarrow as pa
 from training_pipeline.datasets.keyed import keyed_questions, keyed_rows
 from training_pipeline.domain.hash_key import MARKS, HashKey
 from training_pipeline.domain.revocations import RevocableKind, Withdrawn
-from training_pipeline.domain.rules.comparison import HASH_DIGITS
 from training_pipeline.domain.rules.policy import Reason
+from training_pipeline.domain.rules.turns import HASH_DIGITS
 
 #: The column of the verdicts that a revocation names. A sheet has all rows, and a question those that ask it.
 _COLUMNS: Final[Mapping[RevocableKind, str]] = {

@@ -24,11 +24,11 @@ from training_pipeline.datasets.trained_questions import trained_texts
 from training_pipeline.domain.errors import GateRefused, SheetChanged
 from training_pipeline.domain.hash_key import NO_KEYS, HashKey, HashKeys
 from training_pipeline.domain.refs import SnapshotRef
-from training_pipeline.domain.rules.comparison import LATER
 from training_pipeline.domain.rules.examples.rendering import rendered, row_hash
 from training_pipeline.domain.rules.examples.tool_definitions import with_tools
 from training_pipeline.domain.rules.near.ties import tie_nearly
 from training_pipeline.domain.rules.split import SplitPlan, least_of, plan_split, tie
+from training_pipeline.domain.rules.turns import LATER
 from training_pipeline.domain.split_report import NearReport
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet

@@ -22,9 +22,9 @@ from training_pipeline.domain.export_summary import (
     SheetWarning,
 )
 from training_pipeline.domain.revocations import NOTHING, Withdrawn
-from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.policy import NOT_LABELED, NOT_PERMITTED, GatePolicy, Reason
 from training_pipeline.domain.rules.text.characters import is_blank
+from training_pipeline.domain.rules.turns import is_outright
 from training_pipeline.domain.storable import storable
 from training_pipeline.sheets.base import OpenSheet
 from training_pipeline.sheets.engine import DUCKDB_SQL, DuckDB

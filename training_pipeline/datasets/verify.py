@@ -20,9 +20,9 @@ from training_pipeline.datasets.prepare import required_key
 from training_pipeline.datasets.snapshot import included_rows
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.refs import DatasetRef, SnapshotRef
-from training_pipeline.domain.rules.comparison import is_outright
 from training_pipeline.domain.rules.constraints import names, words
 from training_pipeline.domain.rules.text.characters import is_blank, word_of
+from training_pipeline.domain.rules.turns import is_outright
 from training_pipeline.domain.usage import REVIEW_WORDS, Status, Use, constraints_from_tags
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet

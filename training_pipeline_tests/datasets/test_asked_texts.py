@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from training_pipeline.datasets.asked_texts import asked_texts, hashes_in, held_out_texts
-from training_pipeline.domain.rules.comparison import ALONE, HASH_DIGITS, ONLY, OUTRIGHT
+from training_pipeline.domain.rules.comparison import ONLY, OUTRIGHT
+from training_pipeline.domain.rules.turns import ALONE, HASH_DIGITS
 
 LONG = "howmuchisashipmentofsevencratestothefarislandsinwinterandwhopays"
 NEAR, OTHER = LONG.replace("seven", "sevxn"), "whatisthenameofthedaughterofthekeeperofthelighthouseonthecape"

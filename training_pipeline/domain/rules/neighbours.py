@@ -13,10 +13,10 @@ from typing import Final
 import ibis
 import ibis.expr.types as ir
 
-from training_pipeline.domain.rules.comparison import ALONE, HASH_DIGITS, LATER, is_outright
 from training_pipeline.domain.rules.gates import Keep, unkept
 from training_pipeline.domain.rules.policy import GatePolicy, Reason
 from training_pipeline.domain.rules.text.dialects import where
+from training_pipeline.domain.rules.turns import ALONE, HASH_DIGITS, LATER, is_outright
 
 #: `pair_id` and `example`, the hash of the whole example, of the pairs whose ids stand in a table.
 Examples = Callable[[ir.Table], ir.Table]

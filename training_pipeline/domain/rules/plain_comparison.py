@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from itertools import groupby
 from typing import Any, Final
 
-from training_pipeline.domain.rules import comparison
 from training_pipeline.domain.rules import spoken as letters
+from training_pipeline.domain.rules import turns as comparison
 from training_pipeline.domain.rules.examples.called import called_in
 from training_pipeline.domain.rules.examples.chat_format import text_of, word_of
 from training_pipeline.domain.rules.text.plain_form import loose

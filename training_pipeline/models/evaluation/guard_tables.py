@@ -16,8 +16,8 @@ from training_pipeline.datasets.comparable_hashes import PLAIN, rows_in
 from training_pipeline.datasets.text_plans import conversations_plan
 from training_pipeline.domain.errors import Lost, Unavailable
 from training_pipeline.domain.hash_key import HashKeys
-from training_pipeline.domain.rules.comparison import ALONE, HASH_DIGITS, LATER
 from training_pipeline.domain.rules.policy import GatePolicy
+from training_pipeline.domain.rules.turns import ALONE, HASH_DIGITS, LATER
 from training_pipeline.models.evaluation.aging import AGED, sheets_now
 from training_pipeline.models.evaluation.ancestry import Learned
 from training_pipeline.models.evaluation.suite import Suite
