@@ -89,7 +89,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "api/middleware/test_request_log.py": ("api/logs.py",),
     "api/routes/test_audit.py": ("api/downloads.py",),
     "api/routes/test_compare.py": ("schemas/comparison.py",),
-    "alerts/test_messages.py": ("alerts/delivery.py", "alerts/records.py"),
+    "alerts/test_messages.py": ("alerts/delivery.py", "alerts/records.py", "alerts/tables.py"),
     "api/routes/test_decisions.py": ("client/governance/decisions.py", "schemas/decision.py"),
     "api/routes/test_health.py": ("app/readiness.py", "schemas/health.py"),
     "api/routes/test_jobs.py": (
@@ -420,7 +420,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "training_jobs/polling/observe.py",
     ),
     "training_jobs/lifecycle/test_catalog_lineage.py": ("databricks/lineage.py",),
-    "training_jobs/store/test_tables.py": ("models/versions/tables.py",),
+    "training_jobs/store/test_tables.py": ("auth/tables.py", "models/versions/tables.py"),
     "training_jobs/store/test_jobs.py": ("domain/job.py", "training_jobs/store/events.py"),
     "training_jobs/lifecycle/test_service.py": (
         "training_jobs/lifecycle/job_request.py",

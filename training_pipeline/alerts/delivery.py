@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Interval, and_, bindparam, cast, func, or_, select, update
 
 from training_pipeline.alerts.messages import Alert
+from training_pipeline.alerts.tables import alerts
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.tables import alerts
 
 #: Between two attempts to tell a target that failed.
 RETRIES: Final = RetryPolicy(first=30.0, longest=3600.0)

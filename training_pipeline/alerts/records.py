@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.alerts.messages import IDENTITY, Alert, Kind, of_job
+from training_pipeline.alerts.tables import alerts
 from training_pipeline.domain.job import ACTIVE, JobStatus
 from training_pipeline.training_jobs.store.events import EventType, record_event
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.training_jobs.store.rows import job_from_row
-from training_pipeline.training_jobs.store.tables import alerts, training_jobs
+from training_pipeline.training_jobs.store.tables import training_jobs
 from training_pipeline.urls import Urls
 
 #: What happened longer ago is history, not news: so that a new installation, or a long pause, does not tell all of it.

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import select, update
+from sqlalchemy import Boolean, CheckConstraint, Column, DateTime, Table, Text, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.errors import Conflict, Unavailable
@@ -21,7 +21,19 @@ from training_pipeline.infra.database import Database
 from training_pipeline.infra.files import replace_file
 from training_pipeline.settings import Settings
 from training_pipeline.settings.prefix import PREFIX
-from training_pipeline.training_jobs.store.tables import installation
+from training_pipeline.training_jobs.store.tables import metadata
+
+installation = Table(
+    "installation",
+    metadata,
+    # There is one row, of the installation that the database belongs to.
+    Column("the_only", Boolean, primary_key=True, server_default="true"),
+    Column("id", Text, nullable=False),
+    Column("state_dir", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    CheckConstraint("the_only", name="the_only"),
+)
 
 #: Holds the id: in the state directory, and as a mark in the directories that installations may share.
 NAME: Final = ".installation"

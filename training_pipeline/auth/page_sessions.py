@@ -8,11 +8,11 @@ from typing import Final
 
 from sqlalchemy import delete, func, insert
 
+from training_pipeline.auth.tables import api_tokens, page_sessions
 from training_pipeline.auth.tokens import of_row, select_tokens
 from training_pipeline.domain.access import Caller
 from training_pipeline.domain.errors import Unauthenticated
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.tables import api_tokens, page_sessions
 
 #: A session ends this long after its token was exchanged, or before.
 LONGEST: Final = timedelta(hours=12)

@@ -16,11 +16,11 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, func, insert, select, update
 
 from training_pipeline.auth import token_format
+from training_pipeline.auth.tables import api_tokens
 from training_pipeline.domain.access import Caller, Role
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest, NotFound, Unauthenticated
 from training_pipeline.training_jobs.store.events import SYSTEM
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.tables import api_tokens
 
 #: Longest time that a token can be good for.
 LONGEST: Final = timedelta(days=3650)

@@ -21,13 +21,14 @@ from training_pipeline.alerts.messages import (
     of_tainted_alias,
 )
 from training_pipeline.alerts.records import notice, notice_jobs
+from training_pipeline.alerts.tables import alerts
 from training_pipeline.alerts.targets import Undelivered
 from training_pipeline.domain.aliases import OnTaint, TaintedAlias, moves
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.testing.jobs.jobs import new_job
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.tables import alerts, training_jobs
+from training_pipeline.training_jobs.store.tables import training_jobs
 from training_pipeline.urls import Urls
 
 LINKS = Urls(dagster="http://dagster", page="http://page")

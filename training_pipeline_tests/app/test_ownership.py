@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from training_pipeline.app.ownership import NAME, require_own
+from training_pipeline.app.ownership import NAME, installation, require_own
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
-from training_pipeline.training_jobs.store.tables import installation
 
 
 def another(settings: Settings, name: str = "other", **changes: object) -> Settings:

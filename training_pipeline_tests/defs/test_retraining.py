@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import select
 
+from training_pipeline.alerts.tables import alerts
 from training_pipeline.app.container import Services
 from training_pipeline.defs.retraining import make_schedule, retrain_changed_sheets
 from training_pipeline.domain.access import Caller, Role
@@ -22,7 +23,6 @@ from training_pipeline.settings import Settings
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.dagster_runs import create, finish, launch
 from training_pipeline.training_jobs.lifecycle.service import JobService
-from training_pipeline.training_jobs.store.tables import alerts
 from training_pipeline_tests.defs.test_assets import failure
 from training_pipeline_tests.defs.test_launchpad import run_by
 

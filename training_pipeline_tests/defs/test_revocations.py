@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import select
 
+from training_pipeline.alerts.tables import alerts
 from training_pipeline.app.container import Services
 from training_pipeline.defs import revocations as sensor
 from training_pipeline.defs.revocations import LOCK, Looks, make_sensor, watch
@@ -22,7 +23,6 @@ from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.dagster_runs import create, finish, launch
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
-from training_pipeline.training_jobs.store.tables import alerts
 
 STILL_PERMITTED = dg.AssetCheckKey(dg.AssetKey("fine_tuned_model"), "still_permitted")
 

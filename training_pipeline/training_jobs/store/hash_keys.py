@@ -13,14 +13,34 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, select, text
+from sqlalchemy import Column, Connection, DateTime, Index, RowMapping, Table, Text, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.hash_key import SECRET_BYTES, HashKey
 from training_pipeline.infra.files import new_private_file, sync
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.tables import hash_keys
+from training_pipeline.training_jobs.store.tables import metadata
+
+#: Keys of hashes; their secrets are in files. At most one of a training sheet lives.
+hash_keys = Table(
+    "hash_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("training_sheet_id", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Column("destroyed_at", DateTime(timezone=True)),
+    Column("destroyed_by", Text),
+    # The revocation for which it was destroyed.
+    Column("revocation_id", Text),
+    Index(
+        "ix_hash_keys_training_sheet_id",
+        "training_sheet_id",
+        unique=True,
+        postgresql_where=text("destroyed_at IS NULL"),
+    ),
+)
 
 _DESTROYED: Final = text(
     "UPDATE hash_keys SET destroyed_at = clock_timestamp(), destroyed_by = :actor, revocation_id = :revocation_id"

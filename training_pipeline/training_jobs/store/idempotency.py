@@ -15,14 +15,27 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, tuple_
+from sqlalchemy import Column, Connection, DateTime, Index, Integer, Table, Text, delete, func, insert, select, tuple_
 
 from training_pipeline.domain.errors import Conflict, InvalidRequest
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra import advisory_lock
 from training_pipeline.infra.database import Database
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.tables import idempotency_keys
+from training_pipeline.training_jobs.store.tables import metadata
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("who", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    # SHA-256 (hex) of what was asked for.
+    Column("body_hash", Text, nullable=False),
+    Column("response_status", Integer, nullable=False),
+    Column("response_body", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
+    Index("ix_idempotency_keys_created_at", "created_at"),
+)
 
 #: An answer is kept at least this long.
 KEPT: Final = timedelta(hours=48)

@@ -1,4 +1,4 @@
-"""The tables of a training job and some of plumbing, as SQLAlchemy Core.
+"""The tables of training jobs, as SQLAlchemy Core, and the metadata that all tables share.
 
 No schema is named: the connection's search path decides. Every change here needs a migration; a test compares the two.
 """
@@ -26,7 +26,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from training_pipeline.domain.access import Role
 from training_pipeline.domain.job import JobStatus
 
 metadata = MetaData(
@@ -252,95 +251,4 @@ training_job_events = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
     CheckConstraint("type IN ('status_change', 'progress_update', 'metric_update', 'error', 'info')", name="type"),
     Index("ix_training_job_events_job_id_id", "job_id", "id"),
-)
-
-idempotency_keys = Table(
-    "idempotency_keys",
-    metadata,
-    Column("who", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    # SHA-256 (hex) of what was asked for.
-    Column("body_hash", Text, nullable=False),
-    Column("response_status", Integer, nullable=False),
-    Column("response_body", Text, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
-    Index("ix_idempotency_keys_created_at", "created_at"),
-)
-
-api_tokens = Table(
-    "api_tokens",
-    metadata,
-    Column("id", Text, primary_key=True),
-    # Who bears it: the actor of what is done with it. One name may have several, as while one replaces another.
-    Column("name", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    # SHA-256 (hex) of its text, which is stored nowhere.
-    Column("digest", Text, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
-    Column("created_by", Text, nullable=False),
-    _time("expires_at", required=True),
-    _time("last_used_at"),
-    _time("revoked_at"),
-    Column("revoked_by", Text),
-    CheckConstraint(f"role IN ({', '.join(repr(str(role)) for role in Role)})", name="role"),
-)
-
-page_sessions = Table(
-    "page_sessions",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("token_id", Text, ForeignKey("api_tokens.id"), nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
-    Index("ix_page_sessions_created_at", "created_at"),
-)
-
-alerts = Table(
-    "alerts",
-    metadata,
-    # Identifies the cause: the same one is never told twice.
-    Column("key", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("message", Text, nullable=False),
-    Column("job_id", Text, ForeignKey("training_jobs.id")),
-    Column("links", JSONB, nullable=False),
-    Column("noticed_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
-    # target -> when it was told
-    Column("sent", JSONB, nullable=False, server_default="{}"),
-    Column("attempts", Integer, nullable=False, server_default="0"),
-    _time("after"),
-    _time("done_at"),
-    Index("ix_alerts_job_id", "job_id"),
-    Index("ix_alerts_noticed_at", "noticed_at", postgresql_where=text("done_at IS NULL")),
-)
-
-installation = Table(
-    "installation",
-    metadata,
-    # There is one row, of the installation that the database belongs to.
-    Column("the_only", Boolean, primary_key=True, server_default="true"),
-    Column("id", Text, nullable=False),
-    Column("state_dir", Text, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("since", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
-    CheckConstraint("the_only", name="the_only"),
-)
-
-#: Keys of hashes; their secrets are in files. At most one of a training sheet lives.
-hash_keys = Table(
-    "hash_keys",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("training_sheet_id", Text, nullable=False),
-    Column("path", Text, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.clock_timestamp()),
-    Column("destroyed_at", DateTime(timezone=True)),
-    Column("destroyed_by", Text),
-    # The revocation for which it was destroyed.
-    Column("revocation_id", Text),
-    Index(
-        "ix_hash_keys_training_sheet_id",
-        "training_sheet_id",
-        unique=True,
-        postgresql_where=text("destroyed_at IS NULL"),
-    ),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from training_pipeline.alerts.tables import alerts
 from training_pipeline.app.alerting import Alerting
 from training_pipeline.databricks.serving import Served, Serving
 from training_pipeline.domain.model_version import TaintedEndpoint
@@ -22,7 +23,6 @@ from training_pipeline.models.versions.endpoint_watch import EndpointWatch
 from training_pipeline.models.versions.served_taints import ServedTaints
 from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.tables import alerts
 from training_pipeline.urls import Urls
 
 BY_HAND, IN_WORKSPACE, HOST = "https://serve.example.org/a", "https://dbc-1.example.org/ml/endpoints/b", "https://dbc-1"

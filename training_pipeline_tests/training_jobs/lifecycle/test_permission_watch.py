@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from training_pipeline.alerts import messages
 from training_pipeline.alerts.messages import Kind
+from training_pipeline.alerts.tables import alerts as alerts_table
 from training_pipeline.app.container import Services
 from training_pipeline.definitions import build
 from training_pipeline.domain.errors import GateRefused, Unavailable
@@ -35,7 +36,6 @@ from training_pipeline.testing.trainers.local_backend import starts
 from training_pipeline.training_jobs.lifecycle.ancestors import with_ancestors
 from training_pipeline.training_jobs.lifecycle.claims import claim
 from training_pipeline.training_jobs.store import lineage
-from training_pipeline.training_jobs.store.tables import alerts as alerts_table
 
 NEVER = timedelta(days=1)
 LONG_AGO = datetime.now(UTC) - timedelta(hours=1)

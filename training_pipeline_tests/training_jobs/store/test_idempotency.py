@@ -8,9 +8,15 @@ from sqlalchemy import Connection, func, select, text
 from training_pipeline.domain.job import TrainingJob
 from training_pipeline.infra.database import Database
 from training_pipeline.testing.jobs.jobs import new_job
-from training_pipeline.training_jobs.store.idempotency import Answer, KeyInUse, KeyReused, body_hash, turn
+from training_pipeline.training_jobs.store.idempotency import (
+    Answer,
+    KeyInUse,
+    KeyReused,
+    body_hash,
+    idempotency_keys,
+    turn,
+)
 from training_pipeline.training_jobs.store.jobs import JobStore
-from training_pipeline.training_jobs.store.tables import idempotency_keys
 
 ANSWER = Answer(201, '{"id": "tj-1"}')
 
