@@ -313,6 +313,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "cli/commands/test_model_ask.py": ("cli/render/playground.py",),
     "cli/commands/test_jobs_result.py": ("cli/render/result.py",),
     "models/evaluation/test_evaluations.py": (
+        "models/evaluation/already_active.py",
         "models/evaluation/questions.py",
         "models/evaluation/records.py",
         "models/evaluation/results.py",

@@ -14,11 +14,12 @@ from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.error_types import UNANSWERED
 from training_pipeline.backends.evaluating import AsksForQuestions
 from training_pipeline.backends.run_state import RunState
-from training_pipeline.domain.errors import Conflict, NotFound, PipelineError
+from training_pipeline.domain.errors import NotFound, PipelineError
 from training_pipeline.domain.hash_key import NO_KEYS, HashKeys
 from training_pipeline.domain.job import TERMINAL, JobStatus
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.models.evaluation import records
+from training_pipeline.models.evaluation.already_active import require_same
 from training_pipeline.models.evaluation.ancestry import Ancestry, ancestry_of_both
 from training_pipeline.models.evaluation.guard import examine
 from training_pipeline.models.evaluation.judges import Judges
@@ -281,24 +282,3 @@ class Evaluations:
         if beside is not None:
             require_usable(beside)
         return ancestry_of_both(self._store, subject.job.id, None if beside is None else beside.job.id)
-
-
-def require_same(wanted: Evaluation, active: Evaluation) -> None:
-    """Raise `Conflict` where the evaluation that is active already will not answer what is wanted."""
-    if other := [theirs for ours, theirs in zip(_beside(wanted), _beside(active), strict=True) if ours != theirs]:
-        raise Conflict(
-            f"{active.model_name} version {active.model_version} is being evaluated on the suite "
-            f"{active.suite_name!r} {', '.join(other)}: {active.id}.",
-            hint="Wait for its end, or cancel it (`training-pipeline models cancel-evaluation`), then ask again.",
-        )
-
-
-def _beside(evaluation: Evaluation) -> tuple[str, str, str]:
-    """Whom an evaluation compares the version with, and who reads the answers, in words."""
-    judge, champion = evaluation.judge, evaluation.champion_version
-    has_base = any(model.role == "base" for model in evaluation.asked_models)
-    return (
-        "beside no other version" if champion is None else f"beside version {champion}",
-        "beside its base model" if has_base else "without its base model",
-        "without a judge" if judge is None else f"with the judge {judge.order.name}",
-    )

@@ -21,7 +21,8 @@ from training_pipeline.domain.refs import required
 from training_pipeline.domain.usage import DataClassification
 from training_pipeline.infra.database import Database
 from training_pipeline.models.evaluation import records
-from training_pipeline.models.evaluation.evaluations import Evaluations, require_same
+from training_pipeline.models.evaluation.already_active import require_same
+from training_pipeline.models.evaluation.evaluations import Evaluations
 from training_pipeline.models.evaluation.judges import Judges
 from training_pipeline.models.evaluation.kept import KeptModels
 from training_pipeline.models.evaluation.records import Evaluation, EvaluationStatus
