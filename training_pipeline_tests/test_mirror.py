@@ -266,6 +266,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "defs/partitions.py",
         "defs/provenance.py",
         "defs/resources.py",
+        "defs/training_metadata.py",
     ),
     "tuning/test_advance.py": (
         "tuning/ending.py",

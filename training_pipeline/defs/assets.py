@@ -9,6 +9,7 @@ from training_pipeline.datasets.store import read_dataset
 from training_pipeline.datasets.verify import Finding
 from training_pipeline.defs import checks
 from training_pipeline.defs import metadata as md
+from training_pipeline.defs import training_metadata as training_md
 from training_pipeline.defs.graph import EXTERNAL, about
 from training_pipeline.defs.partitions import training_job_partitions
 from training_pipeline.defs.provenance import asset_records, input_versions
@@ -152,7 +153,7 @@ def fine_tuning_run(context: dg.AssetExecutionContext, job_run: JobRunParam) -> 
         )
         job = launcher.submit(job, dataset)
         yield dg.MaterializeResult(
-            metadata=md.of_submission(job, job_run.links),
+            metadata=training_md.of_submission(job, job_run.links),
             data_version=dg.DataVersion(f"{job.id}:{job.attempt}:{dataset.digest[:16]}"),
         )
         # The event is stored by now: what follows a yield runs after Dagster has written it.
@@ -196,8 +197,8 @@ def training_metrics(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
             **{name: value for name, value in losses.items() if value is not None},
         )
         yield dg.MaterializeResult(
-            metadata=md.of_metrics(services.store.get(job.id), result, frame, job_run.links),
-            data_version=dg.DataVersion(md.digest_of_frame(frame)),
+            metadata=training_md.of_metrics(services.store.get(job.id), result, frame, job_run.links),
+            data_version=dg.DataVersion(training_md.digest_of_frame(frame)),
         )
         records = asset_records(context.instance, [context.asset_key], job.id)
         lineage.add_assets(services.store, job.id, records)
@@ -248,8 +249,8 @@ def fine_tuned_model(context: dg.AssetExecutionContext, job_run: JobRunParam) ->
         if found:
             raise RecordsDisagree(f"The records of training job {job.id} disagree: {'; '.join(found)}.")
         yield dg.MaterializeResult(
-            metadata=md.of_model(job, result, record, job_run.links),
-            data_version=dg.DataVersion(md.digest_of_files(result.model_files)),
+            metadata=training_md.of_model(job, result, record, job_run.links),
+            data_version=dg.DataVersion(training_md.digest_of_files(result.model_files)),
         )
         records = asset_records(context.instance, [context.asset_key], job.id)
         lineage.add_assets(services.store, job.id, records)
