@@ -15,15 +15,15 @@ class Advice(Answer):
 
     rule: str = Field(description="Stable code of the rule.", examples=["learning_rate"])
     kind: Literal["value", "warning"] = Field(
-        description="A value to set, or a warning that no value mends.", examples=["value"]
+        description="`value` where a value can be set, `warning` where no setting helps.", examples=["value"]
     )
     field: str | None = Field(
-        description="Key of training_config that the value is for; null for a warning, and for what is not configured.",
+        description="Key of training_config to set; null for a warning, and where no key sets it.",
         examples=["learning_rate"],
     )
     value: int | float | str | None = Field(description="The value advised.", examples=[0.00029])
-    low: float | None = Field(description="Least value that counts as taken.", examples=[0.000145])
-    high: float | None = Field(description="Greatest value that counts as taken.", examples=[0.00058])
+    low: float | None = Field(description="Lowest value that still follows the advice.", examples=[0.000145])
+    high: float | None = Field(description="Highest value that still follows the advice.", examples=[0.00058])
     current: int | float | str | None = Field(description="The value in the configuration.", examples=[0.0002])
     taken: bool = Field(description="Whether the configuration follows the advice.", examples=[True])
     reason: str = Field(
@@ -34,7 +34,7 @@ class Advice(Answer):
         description="Where the rule comes from.", examples=["Tinker cookbook, learning rate by hidden size"]
     )
     source_url: str = Field(
-        description="Its address; empty where it has none.",
+        description="URL of that source; empty if it has none.",
         examples=["https://tinker-docs.thinkingmachines.ai/supervised-learning/sl-hyperparams"],
     )
     confidence: Confidence = Field(description="How far the rule can be trusted.", examples=["medium"])
@@ -57,22 +57,26 @@ class Finding(Answer):
 class Estimated(Answer):
     """One figure of an estimate. Where `middle` is null it is unavailable, and `reason` says why."""
 
-    middle: float | None = Field(description="As likely more as less.", examples=[185.0])
+    middle: float | None = Field(
+        description="Median: the actual value is as likely to be higher as lower.", examples=[185.0]
+    )
     low: float | None = Field(description="Lower end of the interval.", examples=[140.0])
     high: float | None = Field(description="Upper end of the interval.", examples=[245.0])
     basis: str = Field(
-        description="What it rests on; empty where it is unavailable.",
+        description="What the estimate is based on; empty if it is unavailable.",
         examples=["12 jobs like it: same base model, method and machine; interval from Student's t"],
     )
     reason: str = Field(
-        description="Why it is unavailable; empty where it is not.", examples=["its pairs are not counted yet"]
+        description="Why it is unavailable; empty if it is available.", examples=["its pairs are not counted yet"]
     )
 
 
 class Estimate(Answer):
     """How long a job trains, without waiting for compute, and what that costs."""
 
-    coverage: float = Field(description="Share of such jobs that the intervals hold.", examples=[0.8])
+    coverage: float = Field(
+        description="Share of jobs whose actual value should lie within the interval.", examples=[0.8]
+    )
     time: Estimated = Field(description="Seconds of training.")
     cost: Estimated = Field(description="Cost by your own price list, in its currency.")
     currency: str | None = Field(description="Currency of the price list; null without one.", examples=["EUR"])
@@ -87,12 +91,15 @@ class ActualCost(Answer):
 
     dbu: float | None = Field(description="Databricks units (DBU) billed; null until they are known.", examples=[1.5])
     amount: float | None = Field(
-        description="What that is in money, or else its duration; null where the price list does not say.",
+        description=(
+            "Cost of the DBU, or of the duration where the DBU are not known; null if the price list has no "
+            "price for it."
+        ),
         examples=[0.83],
     )
     currency: str | None = Field(description="Currency of the price list; null without an amount.", examples=["EUR"])
     basis: str = Field(
-        description="What the amount rests on; empty without one.",
+        description="How the amount was calculated; empty without one.",
         examples=["1.50 DBU billed, 0.55 EUR each, as of 2026-11-01"],
     )
 
@@ -106,11 +113,9 @@ class TrainingJobAdvice(Answer):
         examples=["2026-11-28"],
     )
     advice: list[Advice] = Field(description="The advice as it was given; no later rule changes it.")
-    findings: list[Finding] = Field(description="What its curves say, once it has ended.")
+    findings: list[Finding] = Field(description="Findings from its loss curves, once it has ended.")
     estimate: Estimate | None = Field(
         description="The estimate when the job was created; null for a job of an earlier release."
     )
-    actual_seconds: float | None = Field(
-        description="Seconds that it trained; null until it has ended.", examples=[198.2]
-    )
-    actual_cost: ActualCost = Field(description="What it has cost; all null until it has ended.")
+    actual_seconds: float | None = Field(description="Seconds of training; null until it has ended.", examples=[198.2])
+    actual_cost: ActualCost = Field(description="Actual cost; every field is null until the job has ended.")

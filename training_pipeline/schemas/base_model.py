@@ -17,11 +17,13 @@ class BaseModelOffer(Answer):
     licence: str | None = Field(description="Licence, if known.", examples=["Apache-2.0"])
     fits: bool | None = Field(
         None,
-        description="Whether the memory of the machine that trains holds it, with LoRA; null where that is not known.",
+        description=(
+            "Whether it fits into the memory of the machine that trains, with LoRA; null if that is not known."
+        ),
         examples=[True],
     )
     accelerators: list[str] = Field(description="GPU nodes it fits on; empty for the local backend.", examples=[[]])
-    default: bool = Field(description="Whether it is used if none is given.", examples=[True])
+    default: bool = Field(description="Whether it is the default base model.", examples=[True])
 
 
 class BaseModels(Answer):

@@ -32,7 +32,7 @@ class LossVerdict(Answer):
         description="Different validation rows that any of the jobs has; null as above.", examples=[62]
     )
     reasons: list[str] = Field(
-        description="Why they may not be compared, or why that is unknown; empty where they may.",
+        description="Why the losses cannot be compared, or why that is unknown; empty if they can.",
         examples=[
             ["They validated on different rows: 40 of 62 are in the validation split of every job."],
         ],
@@ -60,7 +60,7 @@ class ComparedJob(Answer):
     training_sheet_name: str = Field(description="Name of the training sheet.", examples=["Document triage"])
     base_model: str = Field(description="Base model.", examples=["builtin:tiny"])
     created_by: str = Field(description="Who created the job.", examples=["ada"])
-    created_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
+    created_at: datetime = Field(description="When it was created.", examples=["2026-11-23T07:21:45Z"])
     started_at: datetime | None = Field(description="When training started.", examples=["2026-11-23T07:21:52Z"])
     train_pairs: int | None = Field(description="Pairs in the training split.", examples=[248])
     val_pairs: int | None = Field(description="Pairs in the validation split.", examples=[62])
@@ -79,9 +79,9 @@ class ComparedJob(Answer):
 class Difference(Answer):
     """Something on record that is not the same for all of the jobs."""
 
-    field: str = Field(description="What it is.", examples=["training_config.learning_rate"])
+    field: str = Field(description="Name of what differs.", examples=["training_config.learning_rate"])
     values: list[JsonValue] = Field(
-        description="The value of each job, in the order of `jobs`; null where it has none or none is recorded.",
+        description="Its value in each job, in the order of `jobs`; null where a job has none or none was recorded.",
         examples=[[0.0001, 0.0002]],
     )
 
@@ -91,23 +91,23 @@ class DataDifference(Answer):
 
     job_id: str = Field(description="The job.", examples=[JOB])
     counts: PairChanges | None = Field(
-        description="Number of pairs that changed, by kind of change; null where that cannot be read."
+        description="Number of pairs that changed, by kind of change; null if the pairs cannot be compared."
     )
-    problem: str | None = Field(description="Why it cannot be read; null where it can.", examples=[None])
+    problem: str | None = Field(description="Why the pairs cannot be compared; null if they can.", examples=[None])
 
 
 class ComparedScore(Answer):
     """One metric of a model beside that of the first job of the suite, on the pairs that both have scores of."""
 
     metric: str = Field(description="The metric.", examples=["exact_match"])
-    wins: int = Field(description="Pairs on which it is better.", examples=[12])
-    losses: int = Field(description="Pairs on which it is worse.", examples=[5])
-    ties: int = Field(description="Pairs on which neither is.", examples=[83])
-    difference: float = Field(description="By how much it is better in the mean.", examples=[0.07])
+    wins: int = Field(description="Pairs on which this job scores better.", examples=[12])
+    losses: int = Field(description="Pairs on which this job scores worse.", examples=[5])
+    ties: int = Field(description="Pairs with the same score.", examples=[83])
+    difference: float = Field(description="Mean difference; positive if this job is better.", examples=[0.07])
     lower: float | None = Field(description="Lower end of the interval.", examples=[0.01])
     upper: float | None = Field(description="Upper end of the interval.", examples=[0.13])
     unscored: int = Field(
-        description="Pairs of which only the first job has a score, so that they are none of these.", examples=[0]
+        description="Pairs for which only the first job has a score; they are not compared.", examples=[0]
     )
 
 
@@ -118,12 +118,12 @@ class JobScores(Answer):
     evaluation_id: str = Field(description="The evaluation.", examples=[EVALUATION])
     model_name: str = Field(description="The model.", examples=["triage-model"])
     model_version: str = Field(description="Its version.", examples=["2"])
-    figures: list[EvaluationFigure] = Field(description="The means over all pairs, with their intervals.")
+    figures: list[EvaluationFigure] = Field(description="Means over all pairs, with their intervals.")
     duels: list[ComparedScore] = Field(
-        description="What it is beside the first job of the suite; empty for that one itself."
+        description="Comparison with the first job of the suite; empty for that job itself."
     )
     problem: str | None = Field(
-        description="Why nothing, or not all of it, is beside the first job; null where all is.", examples=[None]
+        description="Why it is not compared with the first job, or only in part; null if it is.", examples=[None]
     )
 
 
@@ -139,12 +139,16 @@ class TrainingJobComparison(Answer):
     """Training jobs side by side. The first one is what the others are compared with."""
 
     jobs: list[ComparedJob] = Field(description="The jobs, in the requested order.")
-    validation_losses: LossVerdict = Field(description="Whether their validation losses may be compared.")
+    validation_losses: LossVerdict = Field(description="Whether their validation losses can be compared.")
     differences: list[Difference] = Field(
-        description="What is not the same for all of them, by name: resolved configuration, base model, sheet, "
-        "template, split, backend, and what each was trained with."
+        description=(
+            "What differs between the jobs, by name: resolved configuration, base model, sheet, template, "
+            "split, backend, and software and hardware."
+        )
     )
-    data: list[DataDifference] = Field(description="For each job but the first, what its pairs are beside the first's.")
+    data: list[DataDifference] = Field(
+        description="For each job but the first, how its pairs differ from those of the first."
+    )
     evaluations: list[SuiteScores] = Field(
-        description="Scores of their model versions, by suite; the suites with the most of them first."
+        description="Scores of their model versions, by suite; the suites with the most jobs first."
     )

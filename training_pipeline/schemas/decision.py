@@ -41,12 +41,12 @@ class Decide(BaseModel):
     model_version: str = Field(description="Its version.", max_length=64, examples=["2"])
     decision: DecisionKind = Field(description=f"{_KINDS}.", examples=["retrain"])
     reason: str = Field(
-        description=f"Why, 1 to {LONGEST_REASON:,} characters; kept for ever.", examples=["consent withdrawn"]
+        description=f"Reason, 1 to {LONGEST_REASON} characters; kept permanently.", examples=["consent withdrawn"]
     )
-    due: date | None = Field(None, strict=False, description="By when it is to be done.", examples=["2026-12-31"])
+    due: date | None = Field(None, strict=False, description="Due date.", examples=["2026-12-31"])
     evidence: str | None = Field(
         None,
-        description=f"Where what supports it is found, up to {LONGEST_EVIDENCE:,} characters.",
+        description=f"Link or reference to the evidence, up to {LONGEST_EVIDENCE} characters.",
         examples=["https://tickets.example.org/4711"],
     )
 
@@ -54,20 +54,20 @@ class Decide(BaseModel):
 class Decision(Answer):
     """A decision on record."""
 
-    number: int = Field(description="1, 2, 3 …: no number is left out.", examples=[1])
+    number: int = Field(description="Number of the decision: 1, 2, 3 … without gaps.", examples=[1])
     model_name: str = Field(description="Full name of the model.", examples=["triage-model"])
     model_version: str = Field(description="Its version.", examples=["2"])
     job_id: str = Field(description="The job that trained it.", examples=[JOB])
     decision: DecisionKind = Field(description=f"{_KINDS}.", examples=["retrain"])
     revocation_ids: list[str] = Field(
-        description="The revocations that tainted the version then.", examples=[[REVOCATION]]
+        description="The revocations that tainted the version at that time.", examples=[[REVOCATION]]
     )
-    reason: str = Field(description="Why.", examples=["consent withdrawn"])
+    reason: str = Field(description="Reason.", examples=["consent withdrawn"])
     actor: str = Field(description="Who decided.", examples=["grace"])
-    due: date | None = Field(description="By when it is to be done; null where no date was set.", examples=[None])
-    evidence: str | None = Field(description="Where what supports it is found.", examples=[None])
+    due: date | None = Field(description="Due date; null if none was set.", examples=[None])
+    evidence: str | None = Field(description="Link or reference to the evidence.", examples=[None])
     decided_at: datetime = Field(description="When it was decided.", examples=["2026-11-24T09:00:00.000000+00:00"])
-    previous_hash: str = Field(description="The hash of the decision before.", examples=["0" * 64])
+    previous_hash: str = Field(description="Hash of the previous decision.", examples=["0" * 64])
     hash: str = Field(
         description="SHA-256 (hex) over everything else, in canonical JSON: keys sorted, no blanks, UTF-8.",
         examples=[DIGEST],
@@ -75,13 +75,17 @@ class Decision(Answer):
 
     in_force: bool = Field(
         False,
-        description="Whether it is what holds for the version now: the last decision about it, and, where two people "
-        "must decide (`TRAINING_PIPELINE_FOUR_EYES`), one that a second person has made as well.",
+        description=(
+            "Whether this decision is in force: it is the last one about the version and, where two people "
+            "must decide (`TRAINING_PIPELINE_FOUR_EYES`), a second person has made the same decision."
+        ),
         examples=[True],
     )
     expired: bool = Field(
         False,
-        description="Whether no second person has made it within `TRAINING_PIPELINE_APPROVAL_DAYS`: it is void.",
+        description=(
+            "Whether it has expired: no second person made the same decision within `TRAINING_PIPELINE_APPROVAL_DAYS`."
+        ),
         examples=[False],
     )
 
@@ -106,6 +110,8 @@ class DecisionPage(Answer):
 class DecisionChain(Answer):
     """Whether the chain of decisions is whole."""
 
-    decisions: int = Field(description="How many decisions there are.", examples=[2])
-    head: str | None = Field(description="The hash of the last one: note it to check later.", examples=[DIGEST])
+    decisions: int = Field(description="Number of decisions.", examples=[2])
+    head: str | None = Field(
+        description="Hash of the last decision. Keep a copy of it to verify the record later.", examples=[DIGEST]
+    )
     problems: list[str] = Field(description="What was removed or changed; empty where nothing was.", examples=[[]])

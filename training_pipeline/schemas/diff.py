@@ -23,17 +23,19 @@ class PairChanges(Answer):
 
     added: int = Field(description="Pairs that only the second job used.", examples=[12])
     removed: int = Field(description="Pairs that only the first job used.", examples=[3])
-    edited: int | None = Field(description="Pairs that both used, with another text; null if not known.", examples=[1])
+    edited: int | None = Field(
+        description="Pairs that both used, with different texts; null if not known.", examples=[1]
+    )
     renamed: int | None = Field(
         description="Examples that both used, under another pair id; null where that is not known.", examples=[0]
     )
-    moved: int = Field(description="Pairs that both used, on the other side of the split.", examples=[2])
+    moved: int = Field(description="Pairs that both used, on different sides of the split.", examples=[2])
 
 
 class PairDifference(Answer):
     """A pair that changed, as the record of each job has it. Never its text."""
 
-    pair_id: str = Field(description="Id of the pair; of a renamed one the new id.", examples=["p-0001"])
+    pair_id: str = Field(description="Id of the pair; the new id if it was renamed.", examples=["p-0001"])
     changes: list[PairChange] = Field(description="What changed.", examples=[["moved"]])
     before: LineagePair | None = Field(description="In the first job; null where its sheet had no such pair.")
     after: LineagePair | None = Field(description="In the second job; null where its sheet has no such pair.")
@@ -52,7 +54,7 @@ class PairDifference(Answer):
 class FieldDifference(Answer):
     """Something on record that differs between the jobs, apart from their pairs."""
 
-    field: str = Field(description="What it is.", examples=["training_config.learning_rate"])
+    field: str = Field(description="Name of what differs.", examples=["training_config.learning_rate"])
     before: JsonValue = Field(description="Its value in the first job; null where it has none.", examples=[0.0001])
     after: JsonValue = Field(description="Its value in the second job; null where it has none.", examples=[0.0002])
 

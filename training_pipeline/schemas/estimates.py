@@ -22,14 +22,14 @@ class EstimateQuality(Answer):
     """What the estimates of some jobs came to."""
 
     jobs: int = Field(description="Succeeded jobs that had an estimate.", examples=[120])
-    within: int = Field(description="Those that took as long as the interval said.", examples=[97])
+    within: int = Field(description="Jobs whose duration was within the interval.", examples=[97])
     share: float | None = Field(
-        description=f"The share within the interval; null for fewer than {LEAST} jobs: too few.", examples=[0.81]
+        description=f"Share of jobs within the interval; null for fewer than {LEAST} jobs.", examples=[0.81]
     )
     share_low: float | None = Field(description="Lower end of the share's 95 % interval.", examples=[0.73])
     share_high: float | None = Field(description="Upper end of the share's 95 % interval.", examples=[0.87])
     median_error: float | None = Field(
-        description="The median share by which estimates were off; null for too few jobs.", examples=[0.12]
+        description="Median relative error of the estimates; null for too few jobs.", examples=[0.12]
     )
 
 
@@ -38,7 +38,7 @@ class KindQuality(EstimateQuality):
 
     base_model: str = Field(description="The base model.", examples=["Qwen/Qwen3-8B"])
     method: str = Field(description="The fine-tuning method.", examples=["lora"])
-    machine: str = Field(description="What it was trained on.", examples=[_MACHINE])
+    machine: str = Field(description="Machine that trained it.", examples=[_MACHINE])
 
 
 class EstimatedJob(Answer):
@@ -48,19 +48,19 @@ class EstimatedJob(Answer):
     model_name: str = Field(description="Its model.", examples=["triage-model"])
     base_model: str = Field(description="The base model.", examples=["Qwen/Qwen3-8B"])
     method: str = Field(description="The fine-tuning method.", examples=["lora"])
-    machine: str = Field(description="What it was trained on.", examples=[_MACHINE])
+    machine: str = Field(description="Machine that trained it.", examples=[_MACHINE])
     created_at: datetime = Field(description="When it was created and estimated.", examples=["2026-11-23T07:21:45Z"])
     estimated_seconds: float = Field(description="The estimate.", examples=[185.0])
     low_seconds: float = Field(description="Lower end of its interval.", examples=[140.0])
     high_seconds: float = Field(description="Upper end of its interval.", examples=[245.0])
-    actual_seconds: float = Field(description="Seconds that it trained.", examples=[198.2])
-    within: bool = Field(description="Whether that lies in the interval.", examples=[True])
+    actual_seconds: float = Field(description="Seconds of training.", examples=[198.2])
+    within: bool = Field(description="Whether that is within the interval.", examples=[True])
     error: float = Field(
         description="Share of the actual duration by which the estimate was too high; below 0, too low.",
         examples=[-0.067],
     )
     basis: str = Field(
-        description="What the estimate rested on.",
+        description="What the estimate was based on.",
         examples=["12 jobs like it: same base model, method and machine; interval from Student's t"],
     )
     estimated_cost: float | None = Field(description="What it was estimated to cost; null if unknown.", examples=[1.2])
@@ -74,9 +74,11 @@ class EstimatedJob(Answer):
 class EstimatesSoFar(Answer):
     """How good estimates of training time have been. Each was made when its job was created, from those before it."""
 
-    coverage: float = Field(description="The share that the intervals are to hold.", examples=[0.8])
-    overall: EstimateQuality = Field(description="Over all of these jobs.")
-    kinds: list[KindQuality] = Field(description="By base model, method and machine, those with the most jobs first.")
+    coverage: float = Field(description="Share of jobs that should be within the interval.", examples=[0.8])
+    overall: EstimateQuality = Field(description="Accuracy over all of these jobs.")
+    kinds: list[KindQuality] = Field(
+        description="Accuracy by base model, method and machine, those with the most jobs first."
+    )
     jobs: list[EstimatedJob] = Field(description="The last succeeded jobs that had an estimate, the newest first.")
     without: int = Field(description="Jobs among the last 1,000 succeeded ones that had no estimate.", examples=[3])
 

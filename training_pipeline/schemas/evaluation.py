@@ -31,16 +31,21 @@ class EvaluateModelVersion(BaseModel):
     champion: str | None = Field(
         None,
         max_length=800,
-        description="The version of the same model to compare with; by default the one with the alias `champion`, "
-        "where there is one whose files are here.",
+        description=(
+            "Version of the same model to compare with; by default the one with the alias `champion`, if "
+            "there is one and its files are available."
+        ),
         examples=["1"],
     )
-    base: bool = Field(True, description="Whether its base model answers the questions, too.", examples=[True])
+    base: bool = Field(True, description="Whether the base model answers the questions as well.", examples=[True])
     judge: str | None = Field(
         None,
         pattern=JUDGE_NAME,
-        description="The judge, by its name in the settings, that says of each answer whether it is right. Question, "
-        "expert's answer and answer are sent to it, where the classification of the pair lets them; by default none.",
+        description=(
+            "Judge that decides whether each answer is right, by its name in the settings; by default none. "
+            "It is sent the question, the expert's answer and the model's answer if the pair's classification"
+            " permits."
+        ),
         examples=["house-judge"],
     )
 
@@ -57,7 +62,7 @@ class EvaluationCounts(Answer):
         description="Pairs that changed, or may no longer be evaluated on, by reason.", examples=[{"text_changed": 1}]
     )
     reported: dict[str, int] = Field(
-        description="Pairs that are evaluated although something is found, by finding.", examples=[{"same_item": 3}]
+        description="Pairs that are evaluated in spite of a finding, by finding.", examples=[{"same_item": 3}]
     )
     is_ancestry_known: bool = Field(
         description="Whether it is recorded what the first of these models was trained from.", examples=[True]
@@ -67,7 +72,7 @@ class EvaluationCounts(Answer):
 class EvaluationSlice(Answer):
     """The pairs that have one value in common."""
 
-    by: str = Field(description="Of what.", examples=["classification"])
+    by: str = Field(description="Name of the slice.", examples=["classification"])
     value: str = Field(description="The value.", examples=["public"])
 
 
@@ -75,17 +80,17 @@ class EvaluationFigure(Answer):
     """The mean of a metric with its interval; with `over`, how much better one model is than another, pair by pair."""
 
     model: str = Field(description="base, tuned (the version itself) or champion.", examples=["tuned"])
-    over: str | None = Field(description="The model that it is compared with; null for a mean.", examples=[None])
+    over: str | None = Field(description="Model that it is compared with; null for a mean.", examples=[None])
     metric: str = Field(description="The metric.", examples=["exact_match"])
     of: EvaluationSlice | None = Field(description="The slice; null for all pairs.", examples=[None])
     n: int = Field(description="Pairs that have a score.", examples=[27])
-    estimate: float = Field(description="The mean; of a comparison, by how much better.", examples=[0.81])
+    estimate: float = Field(description="The mean; for a comparison, the mean difference.", examples=[0.81])
     lower: float | None = Field(description="Lower end of the interval.", examples=[0.63])
     upper: float | None = Field(description="Upper end of the interval.", examples=[0.92])
-    level: float = Field(description="How sure the interval is.", examples=[0.95])
+    level: float = Field(description="Confidence level of the interval.", examples=[0.95])
     wins: int | None = Field(description="Pairs on which it is better; null for a mean.", examples=[None])
     losses: int | None = Field(description="Pairs on which it is worse; null for a mean.", examples=[None])
-    ties: int | None = Field(description="Pairs on which neither is better; null for a mean.", examples=[None])
+    ties: int | None = Field(description="Pairs with the same score; null for a mean.", examples=[None])
 
 
 class JudgedModel(Answer):
@@ -93,20 +98,22 @@ class JudgedModel(Answer):
 
     model: str = Field(description="base, tuned (the version itself) or champion.", examples=["tuned"])
     answered_as: list[str] = Field(
-        description="The models that answered, as the endpoint calls them.", examples=[["m"]]
+        description="Models that answered, by their names at the endpoint.", examples=[["m"]]
     )
-    prompt_version: str = Field(description="Version of what the judge is told.", examples=["1"])
-    judged: int = Field(description="Answers that have a verdict.", examples=[25])
-    unanswered: int = Field(description="Questions without an answer; they are wrong, and not sent.", examples=[0])
-    not_sent: int = Field(description="Pairs whose classification it may not read.", examples=[2])
+    prompt_version: str = Field(description="Version of the judge's instructions.", examples=["1"])
+    judged: int = Field(description="Answers that were judged.", examples=[25])
+    unanswered: int = Field(
+        description="Questions without an answer; they count as wrong and are not sent.", examples=[0]
+    )
+    not_sent: int = Field(description="Pairs that were not sent because of their classification.", examples=[2])
     not_judged: dict[str, int] = Field(
-        description="Answers without a verdict although it was to give one, by reason.", examples=[{"no_verdict": 0}]
+        description="Answers that the judge failed to judge, by reason.", examples=[{"no_verdict": 0}]
     )
     agreement: float | None = Field(
-        description="Share of the verdicts that say what exact match says; null for none.", examples=[0.92]
+        description="Share of verdicts that agree with exact match; null without verdicts.", examples=[0.92]
     )
     missing: str | None = Field(
-        description="Why there are no scores of the judge, and what to do; null where there are.", examples=[None]
+        description="Why the judge gave no scores, and what to do; null if it did.", examples=[None]
     )
 
 
@@ -115,7 +122,7 @@ class EvaluationJudge(Answer):
 
     name: str = Field(description="Its name in the settings.", examples=["house-judge"])
     url: str = Field(description="The endpoint that pairs are sent to.", examples=["https://models.example.org/v1"])
-    model: str = Field(description="The model that is asked for, at temperature 0.", examples=["judge-7b"])
+    model: str = Field(description="Model that is requested, at temperature 0.", examples=["judge-7b"])
     max_classification: DataClassification = Field(
         description="The strictest classification that it may read.", examples=["public"]
     )
@@ -158,15 +165,17 @@ class ModelEvaluation(Answer):
     suite: str = Field(description="The evaluation suite.", examples=["triage-2026-11"])
     suite_digest: str = Field(description="SHA-256 (hex) of its pairs.", examples=[DIGEST])
     champion_version: str | None = Field(description="The version that it is compared with.", examples=["1"])
-    status: EvaluationStatus = Field(description="How far it is.", examples=["succeeded"])
-    message: str = Field(description="What it is doing, or waiting for.", examples=[""])
+    status: EvaluationStatus = Field(description="Status of the evaluation.", examples=["succeeded"])
+    message: str = Field(description="Current step, or what it is waiting for.", examples=[""])
     error: str | None = Field(description="Why it failed.", examples=[None])
-    created_by: str = Field(description="Who asked for it.", examples=["ada"])
-    created_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
+    created_by: str = Field(description="Who requested it.", examples=["ada"])
+    created_at: datetime = Field(description="When it was requested.", examples=["2026-11-23T07:21:45Z"])
     finished_at: datetime | None = Field(description="When it ended.", examples=["2026-11-23T07:24:02Z"])
-    counts: EvaluationCounts = Field(description="What became of the pairs of the suite.")
+    counts: EvaluationCounts = Field(description="How many pairs of the suite were evaluated, and why others were not.")
     scores: dict[str, str] = Field(
-        description="Parquet files with the scores, a row a pair and no text, by model; empty until it has succeeded.",
+        description=(
+            "Parquet files with the scores by model: one row for each pair, without text. Empty until it has succeeded."
+        ),
         examples=[{"tuned": "/var/lib/training_pipeline/runs/ev-20261123-072145-9f3a2c-1/scores/tuned.parquet"}],
     )
     figures: list[EvaluationFigure] = Field(description="The metrics; empty until it has succeeded.")
@@ -200,7 +209,7 @@ class ModelEvaluations(Answer):
     """The evaluations of a model version."""
 
     evaluations: list[ModelEvaluation] = Field(description="The evaluations, the newest first.")
-    total: int = Field(description="How many there are.", examples=[1])
+    total: int = Field(description="Number of evaluations.", examples=[1])
 
     @classmethod
     def of(cls, found: list[records.Evaluation]) -> Self:

@@ -54,8 +54,8 @@ class ModelOrigin(Answer):
     job_id: str = Field(description="The job that trained it.", examples=["tj-20261101-081500-1c2d3e"])
     model_name: str = Field(description="Its name.", examples=["triage-model"])
     model_version: str | None = Field(description="Its version; null if it was kept as an artifact.", examples=["1"])
-    base_model: str = Field(description="What it was trained from.", examples=["meta-llama/Llama-3.2-1B-Instruct"])
-    base_recorded: bool = Field(description="Whether it is recorded what that model was trained from.", examples=[True])
+    base_model: str = Field(description="Its own base model.", examples=["meta-llama/Llama-3.2-1B-Instruct"])
+    base_recorded: bool = Field(description="Whether the origin of that base model is recorded.", examples=[True])
 
 
 class BaseModelLineage(Answer):
@@ -66,7 +66,7 @@ class BaseModelLineage(Answer):
     digest: str | None = Field(description="SHA-256 (hex) over the files of a local model.", examples=[DIGEST])
     resolved_at: Literal["creation", "launch", "training"] | None = Field(
         None,
-        description="When its name was found to mean that commit; null where that was not recorded.",
+        description="When its name was resolved to that commit; null if that was not recorded.",
         examples=["creation"],
     )
     files: dict[str, str] | None = Field(
@@ -74,14 +74,17 @@ class BaseModelLineage(Answer):
     )
     listing: str | None = Field(
         None,
-        description="All that is known of a model in a volume: SHA-256 (hex) over names, sizes and times of its files. "
-        "It says nothing of what is in them.",
+        description=(
+            "For a model in a volume: SHA-256 (hex) over names, sizes and times of its files, not over their contents."
+        ),
         examples=[DIGEST],
     )
     licence: str | None = Field(None, description="Licence, as its card names it; null if not known.", examples=["mit"])
     ancestors: list[ModelOrigin] | None = Field(
-        description="The models of this installation that it comes from, the nearest first: itself, what that was "
-        "trained from, and so on. Empty if none was registered here, null where that was not recorded."
+        description=(
+            "Models of this installation that it was trained from, directly or indirectly, nearest first. "
+            "Empty if none was registered here; null if that was not recorded."
+        )
     )
 
 
@@ -94,11 +97,13 @@ class TrainingRecipe(Answer):
         description="SHA-256 (hex) over the tokenizer's vocabulary, rules and special tokens.", examples=[DIGEST]
     )
     libraries: dict[str, str] = Field(
-        description="Versions of Python and of the libraries; of a resumed run all that were used.",
+        description="Versions of Python and of the libraries; for a resumed run, all that were used.",
         examples=[{"python": "3.11.9", "torch": "2.9.1"}],
     )
-    device: str = Field(description="What it was trained on.", examples=["cpu"])
-    first_day: str = Field(description="The date that date templates wrote.", examples=["2026-11-23"])
+    device: str = Field(description="Machine that trained it.", examples=["cpu"])
+    first_day: str = Field(
+        description="Date used by chat templates that print the current date.", examples=["2026-11-23"]
+    )
     configuration: dict[str, Any] = Field(
         description="The configuration of the training program: every value that was used.",
         examples=[{"epochs": 3, "learning_rate": 0.0002}],
@@ -131,8 +136,10 @@ class TrainingJobLineage(Answer):
     base_model: BaseModelLineage | None = Field(description="The base model; null where it was not recorded.")
     recipe: TrainingRecipe | None = Field(
         None,
-        description="What the training was made with; null until the model is registered, and where it was not "
-        "recorded.",
+        description=(
+            "Software, hardware and configuration of the training; null until the model is registered, and if"
+            " not recorded."
+        ),
     )
     assets: list[AssetRecord] = Field(description="The Dagster materializations of the job's assets.")
 

@@ -19,13 +19,13 @@ class TrainingJobLog(Answer):
 
     job_id: str = Field(description="The job.", examples=["tj-20261123-072145-9f3a2c"])
     text: str = Field(
-        description="The lines of this part.",
+        description="Lines of this part of the log.",
         examples=["2026-11-23T07:22:30Z Step 20 of 403: train_loss 0.42, peak memory 612 MB.\n"],
     )
-    offset: int = Field(description="Byte of the log at which the part begins.", examples=[0])
+    offset: int = Field(description="Byte offset at which this part begins.", examples=[0])
     next_offset: int = Field(description="The `offset` of the next part.", examples=[84])
-    size: int = Field(description="Bytes that the log has now.", examples=[84])
-    over: bool = Field(description="Whether the job has ended, so that nothing is added any more.", examples=[False])
+    size: int = Field(description="Current size of the log in bytes.", examples=[84])
+    over: bool = Field(description="Whether the log is complete because the job has ended.", examples=[False])
     unavailable: str | None = Field(
         description="Why the log cannot be read from here; null where it can.",
         examples=["Backend databricks keeps the output of its runs: see the page of the run."],

@@ -55,17 +55,19 @@ class TrainingJobMetrics(Answer):
     training_duration_seconds: float | None = Field(description="Seconds of training so far.", examples=[198.2])
     tokens_processed: int | None = Field(description="Tokens processed so far.", examples=[104520])
     cost_dbu: float | None = Field(
-        description="Cost in Databricks units (DBU). Null: nothing measures it yet.", examples=[1.5]
+        description="Cost in Databricks units (DBU); null until it is known.", examples=[1.5]
     )
     custom_metrics: dict[str, float] | None = Field(
         description="Other final metrics, by name.", examples=[{"exact_match_after": 0.9}]
     )
     best_val_loss: ValueAt | None = Field(
-        description="The lowest validation loss of the whole job, the first of several; null if never measured."
+        description=(
+            "Lowest validation loss of the whole job, at the first step that reached it; null if never measured."
+        )
     )
     series: list[MetricPoint] = Field(description="The requested steps, in order; smoothed if requested.")
     smoothing: float = Field(
-        description="What the step before weighs in the series' exponential moving averages; 0: as measured.",
+        description="Weight of the previous step in the exponential moving average of the series; 0 for no smoothing.",
         examples=[0.0],
     )
     series_total: int = Field(description="Number of measured steps in the requested range.", examples=[403])

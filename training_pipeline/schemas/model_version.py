@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 JOB = "tj-20261123-072145-9f3a2c"
 _UNAVAILABLE = Field(
-    description="Why the aliases are those that were seen last, and may have moved since; null where the registry "
-    "answered.",
+    description="Why the aliases may be out of date: those last seen are shown. Null if the registry answered.",
     examples=[None],
 )
 
@@ -36,8 +35,8 @@ class ModelVersion(Answer):
 
     name: str = Field(description="The model, by its full name.", examples=["triage-model"])
     version: str = Field(description="The version.", examples=["2"])
-    state: VersionState = Field(description="How it stands.", examples=["registered"])
-    reasons: list[str] = Field(description="Why it is tainted or withdrawn, in sentences; else empty.", examples=[[]])
+    state: VersionState = Field(description="State of the version.", examples=["registered"])
+    reasons: list[str] = Field(description="Why it is tainted or withdrawn; otherwise empty.", examples=[[]])
     job_id: str = Field(description="The job that trained and registered it.", examples=[JOB])
     created_at: datetime = Field(description="When that job was created.", examples=["2026-11-23T07:21:45Z"])
     registered_at: datetime | None = Field(
@@ -50,7 +49,7 @@ class ModelVersion(Answer):
     dataset_digest: str = Field(description="SHA-256 (hex) of the dataset.", examples=[DIGEST])
     train_pairs: int | None = Field(description="Pairs in the training split.", examples=[248])
     validation_pairs: int | None = Field(description="Pairs in the validation split.", examples=[62])
-    aliases: list[str] = Field(description="The aliases that name it now.", examples=[["champion"]])
+    aliases: list[str] = Field(description="Aliases that point to it now.", examples=[["champion"]])
 
 
 class ModelVersionPage(Answer):
@@ -67,8 +66,8 @@ class ModelVersionPage(Answer):
 class Steward(Answer):
     """A person, and how many pairs are theirs."""
 
-    name: str = Field(description="Who.", examples=["dr.meier"])
-    pairs: int = Field(description="How many pairs of both splits.", examples=[310])
+    name: str = Field(description="Name of the person.", examples=["dr.meier"])
+    pairs: int = Field(description="Number of pairs in both splits.", examples=[310])
 
 
 class Approvals(Answer):
@@ -89,8 +88,8 @@ class ModelAncestor(Answer):
     job_id: str = Field(description="The job that trained it.", examples=["tj-20261101-081500-1c2d3e"])
     name: str = Field(description="The model.", examples=["triage-model"])
     version: str | None = Field(description="Its version; null for one that was kept as an artifact.", examples=["1"])
-    base_model: str = Field(description="What it was trained from.", examples=["HuggingFaceTB/SmolLM2-135M-Instruct"])
-    base_recorded: bool = Field(description="Whether that is recorded.", examples=[True])
+    base_model: str = Field(description="Its own base model.", examples=["HuggingFaceTB/SmolLM2-135M-Instruct"])
+    base_recorded: bool = Field(description="Whether the origin of that base model is recorded.", examples=[True])
 
 
 class ModelDescendant(Answer):
@@ -98,10 +97,10 @@ class ModelDescendant(Answer):
 
     job_id: str = Field(description="The job.", examples=["tj-20261201-081500-1c2d3e"])
     name: str = Field(description="Its model.", examples=["triage-model"])
-    version: str | None = Field(description="What it registered; null for nothing, or not yet.", examples=["3"])
+    version: str | None = Field(description="Version that it registered; null if none, or not yet.", examples=["3"])
     status: str = Field(description="Its status.", examples=["succeeded"])
     through: list[str] = Field(
-        description="The jobs on the way, from the version's own to that of its base model.", examples=[[JOB]]
+        description="Jobs on the path from the version's own job to that of its base model.", examples=[[JOB]]
     )
 
 
@@ -111,7 +110,8 @@ class AliasUse(Answer):
     alias: str = Field(description="The alias.", examples=["champion"])
     since: datetime = Field(description="When it was first seen on this version.", examples=["2026-11-23T08:00:00Z"])
     until: datetime | None = Field(
-        description="When it was first seen elsewhere or nowhere; null where it is on this version.", examples=[None]
+        description="When it was first seen to have moved or been removed; null while it is on this version.",
+        examples=[None],
     )
 
 
@@ -121,14 +121,14 @@ class EndpointUse(Answer):
     url: str = Field(description="Its URL.", examples=["https://models.example.org/triage"])
     since: datetime = Field(description="When it was recorded, or seen first.", examples=["2026-11-23T08:00:00Z"])
     until: datetime | None = Field(
-        description="When it was recorded to be over, or seen no more; null for now.", examples=[None]
+        description="When it was recorded or seen to have ended; null if it is still in use.", examples=[None]
     )
     added_by: str | None = Field(
-        description="Who recorded it; null where it was found in the workspace.", examples=["ada"]
+        description="Who recorded it; null if it was found in the workspace.", examples=["ada"]
     )
-    removed_by: str | None = Field(description="Who recorded that it is over.", examples=[None])
+    removed_by: str | None = Field(description="Who recorded the end.", examples=[None])
     workspace: str | None = Field(
-        description="The workspace in which it was found; null where somebody recorded it.", examples=[None]
+        description="Workspace in which it was found; null if somebody recorded it.", examples=[None]
     )
 
 
@@ -143,7 +143,7 @@ class ModelFile(Answer):
 
     path: str = Field(description="Its path in the model's folder.", examples=["model.safetensors"])
     sha256: str = Field(description="SHA-256 (hex), as it was registered.", examples=[DIGEST])
-    bytes: int | None = Field(description="Its size; null where it is not to be read from here.", examples=[489344])
+    bytes: int | None = Field(description="Size in bytes; null if it cannot be read from here.", examples=[489344])
 
 
 class RetrainProposal(Answer):
@@ -159,12 +159,12 @@ class RetrainProposal(Answer):
     )
     validation: int | None = Field(description="The same of its validation split.", examples=[1])
     tainted_base: str | None = Field(
-        description="The tainted base model that is not used again; null where the base model stays.", examples=[None]
+        description="Tainted base model that is replaced; null if the base model stays the same.", examples=[None]
     )
-    updated_at: datetime = Field(description="When it was tainted last.", examples=["2026-11-24T09:00:00Z"])
-    launched_job_id: str | None = Field(description="The job that was launched for it, the latest.", examples=[None])
+    updated_at: datetime = Field(description="When it was last tainted.", examples=["2026-11-24T09:00:00Z"])
+    launched_job_id: str | None = Field(description="Latest job launched for it.", examples=[None])
     launched_by: str | None = Field(description="Who launched it.", examples=[None])
-    estimate: Estimate = Field(description="How long its job trains and what that costs, or why nobody can say.")
+    estimate: Estimate = Field(description="Estimated duration and cost of the job, or why there is no estimate.")
 
 
 class ModelVersionDetails(ModelVersion):
@@ -177,42 +177,48 @@ class ModelVersionDetails(ModelVersion):
     train_loss: float | None = Field(description="Training loss.", examples=[0.41])
     val_loss: float | None = Field(description="Validation loss.", examples=[0.52])
     val_accuracy: float | None = Field(description="Mean accuracy of tokens in validation.", examples=[0.87])
-    approvals: Approvals | None = Field(description="Who allowed its rows; null where the manifest cannot say it.")
+    approvals: Approvals | None = Field(
+        description="Who permitted its rows to be used; null if the manifest cannot be read."
+    )
     manifest_problem: str | None = Field(description="What is wrong with the manifest.", examples=[None])
     ancestors: list[ModelAncestor] | None = Field(
         description="The models of this installation that it comes from, the nearest first; null where that is not "
         "on record."
     )
     descendants: list[ModelDescendant] = Field(description="The jobs whose base model comes from it.")
-    alias_uses: list[AliasUse] = Field(description="The aliases that it was seen with, those that it has first.")
+    alias_uses: list[AliasUse] = Field(description="Aliases that it was seen with, current ones first.")
     aliases_unavailable: str | None = _UNAVAILABLE
-    endpoints: list[EndpointUse] = Field(description="Where it is or was served, those that serve it first.")
+    endpoints: list[EndpointUse] = Field(description="Endpoints that serve or served it, current ones first.")
     endpoints_looked_at: datetime | None = Field(
-        description="When the workspace said last what its endpoints serve; null where none is asked.", examples=[None]
+        description="When the endpoints of the workspace were last read; null if none is read.", examples=[None]
     )
     location: str | None = Field(
         description="The folder or address of the model; null where it is not known.",
         examples=["/var/lib/training_pipeline/runs/tj-20261123-072145-9f3a2c-1/model"],
     )
-    location_problem: str | None = Field(description="Why it cannot be read from here.", examples=[None])
+    location_problem: str | None = Field(
+        description="Why it cannot be read from here; null if it can.", examples=[None]
+    )
     files: list[ModelFile] = Field(description="Its files, by path.")
     download_problem: str | None = Field(
-        description="Why its files may not be downloaded: it is withdrawn, tainted without an accepted risk, or not "
-        "finished; null where they may.",
+        description=(
+            "Why its files cannot be downloaded: it is withdrawn, tainted without an accepted risk, or not "
+            "finished. Null if they can."
+        ),
         examples=[None],
     )
     snippet: str | None = Field(
-        description="Python that loads the model and asks it something; null where its place is not known.",
+        description="Python code that loads the model and asks it a question; null if its location is not known.",
         examples=["from transformers import pipeline"],
     )
-    evaluations: list[ModelEvaluation] = Field(description="How good it is: its evaluations, the newest first.")
+    evaluations: list[ModelEvaluation] = Field(description="Its evaluations, newest first.")
     registry_url: str | None = Field(
-        description="Its page in the registry; null where that has none.",
+        description="Its page in the registry; null if there is none.",
         examples=["https://mlflow.example.org/#/models/triage-model/versions/2"],
     )
 
     retrain: RetrainProposal | None = Field(
-        description="The proposal to retrain it without the withdrawn rows; null where it is not tainted."
+        description="Proposal to retrain it without the withdrawn rows; null if it is not tainted."
     )
 
     @classmethod
@@ -266,11 +272,12 @@ class ModelVersionCheck(Answer):
     """One thing that was looked at."""
 
     name: str = Field(
-        description="What: state, rows, base_model (its rows), dataset, files, dagster, mlflow.", examples=["rows"]
+        description="What was checked: state, rows, base_model (its rows), dataset, files, dagster or mlflow.",
+        examples=["rows"],
     )
     outcome: Outcome = Field(description="The result of the check.", examples=["pass"])
     message: str = Field(
-        description="What was found, in a sentence.", examples=["Its rows may still be trained on, all of them."]
+        description="Finding in one sentence.", examples=["Its rows may still be trained on, all of them."]
     )
 
 
@@ -280,7 +287,7 @@ class ModelVersionVerification(Answer):
     name: str = Field(description="The model.", examples=["triage-model"])
     version: str = Field(description="Its version.", examples=["2"])
     verdict: Cleanness = Field(
-        description="`not_clean` where any check failed, else `unknown` where any could not be made, else `clean`.",
+        description="`not_clean` if any check failed, `unknown` if any could not be made, otherwise `clean`.",
         examples=["clean"],
     )
     checks: list[ModelVersionCheck] = Field(description="Every check.")

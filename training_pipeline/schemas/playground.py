@@ -28,22 +28,22 @@ class AskModelVersion(BaseModel):
         None,
         min_length=1,
         max_length=LONGEST_QUESTION,
-        description="The question; or else `pair_id`.",
+        description="The question. Give either this or `pair_id`.",
         examples=["Who reads a referral first?"],
     )
     pair_id: str | None = Field(
         None,
         min_length=1,
         max_length=800,
-        description="A validation pair of the version, whose question is asked.",
+        description="Validation pair of the version whose question is asked.",
         examples=["qa-0042"],
     )
     max_tokens: int = Field(
-        TOKENS, ge=1, le=MOST_TOKENS, description="The most tokens of an answer.", examples=[TOKENS]
+        TOKENS, ge=1, le=MOST_TOKENS, description="Maximum number of tokens in an answer.", examples=[TOKENS]
     )
-    base: bool = Field(True, description="Whether its base model answers, too.", examples=[True])
+    base: bool = Field(True, description="Whether the base model answers as well.", examples=[True])
     champion: bool = Field(
-        True, description="Whether the version with the alias `champion` answers, too.", examples=[True]
+        True, description="Whether the version with the alias `champion` answers as well.", examples=[True]
     )
 
     @model_validator(mode="after")
@@ -56,35 +56,43 @@ class AskModelVersion(BaseModel):
 class PlaygroundTurn(Answer):
     """A message of what was asked."""
 
-    role: str = Field(description="Who says it.", examples=["user"])
-    content: str = Field(description="What is said.", examples=["Who reads a referral first?"])
+    role: str = Field(description="Role of the speaker.", examples=["user"])
+    content: str = Field(description="Text of the message.", examples=["Who reads a referral first?"])
 
 
 class PlaygroundAnswer(Answer):
     """What a model answered, or why it did not."""
 
-    role: Literal["base", "tuned", "champion"] = Field(description="Which model it is.", examples=["tuned"])
+    role: Literal["base", "tuned", "champion"] = Field(
+        description="Role of the model: base, tuned or champion.", examples=["tuned"]
+    )
     model: str = Field(description="The model: name and version, or the base model.", examples=["triage-model 2"])
     answer: str | None = Field(description="Its answer, as plain text.", examples=["The triage nurse."])
     stopped: bool | None = Field(
         description="Whether the answer is complete; otherwise it was cut off.", examples=[True]
     )
     tokens: int | None = Field(description="Tokens of the answer.", examples=[6])
-    seconds: float | None = Field(description="Seconds, with the time to load the model.", examples=[2.4])
+    seconds: float | None = Field(description="Seconds, including the time to load the model.", examples=[2.4])
     problem: str | None = Field(description="Why there is no answer, and what to do.", examples=[None])
 
 
 class PlaygroundLimits(Answer):
     """What bounds a question."""
 
-    question_characters: int = Field(description="The longest question.", examples=[LONGEST_QUESTION])
-    max_tokens: int = Field(description="The most tokens of an answer that can be asked for.", examples=[MOST_TOKENS])
-    seconds: float = Field(description="Seconds that all models may take together.", examples=[50.0])
-    memory_mb: int = Field(description="Memory that they may take, in MB.", examples=[8192])
-    at_once: int = Field(description="Questions that are answered at once, one of each person.", examples=[1])
+    question_characters: int = Field(
+        description="Maximum length of a question in characters.", examples=[LONGEST_QUESTION]
+    )
+    max_tokens: int = Field(
+        description="Highest number of tokens in an answer that can be requested.", examples=[MOST_TOKENS]
+    )
+    seconds: float = Field(description="Time limit in seconds for all models together.", examples=[50.0])
+    memory_mb: int = Field(description="Memory limit in MB for all models together.", examples=[8192])
+    at_once: int = Field(description="Questions that are answered at the same time, one per person.", examples=[1])
     waiting: int = Field(description="People who may wait for their turn.", examples=[10])
-    wait_seconds: float = Field(description="Seconds that they wait at most.", examples=[20.0])
-    within_seconds: float = Field(description="Seconds that waiting and answers may take together.", examples=[55.0])
+    wait_seconds: float = Field(description="Maximum waiting time in seconds.", examples=[20.0])
+    within_seconds: float = Field(
+        description="Time limit in seconds for waiting and answers together.", examples=[55.0]
+    )
 
     @classmethod
     def of(cls, limits: AskLimits) -> Self:
@@ -102,8 +110,10 @@ class PlaygroundAnswers(Answer):
         description="The expert's answer; null for a question that was typed.", examples=["The triage nurse."]
     )
     answers: list[PlaygroundAnswer] = Field(description="The answers: base, tuned, champion.")
-    note: str | None = Field(description="Why the champion was not asked, where it could not be.", examples=[None])
-    limits: PlaygroundLimits = Field(description="What bounded this question.")
+    note: str | None = Field(
+        description="Why the champion was not asked; null if it was, or was not requested.", examples=[None]
+    )
+    limits: PlaygroundLimits = Field(description="Limits that applied to this question.")
 
     @classmethod
     def of(cls, name: str, version: str, found: Answered, limits: AskLimits) -> Self:

@@ -27,20 +27,23 @@ class PromotionGate(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid")
 
     margins: dict[str, float] = Field(
-        description="By less than this it may be worse than the version in use, in the mean; 0 asks it to be better.",
+        description=(
+            "Maximum mean amount by which it may be worse than the version in use; 0 requires it to be better."
+        ),
         examples=[{"exact_match": 0.02}],
     )
     thresholds: dict[str, float] = Field(
-        {}, description="The least that it must reach; the most, for a loss.", examples=[{"exact_match": 0.7}]
+        {}, description="Value that it must reach: a minimum, or for a loss a maximum.", examples=[{"exact_match": 0.7}]
     )
     forgetting: dict[str, dict[str, float]] = Field(
         {},
-        description="Of other suites, by metric: by less than this it may be worse there than its base model. More "
-        "than 0.",
+        description=(
+            "For other suites, by metric: maximum amount by which it may be worse than its base model. Greater than 0."
+        ),
         examples=[{"general-2026": {"bits_per_byte": 0.05}}],
     )
-    min_pairs: int = Field(30, description="With fewer pairs nothing is decided; at least 20.", examples=[30])
-    level: float = Field(0.95, description="How sure an interval is; 0.8 to 0.999.", examples=[0.95])
+    min_pairs: int = Field(30, description="Minimum number of pairs for a verdict; at least 20.", examples=[30])
+    level: float = Field(0.95, description="Confidence level of the intervals, 0.8 to 0.999.", examples=[0.95])
 
 
 class PromoteModelVersion(BaseModel):
@@ -53,7 +56,7 @@ class PromoteModelVersion(BaseModel):
     alias: Alias = "champion"
     gate: Annotated[
         PromotionGate | None,
-        Field(strict=False, description="What it has to show; by default the gate that moved this alias last."),
+        Field(strict=False, description="Requirements; by default those of the gate that last moved this alias."),
     ] = None
     suite: str | None = Field(
         None, pattern=NAME, description="The suite; by default that of the latest evaluation.", examples=["triage-1"]
@@ -61,7 +64,7 @@ class PromoteModelVersion(BaseModel):
     held: str | None = Field(
         None,
         max_length=800,
-        description="The version that you believe has the alias now; another one is a conflict.",
+        description="Version that is expected to have the alias now; if another one has it, the answer is a conflict.",
         examples=["1"],
     )
 
@@ -72,53 +75,66 @@ class RollBackAlias(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"example": {"reason": "too slow"}})
 
     alias: Alias = "champion"
-    reason: str = Field(min_length=1, max_length=1000, description="Why; stored.", examples=["answers are too slow"])
+    reason: str = Field(
+        min_length=1,
+        max_length=1000,
+        description="Reason; stored with the decision.",
+        examples=["answers are too slow"],
+    )
 
 
 class GateFinding(Answer):
     """The answer to one thing that the gate asks."""
 
-    asked: str = Field(description="What is asked.", examples=["exact_match worse by less than 0.02"])
-    verdict: Verdict = Field(description="The answer.", examples=["ship"])
-    reason: str = Field(description="What was found.", examples=["no model is in use, and 60 pairs have a score"])
-    more_pairs: int | None = Field(description="About so many pairs more would settle it.", examples=[None])
+    asked: str = Field(description="Requirement.", examples=["exact_match worse by less than 0.02"])
+    verdict: Verdict = Field(description="Verdict on the requirement.", examples=["ship"])
+    reason: str = Field(
+        description="Reason for the verdict.", examples=["no model is in use, and 60 pairs have a score"]
+    )
+    more_pairs: int | None = Field(
+        description="Approximate number of additional pairs that would decide it.", examples=[None]
+    )
 
 
 class ModelPromotion(Answer):
     """A decision about an alias."""
 
-    number: int = Field(description="Its number.", examples=[1])
-    kind: PromotionKind = Field(description="Whether the alias was to be moved on, or back.", examples=["promote"])
+    number: int = Field(description="Number of the decision.", examples=[1])
+    kind: PromotionKind = Field(description="Whether it was a promotion or a roll back.", examples=["promote"])
     model_name: str = Field(description="The model.", examples=["triage-model"])
     alias: str = Field(description="The alias.", examples=["champion"])
-    model_version: str | None = Field(description="The version that it is about; null for none.", examples=["2"])
-    previous_version: str | None = Field(description="The version that had the alias; null for none.", examples=["1"])
-    evaluation_id: str | None = Field(description="The evaluation that it rests on.", examples=[EVALUATION])
-    suite: str | None = Field(
-        None, description="The suite that it rests on; null for a roll back, and without any.", examples=["triage-1"]
+    model_version: str | None = Field(description="Version to move the alias to; null for none.", examples=["2"])
+    previous_version: str | None = Field(
+        description="Version that had the alias before; null for none.", examples=["1"]
     )
-    verdict: Verdict | None = Field(description="What the gate says; null for a roll back.", examples=["ship"])
-    findings: list[GateFinding] = Field(description="What that rests on.")
+    evaluation_id: str | None = Field(description="Evaluation that it is based on.", examples=[EVALUATION])
+    suite: str | None = Field(
+        None,
+        description="Suite that it is based on; null for a roll back, and if there was none.",
+        examples=["triage-1"],
+    )
+    verdict: Verdict | None = Field(description="Verdict of the gate; null for a roll back.", examples=["ship"])
+    findings: list[GateFinding] = Field(description="Requirements with what was found for each.")
     more_pairs: int | None = Field(
-        description="About so many pairs more would settle all that is open.", examples=[None]
+        description="Approximate number of additional pairs that would decide every open requirement.", examples=[None]
     )
     gate: dict[str, Any] | None = Field(
-        description="What was asked.", examples=[{"margins": {"exact_match": 0.02}, "thresholds": {}}]
+        description="Requirements of the gate.", examples=[{"margins": {"exact_match": 0.02}, "thresholds": {}}]
     )
-    reason: str = Field(description="Why.", examples=["The gate says: ship."])
+    reason: str = Field(description="Reason.", examples=["The gate says: ship."])
     actor: str = Field(description="Who decided.", examples=["ada"])
-    decided_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
+    decided_at: datetime = Field(description="When it was decided.", examples=["2026-11-23T07:21:45Z"])
     waits: bool = Field(
         description="Whether the gate passed and a second person has to approve before the alias is moved.",
         examples=[False],
     )
     expired: bool = Field(
         False,
-        description="Whether nobody approved it within `TRAINING_PIPELINE_APPROVAL_DAYS`: it is void.",
+        description="Whether it has expired: nobody approved it within `TRAINING_PIPELINE_APPROVAL_DAYS`.",
         examples=[False],
     )
     approves: int | None = Field(
-        description="The number of the other person's decision that it approves.", examples=[None]
+        description="Number of the other person's decision that this one approves.", examples=[None]
     )
     moved_at: datetime | None = Field(
         description="When the alias was moved; null where it was not.", examples=["2026-11-23T07:21:46Z"]
@@ -143,7 +159,7 @@ class ModelPromotions(Answer):
     """The decisions about the aliases of a model."""
 
     promotions: list[ModelPromotion] = Field(description="The decisions, the newest first.")
-    total: int = Field(description="How many there are.", examples=[1])
+    total: int = Field(description="Number of decisions.", examples=[1])
 
     @classmethod
     def of(cls, found: list[Promotion]) -> Self:

@@ -60,14 +60,14 @@ class UpdateTrainingJob(BaseModel):
     )
 
     note: Note | None = Field(
-        None, description="The note, in the place of the one before; empty for none.", examples=["baseline"]
+        None, description="New note, which replaces the previous one; empty to remove it.", examples=["baseline"]
     )
     tags: Tags | None = Field(
-        None, description="All tags, in the place of those before; empty for none.", examples=[["baseline"]]
+        None, description="New tags, which replace all previous ones; empty to remove them.", examples=[["baseline"]]
     )
-    add_tags: Tags | None = Field(None, description="Tags to add to those that it has.", examples=[["baseline"]])
+    add_tags: Tags | None = Field(None, description="Tags to add.", examples=[["baseline"]])
     remove_tags: Tags | None = Field(
-        None, description="Tags to remove from those that it has, or gets.", examples=[["draft"]]
+        None, description="Tags to remove, also from those in this request.", examples=[["draft"]]
     )
 
 
@@ -78,7 +78,7 @@ class RetryTrainingJob(BaseModel):
 
     training_config: Config = Field(
         TrainingConfig(),
-        description="Keys that replace those of the retried job; all others stay as requested there.",
+        description="Keys to change; all others keep the values requested for the retried job.",
         examples=[{"learning_rate": 0.00005}],
     )
 
@@ -90,6 +90,6 @@ class ServingEndpoint(BaseModel):
 
     url: str = Field(
         max_length=2000,
-        description="Its URL, by http or https, without name and password.",
+        description="URL (http or https), without a user name or password.",
         examples=["https://models.example.org/triage"],
     )

@@ -17,21 +17,21 @@ _QUESTION: Final = "The last message before the answer; null where it is withhel
 class AnsweredPair(Answer):
     """A validation pair, and what the model answered before and after training."""
 
-    pair_id: str | None = Field(description="The pair; null where it is not recorded.", examples=["qa-0042"])
+    pair_id: str | None = Field(description="Id of the pair; null if it is not recorded.", examples=["qa-0042"])
     question: str | None = Field(description=_QUESTION, examples=["Who reads a referral first?"])
     expected: str | None = Field(description="The expert's answer.", examples=["The triage nurse."])
     before: str | None = Field(description="The base model's answer.", examples=["A letter."])
     after: str | None = Field(description="The trained model's answer.", examples=["The triage nurse."])
     right_before: bool = Field(description="Whether the base model's answer equals the expert's.", examples=[False])
-    right_after: bool = Field(description="Whether the trained model's answer does.", examples=[True])
+    right_after: bool = Field(description="Whether the trained model's answer equals the expert's.", examples=[True])
     withheld: str | None = Field(description=_WITHHELD, examples=[None])
 
 
 class PairLoss(Answer):
     """How badly the trained model predicts the expert's answer to a validation pair."""
 
-    pair_id: str | None = Field(description="The pair; null where it is not recorded.", examples=["qa-0042"])
-    loss: float | None = Field(description="Mean loss of a token of the answer; null if not finite.", examples=[4.2])
+    pair_id: str | None = Field(description="Id of the pair; null if it is not recorded.", examples=["qa-0042"])
+    loss: float | None = Field(description="Mean loss per token of the answer; null if not finite.", examples=[4.2])
     tokens: int = Field(description="Tokens of the answer.", examples=[6])
     classification: str | None = Field(description="Its data classification.", examples=["internal"])
     question: str | None = Field(description=_QUESTION, examples=["Who reads a referral first?"])
@@ -46,12 +46,18 @@ class TrainingJobResult(Answer):
     texts_shown: bool = Field(
         description="Whether the caller may see texts: operators and stewards may.", examples=[True]
     )
-    exact_match_before: float | None = Field(description="Share of the questions answered right before.", examples=[0])
-    exact_match_after: float | None = Field(description="The same after training.", examples=[0.9])
+    exact_match_before: float | None = Field(
+        description="Share of questions answered correctly before training.", examples=[0]
+    )
+    exact_match_after: float | None = Field(
+        description="Share of questions answered correctly after training.", examples=[0.9]
+    )
     val_loss_before: float | None = Field(description="Validation loss before training.", examples=[2.1])
-    val_loss_after: float | None = Field(description="The same of the weights that were kept.", examples=[0.4])
+    val_loss_after: float | None = Field(description="Validation loss of the weights that were kept.", examples=[0.4])
     stopped_answers: int | None = Field(description="Answers that ended with the end token.", examples=[8])
-    asked_questions: int | None = Field(description="Validation questions that were asked after it.", examples=[8])
+    asked_questions: int | None = Field(
+        description="Validation questions that were asked after training.", examples=[8]
+    )
     answered: list[AnsweredPair] = Field(
         description="The questions that were asked before and after; empty unless `exact_match_questions` was set."
     )

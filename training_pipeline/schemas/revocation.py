@@ -41,13 +41,17 @@ class Revoke(BaseModel):
     )
     sheet: str | None = Field(
         None,
-        description="The training sheet in which it is revoked. Of an item or a label it may be a source sheet: every "
-        "training sheet that is made from it. Default: every one. Alone: the training sheet or source sheet as a "
-        "whole.",
+        description=(
+            "Training sheet in which it is revoked; by default every one. For an item or a label it may also "
+            "be a source sheet, which means every training sheet made from it. Without any other field, the "
+            "training sheet or source sheet as a whole is revoked."
+        ),
         examples=["sheet-123"],
     )
     reason: str = Field(
-        description=f"Why, 1 to {LONGEST_REASON:,} characters; kept for ever, so without any text of the pair.",
+        description=(
+            f"Reason, 1 to {LONGEST_REASON} characters. It is kept permanently, so do not quote text of the pair."
+        ),
         examples=["consent withdrawn"],
     )
 
@@ -62,13 +66,19 @@ class Taint(Answer):
     train: int = Field(description="Rows in the training split of its own dataset.", examples=[1])
     validation: int = Field(description="Rows in the validation split of its own dataset.", examples=[0])
     inherited_from: list[str] = Field(
-        description="Jobs whose models learned from the rows and that it comes from, the nearest first.", examples=[[]]
+        description=(
+            "Jobs that it inherits the taint from, nearest first: it was trained from their models, which "
+            "learned from the rows."
+        ),
+        examples=[[]],
     )
     in_use: InUse = Field(description="Where the version is in use now.")
     clean_successor: str | None = Field(
         None,
-        description="The first later version of the model that did not learn from the rows, its ancestors included; "
-        "null where there is none.",
+        description=(
+            "First later version of the model that did not learn from the rows, directly or through a base "
+            "model; null if there is none."
+        ),
         examples=["3"],
     )
 
@@ -85,7 +95,8 @@ class UnreadDataset(Answer):
     training_sheet_id: str = Field(description="Its training sheet.", examples=["sheet-123"])
     dataset_digest: str = Field(description="Its digest.", examples=["3b1f0d2c" * 8])
     why: str = Field(
-        description="Why not.", examples=["The manifest /data/datasets/3b1f0d2c/manifest.parquet is lost: it is gone."]
+        description="Why it cannot be read.",
+        examples=["The manifest /data/datasets/3b1f0d2c/manifest.parquet is lost: it is gone."],
     )
 
 
@@ -93,24 +104,30 @@ class Revocation(Answer):
     """A revocation on record. It has no end: a model that learned from the rows later is tainted as well."""
 
     id: str = Field(description="Id of the revocation; sorts by time.", examples=[REVOCATION])
-    kind: RevokedKind = Field(description="What was revoked; `rows` were seen in a source.", examples=["pair"])
+    kind: RevokedKind = Field(
+        description="What was revoked; `rows` means changes that were detected in a source.", examples=["pair"]
+    )
     value: str = Field(description="Its name or hash; for `rows` the digest of what was compared.", examples=["p-0001"])
     training_sheet_id: str | None = Field(
-        description="The training sheet, of an item or a label also a source sheet; null where all are meant.",
+        description="Training sheet, or for an item or a label a source sheet; null for all.",
         examples=["sheet-123"],
     )
     source: RevocationSource = Field(
-        description="Recorded by hand, or seen in the source of the sheet: pairs that lost a permission, have another "
-        "text than was trained on, or vanished.",
+        description=(
+            "Whether it was recorded by hand or detected in the source of the sheet: pairs that lost a "
+            "permission, whose text changed since training, or that were removed."
+        ),
         examples=["by_hand"],
     )
-    reason: str = Field(description="Why.", examples=["consent withdrawn"])
-    actor: str = Field(description="Who recorded it; `system` for what was seen.", examples=["grace"])
-    pairs: int = Field(description="Pairs that were seen changed; 0 of one by hand.", examples=[0])
+    reason: str = Field(description="Reason.", examples=["consent withdrawn"])
+    actor: str = Field(description="Who recorded it; `system` for changes detected in a source.", examples=["grace"])
+    pairs: int = Field(
+        description="Number of pairs that were detected as changed; 0 if it was recorded by hand.", examples=[0]
+    )
     created_at: datetime = Field(description="When it was recorded.", examples=["2026-11-23T07:21:45Z"])
-    tainted: int = Field(description="Models that it taints: 0 where nothing learned from it.", examples=[1])
+    tainted: int = Field(description="Number of models that it taints; 0 if none learned from it.", examples=[1])
     unread: int = Field(
-        description="Datasets of which nobody can say yet whether they hold it: their manifests cannot be read.",
+        description="Number of datasets that may contain it: their manifests cannot be read at present.",
         examples=[0],
     )
 
@@ -124,10 +141,12 @@ class RevocationDetails(Revocation):
     """A revocation with every model that it taints."""
 
     taints: list[Taint] = Field(description="The models that it taints, in the order in which that was recorded.")
-    pair_ids: list[str] = Field(description="Pairs that were seen changed, 1,000 at most.", examples=[[]])
+    pair_ids: list[str] = Field(description="Pairs that were detected as changed, at most 1,000.", examples=[[]])
     unread_datasets: list[UnreadDataset] = Field(
-        description="Datasets of which nobody can say yet whether they hold it. What learned from them is tainted once "
-        "their manifests can be read."
+        description=(
+            "Datasets that may contain it: their manifests cannot be read at present. Models that learned "
+            "from it there are tainted once they can be."
+        )
     )
 
     @classmethod
@@ -159,19 +178,21 @@ class RevocationPage(Answer):
 class RevocationPreview(Answer):
     """What a revocation would taint. Nothing was stored."""
 
-    taints: list[Taint] = Field(description="The models that it would taint; none where nothing learned from it.")
+    taints: list[Taint] = Field(description="Models that it would taint; empty if none learned from it.")
     jobs_in_progress: list[str] = Field(
-        description="Jobs that train on the rows now and whose models would not be registered.", examples=[[JOB]]
+        description="Jobs that are training on the rows now; their models would not be registered.", examples=[[JOB]]
     )
     known: str | None = Field(
         description="The id of the same revocation if it exists; otherwise null.", examples=[None]
     )
     not_searched: list[NotSearched] = Field(
-        description="Training sheets whose hashes are under a key that is gone: whether their models learned from a "
-        "row with this hash is not known."
+        description=(
+            "Training sheets that cannot be searched because the key of their hashes was destroyed or cannot "
+            "be read: whether their models learned from a row with this hash is not known."
+        )
     )
     unread_datasets: list[UnreadDataset] = Field(
-        description="Datasets of which nobody can say whether they hold it, because their manifests cannot be read."
+        description="Datasets that may contain it: their manifests cannot be read at present."
     )
 
     @classmethod

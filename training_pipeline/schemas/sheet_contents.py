@@ -14,12 +14,12 @@ _DIGEST: Final = "3b1f0d2c" * 8
 class SheetMessage(Answer):
     """A message of a pair, as its sheet has it. Null is what it does not have."""
 
-    role: str | None = Field(description="Who says it.", examples=["user"])
+    role: str | None = Field(description="Role of the speaker.", examples=["user"])
     content: str | None = Field(description="Its text.", examples=["Who is next?"])
-    name: str | None = Field(description="The name of who says it.", examples=["ada"])
+    name: str | None = Field(description="Name of the speaker.", examples=["ada"])
     weight: float | None = Field(description="Whether it is trained on: 0 or 1; null for the default.", examples=[1])
     tool_calls: list[dict[str, Any]] = Field(description="Calls of tools.", examples=[[]])
-    tool_call_id: str | None = Field(description="The call that this answers.", examples=["call-1"])
+    tool_call_id: str | None = Field(description="Id of the tool call that this answers.", examples=["call-1"])
 
 
 class Conversation(Answer):
@@ -35,7 +35,7 @@ class PairConversations(Answer):
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])
     pair_id: str = Field(description="Id of the pair.", examples=["qa-0003"])
-    conversations: list[Conversation] = Field(description="What they say.")
+    conversations: list[Conversation] = Field(description="What the pair says.")
 
 
 class LengthBin(Answer):
@@ -43,7 +43,7 @@ class LengthBin(Answer):
 
     least: int = Field(description="Tokens of its shortest pairs.", examples=[1])
     most: int = Field(description="Tokens of its longest pairs.", examples=[64])
-    pairs: int = Field(description="Pairs with so many tokens.", examples=[120])
+    pairs: int = Field(description="Number of pairs with that many tokens.", examples=[120])
 
 
 class TrainingSheetLengths(Answer):
@@ -51,17 +51,19 @@ class TrainingSheetLengths(Answer):
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])
-    base_model: str = Field(description="The base model whose tokens are meant.", examples=["builtin:tiny"])
+    base_model: str = Field(description="Base model whose tokenizer is used.", examples=["builtin:tiny"])
     is_estimate: bool = Field(
-        description="Whether they are estimated, four characters a token: its tokenizer is not on this machine.",
+        description=(
+            "Whether tokens are estimated at four characters each, because the tokenizer is not on this machine."
+        ),
         examples=[True],
     )
-    pairs: int = Field(description="Pairs that were measured; of many a sample.", examples=[310])
+    pairs: int = Field(description="Number of pairs that were measured; a sample if there are many.", examples=[310])
     eligible: int = Field(description="Pairs that may be trained on.", examples=[310])
     max_length: int = Field(description="Tokens after which a pair is cut.", examples=[384])
     cut: int = Field(description="Measured pairs that are longer.", examples=[3])
     share_cut: float = Field(description="Share of the measured pairs that are longer.", examples=[0.0097])
-    median: int = Field(description="Tokens that half of the pairs do not exceed.", examples=[57])
+    median: int = Field(description="Median number of tokens.", examples=[57])
     longest: int = Field(description="Tokens of the longest pair.", examples=[412])
     bins: list[LengthBin] = Field(description="The histogram.")
 
@@ -70,8 +72,8 @@ class NearDuplicateGroup(Answer):
     """Pairs that ask the same, or nearly."""
 
     pairs: int = Field(description="Pairs in the group.", examples=[4])
-    wordings: int = Field(description="Different questions that they ask.", examples=[2])
-    pair_ids: list[str] = Field(description="Ids of the first of them.", examples=[["qa-0003", "qa-0017"]])
+    wordings: int = Field(description="Number of different questions that they ask.", examples=[2])
+    pair_ids: list[str] = Field(description="Ids of the first pairs.", examples=[["qa-0003", "qa-0017"]])
 
 
 class TrainingSheetNearDuplicates(Answer):
@@ -79,7 +81,7 @@ class TrainingSheetNearDuplicates(Answer):
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])
-    similarity: float = Field(description="Least similarity of two questions of a group.", examples=[0.8])
+    similarity: float = Field(description="Minimum similarity of two questions in a group.", examples=[0.8])
     groups: int = Field(description="Number of groups.", examples=[12])
     pairs: int = Field(description="Pairs in all groups.", examples=[31])
     largest: list[NearDuplicateGroup] = Field(description="The largest groups, 50 at most.")
@@ -90,7 +92,7 @@ class LiftedReason(Answer):
 
     reason: str = Field(description="Reason for the exclusion.", examples=["training_prohibited"])
     pairs: int = Field(description="Pairs that are excluded for it.", examples=[12])
-    added: int = Field(description="Pairs that could be trained on if none of them had it.", examples=[9])
+    added: int = Field(description="Additional pairs that could be trained on if it were lifted.", examples=[9])
 
 
 class LiftedRestriction(Answer):
@@ -101,7 +103,7 @@ class LiftedRestriction(Answer):
     )
     name: str = Field(description="The reason, the use, the tag, the label or the steward.", examples=["urgent"])
     pairs: int = Field(description="Pairs that have it.", examples=[12])
-    added: int = Field(description="Pairs that could be trained on if none of them had it.", examples=[9])
+    added: int = Field(description="Additional pairs that could be trained on if it were lifted.", examples=[9])
     may_validate: int = Field(
         description="How many more pairs could go to the validation split; negative where fewer could.", examples=[4]
     )
@@ -114,9 +116,12 @@ class TrainingSheetLifting(Answer):
     digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])
     eligible: int = Field(description="Pairs that may be trained on now.", examples=[310])
     may_validate: int = Field(description="Those of them that may be validated on.", examples=[290])
-    reasons: list[LiftedReason] = Field(description="Every reason that can be lifted and that the sheet has.")
+    reasons: list[LiftedReason] = Field(description="Reasons for exclusion in the sheet that can be lifted.")
     restrictions: list[LiftedRestriction] = Field(
-        description="Every restriction that can be lifted and that pairs have: the same reasons, uses, tags, and the "
-        "20 labels and 20 stewards with the most pairs. Lifting a use that pairs are kept for frees those that ask the "
-        "same; lifting what a steward says permits training on the pairs that the steward refused."
+        description=(
+            "Restrictions of pairs that can be lifted: these reasons, uses, tags, and the 20 labels and 20 "
+            "stewards with the most pairs. Lifting a use that holds pairs out also frees the pairs that ask "
+            "the same question; lifting the decision of a steward permits training on the pairs that the "
+            "steward refused."
+        )
     )

@@ -22,7 +22,7 @@ Seen = Annotated[
     str,
     Field(
         pattern=r"^[0-9a-f]{64}$",
-        description="The version that was looked at: its SHA-256 (hex), as the list of pairs says it.",
+        description="Version that the edit is based on: its SHA-256 (hex), as given in the list of pairs.",
         examples=["0f" * 32],
     ),
 ]
@@ -56,7 +56,7 @@ class EditTrainingSheetPairs(BaseModel):
         None,
         max_length=1000,
         pattern=r"^[^\x00]*$",
-        description="Why these uses; empty for no reason.",
+        description="Reason for these uses; empty for none.",
         examples=["contract 17"],
     )
     data_classification: DataClassification | None = Field(
@@ -101,7 +101,7 @@ class TakeOverTrainingSheet(BaseModel):
 
     digest: str = Field(
         pattern=r"^[0-9a-f]{64}$",
-        description="The version that was looked at: its SHA-256 (hex).",
+        description="Version that the request is based on: its SHA-256 (hex).",
         examples=["0f" * 32],
     )
 
@@ -110,9 +110,9 @@ class EditedPair(Answer):
     """A pair before and after an edit."""
 
     pair_id: str = Field(description="Id of the pair.", examples=["qa-0003"])
-    changed: str = Field(description="What changed, in words.", examples=["status unlabeled to labeled"])
-    before: PairFacts = Field(description="What it was.")
-    after: PairFacts = Field(description="What it became.")
+    changed: str = Field(description="Name of what changed.", examples=["status unlabeled to labeled"])
+    before: PairFacts = Field(description="Old value.")
+    after: PairFacts = Field(description="New value.")
 
 
 class TrainingSheetEdit(Answer):
@@ -121,18 +121,20 @@ class TrainingSheetEdit(Answer):
     number: int = Field(description="Its number; later edits have higher ones.", examples=[17])
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     actor: str = Field(description="Who edited.", examples=["grace"])
-    created_at: datetime = Field(description="When.", examples=["2026-11-28T12:00:00Z"])
+    created_at: datetime = Field(description="When it was made.", examples=["2026-11-28T12:00:00Z"])
     state: str = Field(
-        description="`applied`; `abandoned` if something stopped it before it took effect; `intended` while it is "
-        "being written, and where its end is unknown.",
+        description=(
+            "`applied`; `abandoned` if it was stopped before it took effect; `intended` while it is being "
+            "written, or if its outcome is unknown."
+        ),
         examples=["applied"],
     )
     old_digest: str = Field(description="The version that was edited.", examples=["0f" * 32])
-    new_digest: str = Field(description="The version that came of it.", examples=["3b" * 32])
-    undoes: int | None = Field(description="The edit that this one took back.", examples=[None])
-    undone_by: int | None = Field(description="The edit that took this one back.", examples=[None])
-    pairs: int = Field(description="How many pairs it edited.", examples=[2])
-    edited: list[EditedPair] = Field(description="The first 100 of them by id, or the requested one.")
+    new_digest: str = Field(description="Version that it created.", examples=["3b" * 32])
+    undoes: int | None = Field(description="Edit that this one reverted.", examples=[None])
+    undone_by: int | None = Field(description="Edit that reverted this one.", examples=[None])
+    pairs: int = Field(description="Number of pairs that it edited.", examples=[2])
+    edited: list[EditedPair] = Field(description="The first 100 of these pairs by id, or the requested one.")
 
     @property
     def names(self) -> str:
@@ -177,10 +179,11 @@ class TrainingSheetEdits(Answer):
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     is_editable: bool = Field(description="Whether its pairs can be edited here.", examples=[True])
     not_editable_because: str | None = Field(
-        description="Why not.", examples=["The pairs of this training sheet are in tables of Unity Catalog."]
+        description="Why its pairs cannot be edited here; null if they can.",
+        examples=["The pairs of this training sheet are in tables of Unity Catalog."],
     )
     may_be_taken_over: bool = Field(
-        description="Whether its pairs could be edited here, once a steward takes the sheet over.", examples=[False]
+        description="Whether its pairs could be edited here once a steward takes over the sheet.", examples=[False]
     )
     edit_at: str | None = Field(
         description="Page where they can be edited instead, where there is one.",
@@ -190,7 +193,7 @@ class TrainingSheetEdits(Answer):
         description="The version of a sheet that can be edited, as it is now.", examples=["0f" * 32]
     )
     edits: list[TrainingSheetEdit] = Field(description="The edits, newest first.")
-    total: int = Field(description="How many there are.", examples=[3])
+    total: int = Field(description="Number of edits.", examples=[3])
     page: Page
     page_size: PageSize
     next_cursor: NextCursor

@@ -42,24 +42,29 @@ class ImportMapping(_Asked):
     )
     columns: dict[str, list[str]] = Field(
         {},
-        description="Column of the training sheet to the column of the file; a question may be made of several.",
+        description=(
+            "Mapping from columns of the training sheet to columns of the file; a question may combine several."
+        ),
         examples=[{"question": ["context", "question"], "answer": ["reply"], "allowed_uses": ["ok_for_training"]}],
     )
     values: dict[str, dict[str, list[str]]] = Field(
         {},
-        description="Column of the training sheet to what the words of the file mean there; an empty list for nothing.",
+        description=(
+            "Mapping from columns of the training sheet to the meaning of each word in the file; an empty "
+            "list for a word without meaning."
+        ),
         examples=[{"allowed_uses": {"yes": ["training", "validation"], "no": []}}],
     )
     ignore: list[str] = Field([], description="Columns to ignore.", examples=[["notes"]])
     choose: str | None = Field(
-        None, max_length=100, description="Which of several annotations of an item counts.", examples=["agree"]
+        None, max_length=100, description="Which annotation to use if an item has several.", examples=["agree"]
     )
     delimiter: str | None = Field(None, max_length=10, description="CSV: the field separator.", examples=[";"])
     list_separator: str | None = Field(
-        None, max_length=10, description="CSV: what stands between the words of a list.", examples=["|"]
+        None, max_length=10, description="CSV: the separator between the words of a list.", examples=["|"]
     )
     worksheet: str | None = Field(
-        None, max_length=_TEXT, description="The worksheet of a workbook with several.", examples=["Answers"]
+        None, max_length=_TEXT, description="Worksheet to read, if the workbook has several.", examples=["Answers"]
     )
 
 
@@ -90,7 +95,7 @@ class ImportTrainingSheet(_Asked):
     name: str | None = Field(None, max_length=_TEXT, description="Its name; by default its id.", examples=["Triage"])
     sheet_status: training_sheet.SheetStatus | None = Field(
         None,
-        description="Status of the training sheet; `review` by default. Only a steward may approve one.",
+        description="Status of the training sheet; `review` by default. Only a steward may set `approved`.",
         examples=["review"],
     )
     status: str | None = Field(None, max_length=100, description="Status of every pair.", examples=["labeled"])
@@ -105,17 +110,21 @@ class ImportTrainingSheet(_Asked):
         None, max_length=_TEXT, description="Reason for the uses.", examples=["contract 17"]
     )
     reviewed_by: str | None = Field(None, max_length=_TEXT, description="Who reviewed the pairs.", examples=["grace"])
-    reviewed_at: str | None = Field(None, max_length=100, description="When.", examples=["2026-11-28"])
+    reviewed_at: str | None = Field(
+        None, max_length=100, description="When they were reviewed.", examples=["2026-11-28"]
+    )
     constraints_set_by: str | None = Field(
         None, max_length=_TEXT, description="Who decided on their uses.", examples=["ada"]
     )
-    constraints_set_at: str | None = Field(None, max_length=100, description="When.", examples=["2026-11-28"])
-    source: Origin | None = Field(None, description="The sheet that the items come from.")
-    template: Origin | None = Field(None, description="The prompt template that asked the questions.")
+    constraints_set_at: str | None = Field(
+        None, max_length=100, description="When they were reviewed.", examples=["2026-11-28"]
+    )
+    source: Origin | None = Field(None, description="Source sheet of the items.")
+    template: Origin | None = Field(None, description="Prompt template that generated the questions.")
     tags: list[str] = Field([], max_length=100, description="Tags of the source table.", examples=[["PHI"]])
     owner: str = Field("", max_length=_TEXT, description="Owner of the training sheet.", examples=["operations"])
     exclude_near_held_out: bool = Field(
-        False, description="Exclude pairs that nearly ask a held-out question.", examples=[False]
+        False, description="Exclude pairs whose question nearly equals a held-out one.", examples=[False]
     )
     evaluate_on: str = Field(
         "",
@@ -126,7 +135,7 @@ class ImportTrainingSheet(_Asked):
     evaluate_judge: str = Field(
         "",
         max_length=_TEXT,
-        description="Judge of the answers there, by its name in the settings.",
+        description="Judge of the answers in that evaluation, by its name in the settings.",
         examples=["house-judge"],
     )
     description: str = Field("", max_length=10_000, description="Its description.", examples=["Which desk?"])
@@ -152,7 +161,7 @@ class ApproveTrainingSheet(_Asked):
 
     digest: str = Field(
         pattern=r"^[0-9a-f]{64}$",
-        description="The version that was looked at: its SHA-256 (hex).",
+        description="Version that the request is based on: its SHA-256 (hex).",
         examples=["0f" * 32],
     )
 
@@ -166,13 +175,13 @@ class ImportProblem(Answer):
     code: str = Field(description="Stable code.", examples=["missing_content"])
     message: str = Field(description="What is wrong. Never the text of a pair.", examples=["is empty"])
     count: int = Field(description="How many rows have it.", examples=[1])
-    rows: list[int] = Field(description="The first of them.", examples=[[3]])
+    rows: list[int] = Field(description="First of these rows.", examples=[[3]])
 
 
 class ImportQuestion(Answer):
     """What must still be said before a training sheet can be made."""
 
-    pointer: str = Field(description="JSON pointer of the field that says it.", examples=["/status"])
+    pointer: str = Field(description="JSON pointer to the field.", examples=["/status"])
     code: str = Field(description="Stable code.", examples=["not_stated"])
     message: str = Field(description="What is missing or wrong.", examples=["is not stated"])
 
@@ -181,8 +190,10 @@ class ImportColumn(Answer):
     """A column of the file."""
 
     name: str = Field(description="Its name.", examples=["ok_for_training"])
-    values: list[str] = Field(description="Its values, where they are few and short.", examples=[["yes", "no"]])
-    has_more_values: bool = Field(description="Whether they are not.", examples=[False])
+    values: list[str] = Field(description="Its values, if they are few and short.", examples=[["yes", "no"]])
+    has_more_values: bool = Field(
+        description="Whether values were left out because they are many or long.", examples=[False]
+    )
 
 
 class ImportRow(Answer):
@@ -190,7 +201,7 @@ class ImportRow(Answer):
 
     row: int = Field(description="Its line or row in the file.", examples=[2])
     cells: dict[str, str] = Field(
-        description="The beginning of the text in each column.", examples=[{"question": "Who?", "reply": "Ada."}]
+        description="Beginning of the text in each column.", examples=[{"question": "Who?", "reply": "Ada."}]
     )
 
 
@@ -198,18 +209,20 @@ class ImportChange(Answer):
     """A pair that would be another one than now."""
 
     pair_id: str = Field(
-        description="Its id in the new sheet, or in the old one where only that has it.", examples=["qa-0003"]
+        description="Id in the new sheet, or in the old one if only that has it.", examples=["qa-0003"]
     )
-    was: str | None = Field(description="Its id in the old sheet, where that is another one.", examples=["qa-0003"])
+    was: str | None = Field(description="Id in the old sheet, if it is different.", examples=["qa-0003"])
     changes: list[str] = Field(description="What would change.", examples=[["edited", "status"]])
 
 
 class ImportChanges(Answer):
     """What replacing a training sheet would change."""
 
-    counts: dict[str, int] = Field(description="How many pairs in each way.", examples=[{"added": 3, "edited": 1}])
+    counts: dict[str, int] = Field(
+        description="Number of pairs by kind of change.", examples=[{"added": 3, "edited": 1}]
+    )
     total: int = Field(description="Pairs that would change.", examples=[4])
-    pairs: list[ImportChange] = Field(description="The first of them, by id; 100 at most.")
+    pairs: list[ImportChange] = Field(description="The first of these pairs by id, at most 100.")
 
 
 class ImportOrigin(Answer):
@@ -221,8 +234,8 @@ class ImportOrigin(Answer):
         description="Version or snapshot of a table; version or ETag of a file.", examples=["d41d8cd98f00b204e9800998"]
     )
     etag: str = Field(description="ETag of a file, where the bucket says it.", examples=["d41d8cd98f00b204e9800998"])
-    bytes: int = Field(description="Bytes that were fetched.", examples=[20480])
-    fetched_at: str = Field(description="When.", examples=["2026-11-28T09:30:00+00:00"])
+    bytes: int = Field(description="Number of bytes that were fetched.", examples=[20480])
+    fetched_at: str = Field(description="When they were reviewed.", examples=["2026-11-28T09:30:00+00:00"])
 
 
 class ImportDryRun(Answer):
@@ -233,35 +246,42 @@ class ImportDryRun(Answer):
     file: str = Field(description="Name of the file.", examples=["answers.csv"])
     origin: ImportOrigin | None = Field(description="Where it was fetched from; null for what was sent.")
     kind: str = Field(description="What the file is.", examples=["CSV"])
-    kind_because: str = Field(description="Why it was taken for that.", examples=["the first line has ','"])
+    kind_because: str = Field(description="How the type was recognised.", examples=["the first line has ','"])
     format: str = Field(description="Format of its rows.", examples=["columns"])
-    format_title: str = Field(description="The format, in words.", examples=["a table of questions and answers"])
-    format_because: str = Field(description="Why.", examples=["it is none of the other formats"])
-    unit: str = Field(description="What rows are counted in: line, row or value.", examples=["line"])
+    format_title: str = Field(description="Description of the format.", examples=["a table of questions and answers"])
+    format_because: str = Field(
+        description="How the format was recognised.", examples=["it is none of the other formats"]
+    )
+    unit: str = Field(description="Unit in which rows are counted: line, row or value.", examples=["line"])
     rows: int = Field(description="Rows that were read.", examples=[120])
-    pairs: int = Field(description="Pairs that they give.", examples=[120])
-    sound: int = Field(description="Pairs that are sound in form.", examples=[119])
+    pairs: int = Field(description="Pairs that the rows contain.", examples=[120])
+    sound: int = Field(description="Pairs without errors in form.", examples=[119])
     is_ready: bool = Field(description="Whether a training sheet can be made of it as it is.", examples=[False])
     columns: list[ImportColumn] = Field(description="The columns of the file.")
     used: dict[str, list[str]] = Field(
-        description="Column of the training sheet to columns of the file.", examples=[{"answer": ["reply"]}]
+        description="Mapping from columns of the training sheet to columns of the file.",
+        examples=[{"answer": ["reply"]}],
     )
-    unused: dict[str, int] = Field(description="Columns that are not used, with rows.", examples=[{"notes": 120}])
+    unused: dict[str, int] = Field(
+        description="Columns that are not used, with the number of rows that have a value.", examples=[{"notes": 120}]
+    )
     left_out: dict[str, int] = Field(description="Excluded rows and texts, by reason.", examples=[{}])
     unmapped: dict[str, dict[str, int]] = Field(
-        description="Column of the training sheet to words that mean nothing there.",
+        description="Words without a meaning, by column of the training sheet.",
         examples=[{"allowed_uses": {"'yes'": 80}}],
     )
     first_rows: list[ImportRow] = Field(description="The first rows.")
-    problems: list[ImportProblem] = Field(description="Problems of the rows, 200 kinds at most.")
+    problems: list[ImportProblem] = Field(description="Problems in the rows, at most 200 kinds.")
     open_questions: list[ImportQuestion] = Field(description="What must still be specified.")
     worksheets: list[str] = Field(description="The sheets of a workbook.", examples=[["Answers", "Notes"]])
-    replaces: bool = Field(description="Whether there is a training sheet with this id already.", examples=[False])
+    replaces: bool = Field(description="Whether a training sheet with this id already exists.", examples=[False])
     changes: ImportChanges | None = Field(
-        description="With `replace`: what would change in that sheet; null where it cannot be compared."
+        description="With `replace`: what would change in that sheet; null if it cannot be compared."
     )
     gates: ExportSummary | None = Field(
-        description="What the gates say of the pairs as they would be now; null where the file cannot be read."
+        description=(
+            "Verdicts of the gates on the pairs as they would be imported now; null if the file cannot be read."
+        )
     )
 
     @classmethod

@@ -24,7 +24,7 @@ class SheetPair(Answer):
     allowed_uses: list[str] | None = Field(description="Allowed uses as stated.", examples=[["training"]])
     prohibited_uses: list[str] | None = Field(description="Prohibited uses as stated.", examples=[[]])
     reason: str | None = Field(
-        description="Why it may not be trained on; null where it may.", examples=["training_not_allowed"]
+        description="Why it may not be trained on; null if it may.", examples=["training_not_allowed"]
     )
     usage_reason: str | None = Field(description="The reason for its uses.", examples=["contains PHI"])
     classification: str | None = Field(description="Effective data classification.", examples=["internal"])

@@ -30,9 +30,7 @@ class TrainingSheetVersions(Answer):
     """The earlier versions of a training sheet."""
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["triage"])
-    versions: list[TrainingSheetVersion] = Field(
-        description="The versions, the newest first; none where sheets are in tables."
-    )
+    versions: list[TrainingSheetVersion] = Field(description="Versions, newest first; empty if sheets are in tables.")
 
 
 class ComparedSheet(Answer):
@@ -46,17 +44,17 @@ class SheetPairDifference(Answer):
     """A pair that changed. Never its text."""
 
     pair_id: str = Field(
-        description="Its id in the new sheet, or in the old one where only that has it.", examples=["qa-0003"]
+        description="Id in the new sheet, or in the old one if only that has it.", examples=["qa-0003"]
     )
-    was: str | None = Field(description="Its id in the old sheet, where that is another one.", examples=["qa-0003"])
+    was: str | None = Field(description="Id in the old sheet, if it is different.", examples=["qa-0003"])
     changes: list[SheetChange] = Field(description="What changed.", examples=[["edited", "status"]])
 
 
 class TrainingSheetDiff(Answer):
     """What changed from one training sheet, or version of it, to another."""
 
-    old: ComparedSheet = Field(description="What was compared.")
-    new: ComparedSheet = Field(description="What it was compared with.")
+    old: ComparedSheet = Field(description="Sheet or version that was compared.")
+    new: ComparedSheet = Field(description="Sheet or version that it was compared with.")
     counts: dict[SheetChange, int] = Field(
         description="Pairs that changed, by kind of change; a pair may have changed in several ways.",
         examples=[{"added": 3, "edited": 1}],

@@ -33,29 +33,33 @@ class StudyTrial(Answer):
     """A trial: a configuration, and the training job that tries it."""
 
     number: int = Field(description="Its number, from 1.", examples=[3])
-    status: TrialStatus = Field(description="How far it is.", examples=["pruned"])
+    status: TrialStatus = Field(description="Status.", examples=["pruned"])
     params: dict[str, Any] = Field(
         description="The values that it tries.", examples=[{"learning_rate": 0.0002, "lora_rank": 16}]
     )
     job_id: str | None = Field(description="Its training job; null before there is one.", examples=[JOB])
     value: float | None = Field(
-        description="Its validation loss, or score on the half of the suite that chooses. Null unless it succeeded.",
+        description=(
+            "Its validation loss, or its score on the half of the suite used for selection. Null unless it succeeded."
+        ),
         examples=[0.418],
     )
     curve: list[float | None] = Field(
-        description="Validation loss after each evaluation so far; null where it was no finite number.",
+        description="Validation loss after each evaluation so far; null where it was not finite.",
         examples=[[0.9, 0.52]],
     )
-    lowest_loss: float | None = Field(description="The lowest of them.", examples=[0.52])
+    lowest_loss: float | None = Field(description="Lowest of these losses.", examples=[0.52])
     steps: int | None = Field(description="Optimizer steps so far.", examples=[400])
     planned_steps: int | None = Field(description="Optimizer steps of the whole training.", examples=[900])
-    duration_seconds: float | None = Field(description="How long it trained; null before it ended.", examples=[185.0])
-    pruned_at: int | None = Field(description="The evaluation after which it was told to stop.", examples=[2])
-    cause: str | None = Field(description="Code of what made it fail.", examples=["backend_failed"])
+    duration_seconds: float | None = Field(
+        description="Seconds of training; null until it has ended.", examples=[185.0]
+    )
+    pruned_at: int | None = Field(description="Evaluation after which it was stopped early.", examples=[2])
+    cause: str | None = Field(description="Error code, if it failed.", examples=["backend_failed"])
     message: str = Field(description="Why it ended.", examples=["pruned at evaluation 2: 5th of 6"])
-    estimated_seconds: float | None = Field(description="How long it was estimated to train.", examples=[185.0])
-    estimated_cost: float | None = Field(description="What it was estimated to cost.", examples=[0.4])
-    asked_at: datetime = Field(description="When it was chosen.", examples=["2026-11-23T07:21:45Z"])
+    estimated_seconds: float | None = Field(description="Estimated seconds of training.", examples=[185.0])
+    estimated_cost: float | None = Field(description="Estimated cost.", examples=[0.4])
+    asked_at: datetime = Field(description="When its configuration was chosen.", examples=["2026-11-23T07:21:45Z"])
     ended_at: datetime | None = Field(description="When it ended.", examples=["2026-11-23T08:21:45Z"])
     promoted_job_id: str | None = Field(description="The job that registers its configuration.", examples=[None])
 
@@ -64,29 +68,33 @@ class Study(Answer):
     """A study, without its trials."""
 
     name: str = Field(description="Its name.", examples=[STUDY])
-    status: StudyStatus = Field(description="How far it is.", examples=["running"])
+    status: StudyStatus = Field(description="Status.", examples=["running"])
     why: str = Field(description="Why it ends, or ended.", examples=["all 20 trials were made"])
     message: str = Field(description="What it waits for.", examples=["The database does not answer."])
-    training_sheet_id: str = Field(description="What is trained on.", examples=["sheet-123"])
-    model_name: str = Field(description="The model that its best configuration is for.", examples=["triage-model"])
+    training_sheet_id: str = Field(description="Training sheet.", examples=["sheet-123"])
+    model_name: str = Field(
+        description="Name of the model that the best configuration is for.", examples=["triage-model"]
+    )
     created_by: str = Field(description="Who created it.", examples=["ada"])
-    created_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
+    created_at: datetime = Field(description="When it was created.", examples=["2026-11-23T07:21:45Z"])
     ended_at: datetime | None = Field(description="When it ended.", examples=["2026-11-23T09:21:45Z"])
-    most_trials: int = Field(description="Trials in all, at most.", examples=[20])
-    hours: float | None = Field(description="Hours from its creation after which it ends.", examples=[8.0])
-    cost: float | None = Field(description="What all trials may cost, by estimate.", examples=[50.0])
-    estimated_cost: float = Field(description="What its trials cost so far, by estimate.", examples=[4.2])
-    currency: str | None = Field(description="Of both; null where there is no price list.", examples=["EUR"])
+    most_trials: int = Field(description="Maximum number of trials.", examples=[20])
+    hours: float | None = Field(description="Time limit in hours from its creation.", examples=[8.0])
+    cost: float | None = Field(description="Limit of the estimated cost of all trials.", examples=[50.0])
+    estimated_cost: float = Field(description="Estimated cost of the trials so far.", examples=[4.2])
+    currency: str | None = Field(description="Currency of both amounts; null without a price list.", examples=["EUR"])
     trials: dict[TrialStatus, int] = Field(description="Trials so far, by status.", examples=[{"succeeded": 12}])
     best_trial: int | None = Field(description="Number of the best trial so far.", examples=[3])
     best_value: float | None = Field(
-        description="Its validation loss, or score. Selected: the same pairs chose it, so that it flatters the model.",
+        description=(
+            "Validation loss or score of that trial. The trial was selected by this value, so it is optimistic."
+        ),
         examples=[0.418],
     )
     measure: str = Field(
-        description="What values are of: val_loss, or the metric of the suite that chooses.", examples=["val_loss"]
+        description="Metric that trials are compared by: val_loss, or the metric of the suite.", examples=["val_loss"]
     )
-    is_higher_better: bool = Field(description="Whether a higher value is the better one.", examples=[False])
+    is_higher_better: bool = Field(description="Whether a higher value is better.", examples=[False])
 
     @classmethod
     def fields_of(cls, study: domain.Study, trials: list[domain.Trial]) -> dict[str, Any]:
@@ -131,8 +139,8 @@ class StudyLeader(Answer):
 
     trial: int = Field(description="Number of the trial.", examples=[3])
     at: datetime = Field(description="When it ended.", examples=["2026-11-23T08:21:45Z"])
-    seconds: float = Field(description="How long after the study was created.", examples=[3600.0])
-    value: float = Field(description="What it came to.", examples=[0.418])
+    seconds: float = Field(description="Seconds since the study was created.", examples=[3600.0])
+    value: float = Field(description="Best value at that time.", examples=[0.418])
 
 
 class StudyReport(Answer):
@@ -140,13 +148,15 @@ class StudyReport(Answer):
 
     trial: int = Field(description="Number of the trial.", examples=[3])
     suite: str = Field(description="The evaluation suite.", examples=["triage-2026-11"])
-    half: Half | None = Field(description="The half of it; null for all of its pairs.", examples=["held_back"])
-    status: EvaluationStatus = Field(description="How far the evaluation is.", examples=["succeeded"])
+    half: Half | None = Field(
+        description="Half of the suite that was used; null for all of its pairs.", examples=["held_back"]
+    )
+    status: EvaluationStatus = Field(description="Status of the evaluation.", examples=["succeeded"])
     metric: str = Field(description="The metric.", examples=["exact_match"])
     value: float | None = Field(description="The score; null until there is one.", examples=[0.77])
     lower: float | None = Field(description="Lower end of its interval.", examples=[0.65])
     upper: float | None = Field(description="Upper end of its interval.", examples=[0.86])
-    level: float | None = Field(description="How sure the interval is.", examples=[0.95])
+    level: float | None = Field(description="Confidence level of the interval.", examples=[0.95])
     pairs: int = Field(description="Pairs that have a score.", examples=[40])
     message: str = Field(description="What it waits for, or why there is no score.", examples=[""])
 
@@ -177,14 +187,18 @@ class StudyReport(Answer):
 class StudyBaseModel(Answer):
     """A base model of a study, as it was when the study was created: all trials on it start from the same weights."""
 
-    asked: str | None = Field(description="What the study calls it; null for the default one.", examples=["small"])
+    asked: str | None = Field(
+        description="Name of the model in the study; null for the default one.", examples=["small"]
+    )
     base_model: str = Field(description="Base model of its trials.", examples=["/models/small"])
     revision: str | None = Field(description="Commit on the Hugging Face Hub.", examples=["5f0b02c7" * 5])
     digest: str | None = Field(
         description="SHA-256 (hex) over its files, or over their listing, where it is in a folder.", examples=[DIGEST]
     )
     licence: str | None = Field(description="Its licence, as its card names it.", examples=["apache-2.0"])
-    estimate: Estimate = Field(description="Of one trial on it in the middle of the space, at that time.")
+    estimate: Estimate = Field(
+        description="Estimate for one trial on it in the middle of the search space, at that time."
+    )
 
     @classmethod
     def of(cls, found: domain.StudyBaseModel) -> Self:
@@ -202,21 +216,22 @@ class StudyBaseModel(Answer):
 class StudyTotal(Answer):
     """What all trials take and cost by estimate, where none is stopped early and each is on the dearest base model."""
 
-    trials: int = Field(description="Trials in all, at most.", examples=[20])
+    trials: int = Field(description="Maximum number of trials.", examples=[20])
     trained_seconds: float | None = Field(
-        description="Training time of all of them together; null where nobody can say.", examples=[12000.0]
+        description="Training time of all trials together; null if it cannot be estimated.", examples=[12000.0]
     )
     elapsed_seconds: float | None = Field(
-        description="With as many at once as there may be, without waiting for compute.", examples=[6000.0]
+        description="Duration with the permitted number of trials at the same time, without waiting for compute.",
+        examples=[6000.0],
     )
-    cost: float | None = Field(description="Cost by the price list; null where nobody can say.", examples=[50.0])
+    cost: float | None = Field(description="Cost by the price list; null if it cannot be estimated.", examples=[50.0])
     currency: str | None = Field(description="Its currency; null without a price list.", examples=["EUR"])
 
 
 class StudyDryRun(DryRun):
     """The plan of one trial in the middle of the space, and what all trials would take. Nothing was stored."""
 
-    total: StudyTotal = Field(description="What all trials take and cost by estimate, at most.")
+    total: StudyTotal = Field(description="Estimated maximum duration and cost of all trials.")
 
     @classmethod
     def of_plans(cls, request: domain.StudyRequest, plans: Mapping[str | None, DryRunFound]) -> Self:
@@ -229,26 +244,28 @@ class StudyDryRun(DryRun):
 class StudyPage(Study):
     """A study with its trials."""
 
-    request: domain.StudyRequest = Field(description="What was asked for.")
-    estimate: Estimate = Field(description="Of one trial in the middle of the space, when the study was created.")
-    total: StudyTotal = Field(description="What all trials take and cost by estimate, at most.")
-    base_models: list[StudyBaseModel] = Field(
-        description="The base models of its trials; empty for a study of before they were put on record."
+    request: domain.StudyRequest = Field(description="Study as requested.")
+    estimate: Estimate = Field(
+        description="Estimate for one trial in the middle of the search space, when the study was created."
     )
-    dataset_digest: str | None = Field(description="What every trial is trained on.", examples=[DIGEST])
+    total: StudyTotal = Field(description="Estimated maximum duration and cost of all trials.")
+    base_models: list[StudyBaseModel] = Field(
+        description="Base models of its trials; empty for a study of an earlier release."
+    )
+    dataset_digest: str | None = Field(description="Data that every trial is trained on.", examples=[DIGEST])
     report: StudyReport | None = Field(
-        description="How good its best trial is on pairs that did not choose it; null where no suite says it yet."
+        description="Score of the best trial on pairs that were not used for selection; null if there is none yet."
     )
     importances: dict[str, float] = Field(
-        description="How much of the differences each value makes, of 1 in all; empty before 8 trials have succeeded.",
+        description="Importance of each searched value, 1 in total; empty until 8 trials have succeeded.",
         examples=[{"learning_rate": 0.8, "lora_rank": 0.2}],
     )
     importances_reason: str = Field(
-        description="Why there are none; empty where there are some.",
+        description="Why there are no importances; empty if there are.",
         examples=["It can be told once 8 trials have succeeded; 3 have so far."],
     )
-    trained_seconds: float = Field(description="How long its trials that ended trained, together.", examples=[2220.0])
-    leaders: list[StudyLeader] = Field(description="The best so far over time: every trial that took the lead.")
+    trained_seconds: float = Field(description="Total training time of the trials that have ended.", examples=[2220.0])
+    leaders: list[StudyLeader] = Field(description="Best value over time: every trial that was the best so far.")
     all_trials: list[StudyTrial] = Field(description="The trials, by number.")
 
     @classmethod

@@ -34,7 +34,9 @@ class CreateStudy(domain.StudyRequest):
     )
 
     job: Annotated[CreateTrainingJob, Field(strict=False)] = Field(
-        description="The training job that all trials are like, but for what is searched. Trials register no model."
+        description=(
+            "Training job that every trial is based on, apart from the searched values. Trials register no model."
+        )
     )
 
 

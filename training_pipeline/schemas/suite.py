@@ -55,19 +55,21 @@ class Suite(Answer):
     name: str = Field(description="Its name.", examples=["triage-2026-11"])
     digest: str = Field(description="SHA-256 (hex) over its pairs and the gate policy.", examples=[DIGEST])
     gate_policy_version: str = Field(description="Version of the rules that judged the pairs.", examples=["4"])
-    pairs: int = Field(description="How many pairs it has.", examples=[30])
-    sheets: list[SuiteSheet] = Field(description="What it has of each training sheet.")
+    pairs: int = Field(description="Number of pairs in the suite.", examples=[30])
+    sheets: list[SuiteSheet] = Field(description="Pairs by training sheet.")
     aged: dict[str, int] | None = Field(
         default=None,
-        description="Pairs that changed since, or may no longer be evaluated on, by reason; null in a list, and where "
-        "they cannot be counted now.",
+        description=(
+            "Pairs that changed since, or may no longer be evaluated on, by reason; null in a list, and if "
+            "they cannot be counted now."
+        ),
         examples=[{"sheet_missing": 30}],
     )
     not_counted: str | None = Field(
-        default=None, description="Why they cannot be counted now; null where they are.", examples=[None]
+        default=None, description="Why they cannot be counted now; null if they were.", examples=[None]
     )
     created_by: str = Field(description="Who made it.", examples=["ada"])
-    created_at: datetime = Field(description="When.", examples=["2026-11-23T07:21:45Z"])
+    created_at: datetime = Field(description="When it was made.", examples=["2026-11-23T07:21:45Z"])
 
     @classmethod
     def of(cls, named: NamedSuite) -> Self:
@@ -88,7 +90,7 @@ class Suites(Answer):
     """All evaluation suites."""
 
     suites: list[Suite] = Field(description="The suites, by name.")
-    total: int = Field(description="How many there are.", examples=[1])
+    total: int = Field(description="Number of suites.", examples=[1])
 
 
 class MetPair(Answer):
@@ -108,7 +110,7 @@ class SuiteCheck(Answer):
 
     job_id: str = Field(description="The job that trained the model.", examples=[JOB])
     jobs: list[str] = Field(
-        description="The jobs whose datasets were looked at: its own, and those of the models that it comes from.",
+        description="Jobs whose datasets were checked: its own, and those of the models that it was trained from.",
         examples=[[JOB]],
     )
     is_ancestry_known: bool = Field(
@@ -121,7 +123,7 @@ class SuiteCheck(Answer):
         description="Pairs that changed, or may no longer be evaluated on, by reason.", examples=[{"text_changed": 1}]
     )
     reported: dict[str, int] = Field(
-        description="Pairs that it may be scored on although something is found, by finding.",
+        description="Pairs that it may be scored on in spite of a finding, by finding.",
         examples=[{"same_item": 3}],
     )
-    pairs: list[MetPair] = Field(description="The pairs with findings, 1000 at most, those that are refused first.")
+    pairs: list[MetPair] = Field(description="Pairs with findings, at most 1,000, refused ones first.")

@@ -49,14 +49,18 @@ class TrainingJob(Answer):
     base_model: str = Field(description="Base model to fine-tune.", examples=["builtin:tiny"])
     base_model_revision: str | None = Field(
         None,
-        description="The commit that it meant at the Hugging Face Hub when the job was created; null where the Hub did "
-        "not say it then, or it is none of the Hub.",
+        description=(
+            "Commit on the Hugging Face Hub that it resolved to when the job was created; null if the Hub did"
+            " not answer, or if the model is not from the Hub."
+        ),
         examples=["5f0b02c7" * 5],
     )
     base_model_digest: str | None = Field(
         None,
-        description="SHA-256 (hex) that its folder must have when the job is launched, as in all trials of a study; "
-        "null where it may have any.",
+        description=(
+            "SHA-256 (hex) that its folder must have when the job is launched, as in all trials of a study; "
+            "null if it is not checked."
+        ),
         examples=[None],
     )
     training_config: dict[str, Any] = Field(
@@ -131,7 +135,9 @@ class TrainingJob(Answer):
 
     tainted_at: datetime | None = Field(
         None,
-        description="Since when its model is tainted: `GET /revocations?job_id=` says by what; null where it is not.",
+        description=(
+            "When its model was tainted; `GET /revocations?job_id=` lists the revocations. Null if it is not tainted."
+        ),
         examples=["2026-11-24T09:00:00Z"],
     )
 
@@ -141,7 +147,7 @@ class TrainingJob(Answer):
         examples=["Fix the cause, then retry. The retry starts with this job's configuration."],
     )
 
-    note: str = Field("", description="A note that people wrote on it, as plain text.", examples=["baseline"])
+    note: str = Field("", description="Note about the job, as plain text.", examples=["baseline"])
     tags: tuple[str, ...] = Field(
         (), description="Tags to find it by, each a key or key:value.", examples=[["baseline", "ticket:ML-17"]]
     )

@@ -29,7 +29,7 @@ class TrainingSheet(Answer):
     id: str = Field(description="Id of the training sheet.", examples=["sheet-123"])
     name: str = Field(description="Its name.", examples=["Document triage"])
     status: training_sheet.SheetStatus = Field(description="Status of the training sheet.", examples=["approved"])
-    trainable: bool = Field(description="Whether that status lets it be trained on.", examples=[True])
+    trainable: bool = Field(description="Whether its status permits training.", examples=[True])
     source_sheet: Reference = Field(description="The source dataset.")
     prompt_template: Reference = Field(description="The prompt that generated the questions.")
     tags: tuple[str, ...] = Field(description="Tags of the source table.", examples=[["FINANCE"]])
@@ -39,17 +39,19 @@ class TrainingSheet(Answer):
     metadata: dict[str, Any] = Field(description="Further metadata from the source.", examples=[{"language": "en"}])
     exclude_near_held_out: bool = Field(
         False,
-        description="Whether pairs that nearly ask a held-out question are excluded; else a warning counts them.",
+        description=(
+            "Whether pairs whose question nearly equals a held-out one are excluded; otherwise a warning counts them."
+        ),
         examples=[False],
     )
     evaluate_on: str = Field(
         "",
-        description="The evaluation suite that every model trained on it is evaluated on; empty for none.",
+        description="Evaluation suite for every model trained on it; empty for none.",
         examples=["triage-2026-11"],
     )
     evaluate_judge: str = Field(
         "",
-        description="The judge of the answers there, by its name in the settings; empty for none.",
+        description="Judge of the answers in that evaluation, by its name in the settings; empty for none.",
         examples=["house-judge"],
     )
 
@@ -128,7 +130,7 @@ class TrainingSheetPreview(Answer):
     """The first lines of the training data: only pairs that pass both gates."""
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
-    trainable: bool = Field(description="Whether the sheet's status lets it be trained on.", examples=[True])
+    trainable: bool = Field(description="Whether the status of the sheet permits training.", examples=[True])
     lines: list[str] = Field(
         description="JSONL lines, one chat example each, by pair id; none if the sheet may not be trained on.",
         examples=[['{"messages":[{"role":"user","content":"Who?"},{"role":"assistant","content":"Tax desk"}]}']],
@@ -138,13 +140,13 @@ class TrainingSheetPreview(Answer):
 class NearQuestions(Answer):
     """Pairs that are kept together because their questions are nearly equal."""
 
-    similarity: float = Field(description="Least similarity; 0 where only equal questions are tied.", examples=[0.8])
+    similarity: float = Field(description="Minimum similarity; 0 if only equal questions are tied.", examples=[0.8])
     tied: int = Field(description="Pairs tied to others by a nearly equal question.", examples=[6])
     tightened_groups: int = Field(
         description="Groups so large that their questions had to be more similar.", examples=[0]
     )
     too_large_groups: int = Field(
-        description="Groups that hold more than 5 % of the pairs, and more than 5, nevertheless.", examples=[0]
+        description="Groups that still have more than 5 % of the pairs, and more than 5 pairs.", examples=[0]
     )
 
 
@@ -168,7 +170,7 @@ class KeptSides(Answer):
     job_id: str = Field(description="Training job whose split is kept.", examples=["tj-20261101-072145-4b1e07"])
     dataset_digest: str = Field(description="Its dataset: SHA-256 (hex).", examples=["3b1f0d2c" * 8])
     kept: int = Field(description="Pairs that stay on their side.", examples=[300])
-    new: int = Field(description="Pairs that no predecessor had.", examples=[10])
+    new: int = Field(description="Pairs that the predecessor did not have.", examples=[10])
     gone: int = Field(description="Pairs of the predecessor that are not in this split.", examples=[2])
     moved: int = Field(description="Pairs that go from validation to training.", examples=[1])
     moved_pair_ids: list[str] = Field(description="Ids of those; at most 100.", examples=[["pair-17"]])
@@ -192,11 +194,9 @@ class PlannedSplit(Answer):
         description="Pairs moved to training because they may not be used for validation.", examples=[8]
     )
     seed: str = Field(description="Seed of the split.", examples=["sheet-123"])
-    near: NearQuestions | None = Field(None, description="What nearly equal questions tie.")
+    near: NearQuestions | None = Field(None, description="Pairs tied by nearly equal questions.")
     texts: TextFindings | None = Field(None, description="Findings about the texts of the included pairs.")
-    kept: KeptSides | None = Field(
-        None, description="What is kept of the predecessor's split; null where there is none."
-    )
+    kept: KeptSides | None = Field(None, description="Comparison with the split of the predecessor; null without one.")
 
 
 class DryRun(Answer):
@@ -214,7 +214,7 @@ class DryRun(Answer):
     )
     planned_steps: int = Field(description="Optimizer steps, before any early stopping.", examples=[403])
     warnings: list[Warned] = Field(description="Warnings.")
-    advice: list[Advice] = Field(description="What the configuration should be, and why.")
+    advice: list[Advice] = Field(description="Advice on the configuration, with reasons.")
     estimate: Estimate = Field(description="How long it will train and what it will cost.")
 
     @classmethod

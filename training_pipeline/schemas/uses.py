@@ -18,7 +18,9 @@ class JobUse(Answer):
 
     job_id: str = Field(description="The job.", examples=[JOB])
     status: str = Field(description="Its status.", examples=["succeeded"])
-    submitted: bool = Field(description="Whether it was submitted: else nothing learned from it.", examples=[True])
+    submitted: bool = Field(
+        description="Whether it was submitted; if not, no model learned from the rows.", examples=[True]
+    )
     created_at: datetime = Field(description="When it was created.", examples=["2026-11-23T07:21:45Z"])
     model_name: str = Field(description="Its model.", examples=["triage-model"])
     model_version: str | None = Field(description="The version; null where none is registered.", examples=["2"])
@@ -53,7 +55,7 @@ class Copies(Answer):
 
     train: int = Field(description="Such rows in the training split.", examples=[1])
     validation: int = Field(description="Such rows in the validation split.", examples=[0])
-    pair_ids: list[str] = Field(description="The pairs of some of them.", examples=[["p-0000"]])
+    pair_ids: list[str] = Field(description="Pair ids of some of these rows.", examples=[["p-0000"]])
 
 
 class DatasetUse(Answer):
@@ -65,8 +67,8 @@ class DatasetUse(Answer):
     refused: dict[str, int] = Field(
         description="Rows that were seen and excluded, by reason.", examples=[{"training_prohibited": 1}]
     )
-    copies: Copies = Field(description="What it has of the rows under other ids, such as the one that was kept.")
-    manifest: bool = Field(description="Whether its manifest is there.", examples=[True])
+    copies: Copies = Field(description="Rows with the same text under other ids, such as the copy that was kept.")
+    manifest: bool = Field(description="Whether its manifest exists.", examples=[True])
     jobs: list[JobUse] = Field(description="The jobs that have it, the oldest first.")
 
 
@@ -87,12 +89,14 @@ class SheetUses(Answer):
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     row_count: int = Field(
-        description="Distinct rows that match: a pair that was edited has several. 0 where all of "
-        "the sheet was asked for.",
+        description=(
+            "Number of distinct rows that match; a pair that was edited has several. 0 if the whole sheet was"
+            " requested."
+        ),
         examples=[1],
     )
-    rows: list[UsedRow] = Field(description="These rows, 10 at most.")
-    datasets: list[DatasetUse] = Field(description="The datasets that have or refused them, the oldest first.")
+    rows: list[UsedRow] = Field(description="Matching rows, at most 10.")
+    datasets: list[DatasetUse] = Field(description="Datasets that contain or excluded them, oldest first.")
 
 
 class NotSearched(Answer):
@@ -100,21 +104,24 @@ class NotSearched(Answer):
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     hash_key: str = Field(description="The key that the hashes of its datasets are under.", examples=["hk-" + "0a" * 8])
-    why: str = Field(description="Why not.", examples=["its key was destroyed for rv-20261123-072145-9f3a2c"])
+    why: str = Field(
+        description="Why it could not be searched.", examples=["its key was destroyed for rv-20261123-072145-9f3a2c"]
+    )
 
 
 class Uses(Answer):
     """Every dataset, job and model version that used the item in question."""
 
-    kind: Kind = Field(description="What was asked for.", examples=["pair"])
+    kind: Kind = Field(description="Kind of the search.", examples=["pair"])
     value: str = Field(description="Its name or hash.", examples=["p-0001"])
-    sheets: list[SheetUses] = Field(description="A part for each training sheet that has it.")
+    sheets: list[SheetUses] = Field(description="Findings by training sheet.")
     model_versions: list[ModelUse] = Field(
-        description="The models that learned from it, registered or kept as an artifact, by their own training or "
-        "through a base model."
+        description=(
+            "Models that learned from it, directly or through a base model, registered or kept as an artifact."
+        )
     )
     lost_manifests: list[str] = Field(
-        description="Manifests of these datasets that are gone: only the index still says what they held.",
+        description="Datasets whose manifest is missing; only the index records what they contained.",
         examples=[[]],
     )
     without_questions: int = Field(

@@ -37,13 +37,19 @@ class AccessSettings(BaseModel):
     proxy_user_header: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9-]+$",
-        description="Header in which a proxy of `API_TRUSTED_PROXIES` names the user whom it has authenticated, such "
-        "as X-Forwarded-Email on Databricks Apps. Needs AUTH=token, and PROXY_ROLES. Unset, such headers mean nothing.",
+        description=(
+            "Header in which a proxy of `API_TRUSTED_PROXIES` names the user whom it has authenticated, such "
+            "as X-Forwarded-Email on Databricks Apps. Needs AUTH=token and PROXY_ROLES. If unset, such "
+            "headers are ignored."
+        ),
     )
     proxy_roles: dict[str, Role] = Field(
         {},
-        description="Roles of the users whom the proxy names, as JSON: an object from an address, or a pattern with * "
-        'and ?, to a role, such as {"ada@example.org": "admin", "*@example.org": "viewer"}. Nobody else has one.',
+        description=(
+            "Roles of the users whom the proxy names, as JSON: an object from an address, or a pattern with *"
+            ' and ?, to a role, such as {"ada@example.org": "admin", "*@example.org": "viewer"}. All others '
+            "are refused."
+        ),
     )
     api_cors_origins: str | None = Field(
         None,

@@ -40,9 +40,11 @@ class DatabricksSettings(BaseModel):
     )
     databricks_access_control_list: list[AccessEntry] = Field(
         [],
-        description="Who else gets access, as JSON: a list of objects with one of user_name, group_name and "
-        "service_principal_name, permission_level (CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE) for runs, and "
-        "model_privileges (such as EXECUTE) for registered models.",
+        description=(
+            "Access for others, as JSON: a list of objects with one of user_name, group_name and "
+            "service_principal_name, permission_level (CAN_VIEW, CAN_MANAGE_RUN, CAN_MANAGE) for runs, and "
+            "model_privileges (such as EXECUTE) for registered models."
+        ),
     )
     databricks_usage_policy_id: str | None = Field(None, description="Serverless usage policy that runs are billed to.")
     databricks_budget_policy_id: str | None = Field(None, description="Older name of the usage policy (budget policy).")
@@ -65,5 +67,5 @@ class DatabricksSettings(BaseModel):
     databricks_retry_seconds: int = Field(
         20,
         ge=1,
-        description="Seconds to retry a failed request; a wrong host is only reported after them.",
+        description="Seconds to retry a failed request; a wrong host is reported only after this time.",
     )

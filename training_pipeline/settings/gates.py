@@ -16,14 +16,19 @@ class GateSettings(BaseModel):
     instruction_prompt_items: int = Field(
         20,
         ge=1,
-        description="A prompt used for more items than this is an instruction: it ties and holds out no pairs.",
+        description=(
+            "A prompt used for more items than this counts as an instruction: it neither ties pairs together "
+            "nor holds pairs out."
+        ),
     )
     near_question_similarity: float = Field(
         0.8,
         ge=0,
         le=1,
-        description="Questions of at least this Jaccard similarity (0.8 to 1) are in the same split; "
-        "0 ties equal questions only.",
+        description=(
+            "Pairs whose questions have at least this Jaccard similarity (0.8 to 1) stay in the same split; 0"
+            " for equal questions only."
+        ),
     )
     require_constraints_set_by: bool = Field(
         False,
@@ -34,12 +39,14 @@ class GateSettings(BaseModel):
         30.0,
         gt=0,
         le=60,
-        description="Seconds between two checks whether what queued and running jobs train on may still be trained on.",
+        description="Seconds between two checks whether the pairs of queued and running jobs may still be trained on.",
     )
     cancel_on_withdrawal: bool = Field(
         True,
-        description="Cancel a training whose pairs may no longer be trained on. If false, it trains on, and fails "
-        "before its model would be registered.",
+        description=(
+            "Cancel a training whose pairs may no longer be trained on. If false, it continues, and fails "
+            "before its model is registered."
+        ),
     )
 
     @field_validator("near_question_similarity")

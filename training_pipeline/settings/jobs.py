@@ -34,5 +34,5 @@ class JobSettings(BaseModel):
         description="Number of jobs polled at the same time; at 100 ms per answer, 1,000 jobs take 7 s.",
     )
     price_file: Path | None = Field(
-        None, description="YAML file with your prices of an hour of training, for estimates of the cost."
+        None, description="YAML file with your hourly prices of training, for cost estimates."
     )

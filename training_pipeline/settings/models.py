@@ -19,7 +19,10 @@ class ModelSettings(BaseModel):
 
     evaluate_near_questions: bool = Field(
         False,
-        description="Evaluate a model on questions that nearly equal one it was trained on, and only report them.",
+        description=(
+            "Evaluate a model also on questions that nearly equal one it was trained on, and only report "
+            "them. Otherwise such questions are left out."
+        ),
     )
     judges: dict[Annotated[str, Field(pattern=JUDGE_NAME)], JudgeEndpoint] = Field(
         {},
@@ -34,8 +37,10 @@ class ModelSettings(BaseModel):
     )
     promotion_four_eyes: bool = Field(
         False,
-        description="Move an alias only once two people have promoted the same version by the same gate. Needs "
-        "TRAINING_PIPELINE_AUTH=token, and a token for everybody.",
+        description=(
+            "Move an alias only once two people have promoted the same version by the same gate. Needs "
+            "TRAINING_PIPELINE_AUTH=token and a token for each person."
+        ),
     )
     deployment_approval_tag: str | None = Field(
         None,
@@ -71,24 +76,33 @@ class ModelSettings(BaseModel):
     )
     on_taint: OnTaint = Field(
         "alert",
-        description="What is done about an alias of a tainted version: `alert`, or `demote`: it is also moved back to "
-        "the last clean version that it named, or taken away where there is none.",
+        description=(
+            "What happens to an alias of a tainted version: `alert`, or `demote`, which also moves it back to"
+            " the last clean version that it pointed to, or removes it if there is none."
+        ),
     )
     on_taint_by_model: dict[str, OnTaint] = Field(
         {},
-        description="The same for single models, as JSON: an object from full names of models to `alert` or `demote`.",
+        description=(
+            "The same for individual models, as JSON: an object from full names of models to `alert` or `demote`."
+        ),
     )
     four_eyes: bool = Field(
         False,
-        description="A decision about a tainted model version holds once a second steward has decided the same. Needs "
-        "TRAINING_PIPELINE_AUTH=token: without authentication two people cannot be told apart.",
+        description=(
+            "A decision about a tainted model version takes effect only once a second steward has made the "
+            "same decision. Needs TRAINING_PIPELINE_AUTH=token: without authentication two people cannot be "
+            "told apart."
+        ),
     )
     approval_days: float = Field(
         14.0,
         gt=0,
         le=3650,
-        description="With PROMOTION_FOUR_EYES or FOUR_EYES: days after which a promotion or decision that no second "
-        "person has approved is void. The next one then waits anew.",
+        description=(
+            "With PROMOTION_FOUR_EYES or FOUR_EYES: days after which a promotion or decision expires if no "
+            "second person has approved it."
+        ),
     )
     model_fresh_days: float = Field(
         90.0,

@@ -54,7 +54,7 @@ class StorageSettings(BaseModel):
     min_free_disk_mb: int = Field(
         1024,
         ge=0,
-        description="Free space of the state directory, in MiB, below which `/readyz` says so and answers 503.",
+        description="Free space of the state directory, in MiB, below which `/readyz` reports it and answers 503.",
     )
 
     @field_validator("state_dir", "sheets_dir", "models_dir")

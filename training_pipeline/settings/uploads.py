@@ -17,7 +17,9 @@ class UploadSettings(BaseModel):
         2**30, ge=2**20, description="Maximum size of an uploaded file once it is unpacked, in bytes."
     )
     upload_max_ratio: int = Field(
-        200, ge=1, description="How many times its own size an uploaded file may unpack to; 1 MiB is always allowed."
+        200,
+        ge=1,
+        description="Maximum ratio of the unpacked size of an uploaded file to its own size; 1 MiB is always allowed.",
     )
     upload_max_rows: int = Field(1_000_000, ge=1, description="Maximum number of rows of an uploaded file.")
     upload_max_columns: int = Field(1000, ge=1, description="Maximum number of columns of an uploaded file.")
@@ -25,7 +27,9 @@ class UploadSettings(BaseModel):
         2**20, ge=1, description="Maximum number of characters in one cell of an uploaded file."
     )
     upload_user_bytes: int = Field(
-        2**30, ge=1024, description="Maximum size in bytes of all uploads of one person that are no training sheet yet."
+        2**30,
+        ge=1024,
+        description="Maximum total size in bytes of one person's uploads that are not yet a training sheet.",
     )
     upload_memory_mb: int = Field(
         4096,
@@ -33,7 +37,7 @@ class UploadSettings(BaseModel):
         description="Memory, in MiB, of each process that reads an uploaded file or a table, or fetches one.",
     )
     upload_seconds: float = Field(
-        300.0, gt=0, description="Seconds for an upload to arrive, and again for a process to read it."
+        300.0, gt=0, description="Time limit in seconds for an upload to arrive, and again for a process to read it."
     )
     uploads_at_once: int = Field(
         4,
@@ -43,8 +47,11 @@ class UploadSettings(BaseModel):
     )
     import_from: str | None = Field(
         None,
-        description="Prefixes of buckets that may be imported from with this machine's own credentials, separated by "
-        "commas, such as s3://acme-exports/reviewed; catalog://NAME also of Iceberg. Default: none.",
+        description=(
+            "Bucket prefixes that may be imported from with this machine's own credentials, separated by "
+            "commas, such as s3://acme-exports/reviewed; catalog://NAME permits an Iceberg catalog. Default: "
+            "none."
+        ),
     )
 
     @field_validator("import_from")
