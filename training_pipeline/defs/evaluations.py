@@ -131,9 +131,11 @@ def make_sensor(interval: int) -> dg.SensorDefinition:
         job=show_evaluation,
         minimum_interval_seconds=interval,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts the evaluations that training sheets request, and follows the running ones: hands out the "
-        "questions once an evaluation has its slot, restarts lost ones, records the metrics, has each that ended "
-        "shown, with the verdict of the gate, and tags promoted versions as approved.",
+        description=(
+            "Starts the evaluations that training sheets request, and follows the running ones: provides the "
+            "questions once an evaluation has its slot, restarts lost ones, records the metrics, reports each"
+            " that has ended with the verdict of the gate, and tags promoted versions as approved."
+        ),
     )
     def watch_evaluations(context: dg.SensorEvaluationContext, services: ServicesParam) -> dg.SensorResult:
         """Start what sheets ask for, carry on every evaluation that has not ended, and have those shown that have."""

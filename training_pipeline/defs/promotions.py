@@ -46,7 +46,9 @@ GATE: Final = {
         "model_name": MODEL_NAME,
         "version": VERSION,
         **form(PromoteModelVersion, left_out=["gate", "held"]),
-        "gate": dg.Field(GATE, description="What the version has to show. Without margins, the gate in force."),
+        "gate": dg.Field(
+            GATE, description="Requirements for the version. Without margins, those of the gate in force."
+        ),
         "held": other_version(PromoteModelVersion, "held"),
         "requested_by": REQUESTED_BY,
     },

@@ -33,11 +33,11 @@ _FIELDS: Final = {**_OF_STUDY, **_OF_JOB}
 @dg.op(
     config_schema={
         **{name: _FIELDS[name] for name in _REQUIRED},
-        "space": dg.Field(_SPACE, description="What is searched: one key at least."),
+        "space": dg.Field(_SPACE, description="Search space, with at least one key."),
         **{name: field for name, field in _FIELDS.items() if name not in _REQUIRED},
         "requested_by": REQUESTED_BY,
         "pruner": dg.Field(form(Pruner), description="When a trial is stopped early."),
-        "training_config": dg.Field(form(TrainingConfig), description="What is the same in all trials."),
+        "training_config": dg.Field(form(TrainingConfig), description="Settings that are the same in all trials."),
     },
     description="Validate the request, plan a trial in the middle of the space and create the study.",
 )

@@ -61,9 +61,12 @@ def database_password_(
 @app.command()
 def clean(
     days: Annotated[
-        float | None, typer.Option(min=1, help="Instead of TRAINING_PIPELINE_DATABRICKS_RETENTION_DAYS.")
+        float | None,
+        typer.Option(min=1, help="Number of days, instead of TRAINING_PIPELINE_DATABRICKS_RETENTION_DAYS."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be removed without removing anything.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Remove datasets and results from the volume that no job, model or lineage record has needed for some days.

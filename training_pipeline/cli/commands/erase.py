@@ -30,10 +30,11 @@ def erase(
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show which files contain the text, and erase nothing.")
+        bool, typer.Option("--dry-run", help="Show which files contain the text without erasing anything.")
     ] = False,
     now: Annotated[
-        str | None, typer.Option(help="Why it is erased before a decision about the revocation is due; kept on record.")
+        str | None,
+        typer.Option(help="Reason for erasing before a decision about the revocation is due; kept on record."),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

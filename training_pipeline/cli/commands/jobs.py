@@ -66,7 +66,7 @@ def create(
     register: Register = True,
     uc_catalog: UcCatalog = None,
     uc_schema: UcSchema = None,
-    note: Annotated[str | None, typer.Option(help="A note for people, as plain text.")] = None,
+    note: Annotated[str | None, typer.Option(help="Note about the job, as plain text.")] = None,
     tag: Annotated[
         list[str] | None, typer.Option(help="A tag, as a key or key:value; may be repeated.", metavar="TAG")
     ] = None,

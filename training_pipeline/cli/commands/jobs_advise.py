@@ -48,7 +48,9 @@ def advise(
     uc_schema: UcSchema = None,
     probe: Annotated[
         bool,
-        typer.Option("--probe", help="First measure this machine's speed, for estimates without a job like it."),
+        typer.Option(
+            "--probe", help="Measure this machine's speed first, for estimates when there is no similar job yet."
+        ),
     ] = False,
     json: Json = False,
     url: Url = None,

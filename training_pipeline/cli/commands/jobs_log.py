@@ -18,7 +18,7 @@ SECONDS: Final = 1.0
 
 def log(
     job_id: JobId,
-    follow: Annotated[bool, typer.Option("--follow", help="Go on printing until the job has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Follow the log until the job has ended.")] = False,
     json: Json = False,
     url: Url = None,
     token: Token = None,

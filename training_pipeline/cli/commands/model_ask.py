@@ -23,15 +23,17 @@ def ask(
     question: Annotated[
         str | None,
         typer.Argument(
-            help="The question. Without it, it is read from standard input: a shell remembers its commands."
+            help="The question. Default: read from standard input, which keeps it out of the shell's history."
         ),
     ] = None,
     pair: Annotated[
         str | None, typer.Option(help="Ask the question of this validation pair.", metavar="PAIR_ID")
     ] = None,
-    max_tokens: Annotated[int, typer.Option(min=1, max=MOST_TOKENS, help="The most tokens of an answer.")] = TOKENS,
-    base: Annotated[bool, typer.Option("--base/--no-base", help="Ask its base model, too.")] = True,
-    champion: Annotated[bool, typer.Option("--champion/--no-champion", help="Ask the champion, too.")] = True,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, max=MOST_TOKENS, help="Maximum number of tokens in an answer.")
+    ] = TOKENS,
+    base: Annotated[bool, typer.Option("--base/--no-base", help="Also ask the base model.")] = True,
+    champion: Annotated[bool, typer.Option("--champion/--no-champion", help="Also ask the champion.")] = True,
     json: Json = False,
     url: Url = None,
     token: Token = None,

@@ -26,10 +26,10 @@ def add_to(app: typer.Typer) -> None:
 def decide(
     name: Annotated[str, typer.Argument(help="Full name of the model.")],
     version: Annotated[str, typer.Argument(help="Its version, which is tainted.")],
-    decision: Annotated[DecisionKind, typer.Option(help="What is decided.")],
+    decision: Annotated[DecisionKind, typer.Option(help="The decision.")],
     reason: Annotated[str, typer.Option(help="Reason, kept permanently.")],
-    due: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When it is due.")] = None,
-    evidence: Annotated[str | None, typer.Option(help="Where the evidence is.")] = None,
+    due: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Due date.")] = None,
+    evidence: Annotated[str | None, typer.Option(help="Link or reference to the evidence.")] = None,
     json: Json = False,
     url: Url = None,
     token: Token = None,
@@ -51,8 +51,8 @@ def decide(
 
 
 def decisions(
-    name: Annotated[str | None, typer.Option(help="Only those about the model with this full name.")] = None,
-    version: Annotated[str | None, typer.Option(help="Only those about this version.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only decisions about the model with this full name.")] = None,
+    version: Annotated[str | None, typer.Option(help="Only decisions about this version.")] = None,
     page_size: Annotated[int, typer.Option(min=1, max=200, help="Maximum number of decisions.")] = 50,
     cursor: Cursor = None,
     json: Json = False,

@@ -34,10 +34,10 @@ def evaluate(
         str | None,
         typer.Option(help="Version of the model to compare with. Default: the one with the alias champion, if any."),
     ] = None,
-    base: Annotated[bool, typer.Option("--base/--no-base", help="Ask its base model, too.")] = True,
+    base: Annotated[bool, typer.Option("--base/--no-base", help="Also ask the base model.")] = True,
     judge: Annotated[
         str | None,
-        typer.Option(help="Name of a judge in TRAINING_PIPELINE_JUDGES that says of each answer whether it is right."),
+        typer.Option(help="Name of a judge in TRAINING_PIPELINE_JUDGES that decides whether each answer is right."),
     ] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the metrics.")] = True,
     json: Json = False,

@@ -48,14 +48,14 @@ def promote(
         ),
     ] = None,
     min_pairs: Annotated[
-        int | None, typer.Option(help="With fewer pairs nothing is decided, for a gate stated here. Default: 30.")
+        int | None, typer.Option(help="Minimum number of pairs for a verdict, for a gate stated here. Default: 30.")
     ] = None,
     level: Annotated[
         float | None,
         typer.Option(help="Confidence level of the intervals, 0.5 to 0.999, for a gate stated here. Default: 0.95."),
     ] = None,
     suite: Annotated[str | None, typer.Option(help="The suite. Default: that of the latest evaluation.")] = None,
-    held: Annotated[str | None, typer.Option(help="The version that you believe has the alias now.")] = None,
+    held: Annotated[str | None, typer.Option(help="Version that is expected to have the alias now.")] = None,
     json: Json = False,
     url: Url = None,
     token: Token = None,
@@ -87,7 +87,7 @@ def promote(
 
 def roll_back(
     name: Name,
-    reason: Annotated[str, typer.Option(help="Why; stored with the decision.")],
+    reason: Annotated[str, typer.Option(help="Reason, stored with the decision.")],
     alias: Alias = "champion",
     json: Json = False,
     url: Url = None,

@@ -37,7 +37,7 @@ Version = Annotated[str, typer.Argument(help="Its version.")]
 @app.command("list")
 def list_(
     name: Annotated[str | None, typer.Option(help="Only versions of the model with this full name.")] = None,
-    alias: Annotated[str | None, typer.Option(help="Only versions that this alias names now.")] = None,
+    alias: Annotated[str | None, typer.Option(help="Only versions that have this alias now.")] = None,
     state: Annotated[VersionState | None, typer.Option(help="Only versions in this state.")] = None,
     sheet: Annotated[str | None, typer.Option(help="Only versions of this training sheet or source sheet.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of versions to list.")] = 20,

@@ -32,8 +32,10 @@ def revoke(
     sheet: Annotated[
         str | None,
         typer.Option(
-            help="The training sheet, for an item or a label also the source sheet. Default: every one. "
-            "Alone: that training sheet or source sheet as a whole."
+            help=(
+                "Training sheet, or for an item or a label also a source sheet. Default: every one. Without "
+                "another option: that training sheet or source sheet as a whole."
+            )
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
@@ -108,8 +110,8 @@ def _is_used(found: RevocationPreview) -> bool:
 
 
 def revocations(
-    revocation_id: Annotated[str | None, typer.Argument(help="Show this one.", metavar="[ID]")] = None,
-    job: Annotated[str | None, typer.Option(help="Only those that taint the model of this training job.")] = None,
+    revocation_id: Annotated[str | None, typer.Argument(help="Id of a revocation to show.", metavar="[ID]")] = None,
+    job: Annotated[str | None, typer.Option(help="Only revocations that taint the model of this training job.")] = None,
     page_size: Annotated[int, typer.Option(min=1, max=200, help="Maximum number of revocations.")] = 50,
     cursor: Cursor = None,
     json: Json = False,

@@ -35,9 +35,9 @@ _FILE: Final = "A Parquet file of scores: pair_id and metrics, a row a pair."
 @app.command()
 def make(
     file: Annotated[
-        Path, typer.Argument(help="JSONL: pair_id, expected, answer, and what else is known, a line each.")
+        Path, typer.Argument(help="JSONL with one line per pair: pair_id, expected, answer and, if known, more.")
     ],
-    output: Annotated[Path, typer.Option(help="Parquet file for the scores. It will hold no text.")],
+    output: Annotated[Path, typer.Option(help="Parquet file for the scores; it contains no text.")],
 ) -> None:
     """Score the answers of a model beside the expert's."""
     scores = score_file(file)
@@ -48,7 +48,7 @@ def make(
 @app.command(name="lm-eval")
 def lm_eval(
     files: Annotated[list[Path], typer.Argument(help="Files samples_<task>_<time>.jsonl of one model.")],
-    output: Annotated[Path, typer.Option(help="Parquet file for the scores. It will hold no text.")],
+    output: Annotated[Path, typer.Option(help="Parquet file for the scores; it contains no text.")],
 ) -> None:
     """Take over what lm_eval measured with --log_samples: acc as choice_accuracy, and exact_match."""
     scores = sample_scores(files)
@@ -92,7 +92,7 @@ def judged(
             metavar="METRIC=NUMBER",
         ),
     ] = None,
-    min_pairs: Annotated[int, typer.Option(help="With fewer pairs nothing is decided.")] = 30,
+    min_pairs: Annotated[int, typer.Option(help="Minimum number of pairs for a verdict.")] = 30,
     level: Level = LEVEL,
     json: Json = False,
 ) -> None:

@@ -75,13 +75,17 @@ def check(
         str, typer.Argument(help="A training sheet's id, or a file of any known format.", metavar="ID|FILE")
     ],
     limit: Annotated[int, typer.Option(min=0, help="Maximum number of problems to show; all are counted.")] = 50,
-    mapping: Annotated[Path | None, typer.Option(help="A file that is no sheet yet: how it is to be read.")] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(help="For a file that is not a training sheet yet: how to read it.")
+    ] = None,
     split: Annotated[str | None, typer.Option(help="A folder saved by `datasets`: name of the split.")] = None,
     base_model: Annotated[
-        str | None, typer.Option(help="Of a training sheet: also say what a training of this base model would refuse.")
+        str | None,
+        typer.Option(help="For a training sheet: also report what a training of this base model would refuse."),
     ] = None,
     max_length: Annotated[
-        int | None, typer.Option(min=1, help="Of a training sheet: also say what a training at this length would cut.")
+        int | None,
+        typer.Option(min=1, help="For a training sheet: also report what a training at this length would cut."),
     ] = None,
     json: Json = False,
 ) -> None:

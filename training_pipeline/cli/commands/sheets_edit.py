@@ -42,7 +42,7 @@ def edit(
     ] = None,
     allow_none: Annotated[bool, typer.Option("--allow-none", help="Allow no use.")] = False,
     prohibit_none: Annotated[bool, typer.Option("--prohibit-none", help="Prohibit no use.")] = False,
-    reason: Annotated[str | None, typer.Option(help="Why these uses.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Reason for these uses.")] = None,
     classification: Annotated[DataClassification | None, typer.Option(help="Data classification.")] = None,
     digest: Digest = None,
     json: Json = False,

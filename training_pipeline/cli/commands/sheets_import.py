@@ -62,15 +62,15 @@ def import_file(
     ] = None,
     label_column: Annotated[str | None, typer.Option(help="Column of canonical label ids.")] = None,
     reviewed_by: Annotated[str | None, typer.Option(help="Who reviewed the pairs.")] = None,
-    reviewed_at: Annotated[str | None, typer.Option(help="When, such as 2026-11-28.")] = None,
-    reviewed_by_column: Annotated[str | None, typer.Option(help="Column that says who reviewed each pair.")] = None,
-    reviewed_at_column: Annotated[str | None, typer.Option(help="Column that says when.")] = None,
+    reviewed_at: Annotated[str | None, typer.Option(help="When they were reviewed, such as 2026-11-28.")] = None,
+    reviewed_by_column: Annotated[str | None, typer.Option(help="Column with each pair's reviewer.")] = None,
+    reviewed_at_column: Annotated[str | None, typer.Option(help="Column with the date of each review.")] = None,
     constraints_set_by: Annotated[str | None, typer.Option(help="Who decided on their allowed uses.")] = None,
-    constraints_set_at: Annotated[str | None, typer.Option(help="When.")] = None,
+    constraints_set_at: Annotated[str | None, typer.Option(help="When the uses were decided on.")] = None,
     constraints_set_by_column: Annotated[
         str | None, typer.Option(help="Column that says who decided on each pair's uses.")
     ] = None,
-    constraints_set_at_column: Annotated[str | None, typer.Option(help="Column that says when.")] = None,
+    constraints_set_at_column: Annotated[str | None, typer.Option(help="Column with the date of each decision.")] = None,
     source_name: Annotated[str | None, typer.Option(help="Name of the source sheet.")] = None,
     source_id: Annotated[str | None, typer.Option(help="Its id. Default: the name.")] = None,
     source_version: Annotated[str, typer.Option(help="Its version.")] = "",
@@ -80,12 +80,14 @@ def import_file(
     tag: Annotated[list[str] | None, typer.Option(help="Tag of the source table, as PHI; may be repeated.")] = None,
     owner: Annotated[str, typer.Option(help="Owner of the training sheet.")] = "",
     exclude_near_held_out: Annotated[
-        bool, typer.Option("--exclude-near-held-out", help="Exclude pairs that nearly ask a held-out question.")
+        bool, typer.Option("--exclude-near-held-out", help="Exclude pairs whose question nearly equals a held-out one.")
     ] = False,
     evaluate_on: Annotated[
         str, typer.Option(help="Evaluation suite on which every model trained on it is evaluated.")
     ] = "",
-    evaluate_judge: Annotated[str, typer.Option(help="Judge of the answers there, by its name in the settings.")] = "",
+    evaluate_judge: Annotated[
+        str, typer.Option(help="Judge of the answers in that evaluation, by its name in the settings.")
+    ] = "",
     description: Annotated[str, typer.Option(help="Description of the training sheet.")] = "",
     data_format: Annotated[
         str, typer.Option("--format", help="Format of the rows, such as label-studio. Default: recognised.")
@@ -94,15 +96,15 @@ def import_file(
         Path | None, typer.Option(help="YAML that says how to read the file; options override it.")
     ] = None,
     save_mapping: Annotated[
-        Path | None, typer.Option(help="Write how the file was read as YAML, for the next.")
+        Path | None, typer.Option(help="Write how the file was read as YAML, to reuse it for the next file.")
     ] = None,
     map_value: Annotated[
         list[str] | None,
         typer.Option(help="What a word means, as allowed_uses:yes=training,validation; may be repeated."),
     ] = None,
-    ignore: Annotated[list[str] | None, typer.Option(help="Column to leave out on purpose; may be repeated.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option(help="Column to ignore; may be repeated.")] = None,
     choose: Annotated[
-        str | None, typer.Option(help="Of several annotations of an item: agree, latest or ground_truth.")
+        str | None, typer.Option(help="Which annotation to use if an item has several: agree, latest or ground_truth.")
     ] = None,
     worksheet: Annotated[str | None, typer.Option(help="Excel: name of the worksheet, if there are several.")] = None,
     split: Annotated[
@@ -113,10 +115,10 @@ def import_file(
     table_version: Annotated[
         str | None, typer.Option(help="Version of a Delta table, or snapshot of an Iceberg table. Default: the latest.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what was found, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what was found without writing anything.")] = False,
     replace: Annotated[bool, typer.Option("--replace", help="Replace an existing sheet with this id.")] = False,
     discard_old: Annotated[
-        bool, typer.Option("--discard-old", help="With --replace: keep no version of the sheet that was there.")
+        bool, typer.Option("--discard-old", help="With --replace: do not keep the old sheet as a version.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

@@ -47,18 +47,20 @@ def create(
             help="What is searched: key=low..high, also with :log or :step behind it, or key=a,b,c; may be repeated."
         ),
     ],
-    trials: Annotated[int, typer.Option(help="Trials in all, at most.")] = 20,
-    at_once: Annotated[int, typer.Option(help="Trials at the same time, at most.")] = 1,
-    hours: Annotated[float | None, typer.Option(help="Hours after which it ends.")] = None,
-    cost: Annotated[float | None, typer.Option(help="What all trials may cost, by estimate.")] = None,
-    objective: Annotated[str, typer.Option(help="What chooses: val_loss, or suite, on one half of it.")] = "val_loss",
-    suite: Annotated[str | None, typer.Option(help="Evaluation suite that says how good the best trial is.")] = None,
+    trials: Annotated[int, typer.Option(help="Maximum number of trials.")] = 20,
+    at_once: Annotated[int, typer.Option(help="Maximum number of trials at the same time.")] = 1,
+    hours: Annotated[float | None, typer.Option(help="Time limit in hours.")] = None,
+    cost: Annotated[float | None, typer.Option(help="Limit of the estimated cost of all trials.")] = None,
+    objective: Annotated[
+        str, typer.Option(help="What trials are compared by: val_loss, or suite, on one half of it.")
+    ] = "val_loss",
+    suite: Annotated[str | None, typer.Option(help="Evaluation suite for the best trial.")] = None,
     metric: Annotated[str | None, typer.Option(help="Metric of the suite. Default: exact_match.")] = None,
     sampler: Annotated[str, typer.Option(help="How configurations are chosen: tpe or random.")] = "tpe",
     pruner: Annotated[str, typer.Option(help="When trials are stopped early: median or none.")] = "median",
     startup_trials: Annotated[int, typer.Option(help="Trials that must succeed before any is stopped early.")] = 5,
     warmup_evaluations: Annotated[int, typer.Option(help="Evaluations before a trial may be stopped early.")] = 1,
-    seed: Annotated[int, typer.Option(help="Seed of the choices.")] = 42,
+    seed: Annotated[int, typer.Option(help="Random seed of the search.")] = 42,
     promote: Annotated[
         bool, typer.Option("--promote", help="Train and register the best one once the study has finished.")
     ] = False,

@@ -29,8 +29,10 @@ def uses(
     sheet: Annotated[
         str | None,
         typer.Option(
-            help="A training sheet or source sheet; "
-            "with another key: the training sheet to look in, with an item or a label also the source sheet."
+            help=(
+                "Training sheet or source sheet. With another option: the training sheet to search, or with an "
+                "item or a label also a source sheet."
+            )
         ),
     ] = None,
     row_hash: Annotated[str | None, typer.Option(help="SHA-256 of an example, as in a manifest.")] = None,
@@ -41,7 +43,11 @@ def uses(
     ] = None,
     keys_file: Annotated[
         Path | None,
-        typer.Option(help='Many keys at once: JSONL with lines as {"pair": "p-1", "sheet": "s"}; answers as JSONL.'),
+        typer.Option(
+            help=(
+                'JSONL with one search per line, such as {"pair": "p-1", "sheet": "s"}; the answers are JSONL as well.'
+            )
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="File for the answers to --keys-file. Default: print.")] = None,
     json: Json = False,
