@@ -39,7 +39,7 @@ IN_PATHS = {
     r"\{number\}": r"\d+",
     r"\{path\}": r"[\w./-]+",
 }
-TITLE = "## Who may do what"
+TITLE = "## Roles"
 #: Of curl the status is printed instead of the body; the command is ours, and prints what it is asked for.
 COMMANDS = f"""
 curl() {{ command curl --silent --show-error --max-time 30 -o /dev/null -w "%{{http_code}}\\n" "$@"; }}
