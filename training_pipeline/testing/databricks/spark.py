@@ -27,7 +27,11 @@ class Spark:
 
         options = {
             "spark.driver.extraJavaOptions": "-Xss4m",  # statements nest deeply; what Databricks starts Spark with
-            "spark.driver.memory": "3g",  # sorts take six tenths of it, plans and the parser the rest
+            "spark.driver.memory": "6g",  # sorts take six tenths of it, plans and the parser the rest
+            # Of what has been run no plan is kept: they are large, and 3 GB were full of them after a few sheets.
+            "spark.sql.ui.retainedExecutions": "1",
+            "spark.ui.retainedJobs": "1",
+            "spark.ui.retainedStages": "1",
             "spark.sql.ansi.enabled": "true",
             # Each level of a statement takes one look at it, and a warehouse takes 100 and no more.
             "spark.sql.analyzer.maxIterations": "95",
