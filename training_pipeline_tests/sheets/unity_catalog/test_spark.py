@@ -161,7 +161,8 @@ CALLS: list[Row] = [
     {
         "role": "assistant",
         "content": "",
-        "tool_calls": [{"id": "c", "function": {"name": "add"}, "n": [1, -2.5, 0, 12345678901234567890, None]}],
+        # In the order in which a VARIANT keeps the keys.
+        "tool_calls": [{"function": {"name": "add"}, "id": "c", "n": [1, -2.5, 0, 12345678901234567890, None]}],
     },
 ]
 
