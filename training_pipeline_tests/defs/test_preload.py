@@ -11,7 +11,6 @@ from training_pipeline.datasets.prepare import write_dataset
 from training_pipeline.datasets.snapshot import snapshot
 from training_pipeline.datasets.split import split_snapshot
 from training_pipeline.datasets.verify import held_out_in_train
-from training_pipeline.defs import preload
 from training_pipeline.domain.hash_key import SECRET_BYTES, HashKey
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.settings import Settings
@@ -22,6 +21,8 @@ from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 
 
 def test_a_launch_compiles_no_plan_that_was_compiled_ahead(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    from training_pipeline.defs import preload  # which compiles plans as it is imported
+
     policy = GatePolicy(instruction_prompt_items=19)  # of no other test
     threads = threading.active_count()
     preload.compile_plans(policy)
@@ -50,6 +51,8 @@ def test_a_launch_compiles_no_plan_that_was_compiled_ahead(settings: Settings, m
 def test_the_process_that_runs_are_forked_off_lives_whatever_goes_wrong(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    from training_pipeline.defs import preload
+
     monkeypatch.setenv("TRAINING_PIPELINE_NEAR_QUESTION_SIMILARITY", "much")
     importlib.reload(preload)
     assert "each run does it for itself" in caplog.text
