@@ -58,6 +58,7 @@ OF_THE_WHOLE: Final = {
     "test_floors.py",
     "test_fresh_clones.py",
     "test_gate.py",
+    "test_made_once.py",
     "test_mirror.py",
     "test_wheel.py",
     "training_jobs/test_concurrency.py",

@@ -35,9 +35,9 @@ def jobs(services: Services, monkeypatch: pytest.MonkeyPatch) -> tuple[TrainingJ
     client.create_registered_model("triage")
     for _ in range(2):
         client.create_model_version("triage", "file:///nowhere")
-    first = succeeded(services)
+    first, second = succeeded(services), succeeded(services)
     lineage.set_model(services.store, first.id, version="1", files=FILES)
-    return first, succeeded(services)
+    return first, second
 
 
 def refused(result: dg.ExecuteInProcessResult) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.backends.handles import Handle
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, point
+from training_pipeline.testing.system.made_once import made_once
 from training_pipeline.training_jobs.store import lineage, metrics
 from training_pipeline.training_jobs.store.events import EventType
 
@@ -47,6 +48,11 @@ def prepared(services: Services, job_id: str) -> TrainingJob:
 
 def succeeded(services: Services) -> TrainingJob:
     """A job on the sheet `small` that is over, with everything that is kept of one."""
+    return services.store.get(_succeeded(services))
+
+
+@made_once
+def _succeeded(services: Services) -> str:
     store = services.store
     job = services.jobs.create({"training_sheet_id": "small", "model_name": "triage"}, created_by="ada")
     prepared(services, job.id)
@@ -60,4 +66,4 @@ def succeeded(services: Services) -> TrainingJob:
         store.record(job.id, EventType.INFO, f"event [{number}]")
     store.change(store.get(job.id), JobStatus.SUCCEEDED, message="Succeeded.")
     lineage.set_model(store, job.id, version="2", files={"model.safetensors": "0" * 64})
-    return store.get(job.id)
+    return job.id

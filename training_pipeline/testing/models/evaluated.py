@@ -12,6 +12,7 @@ from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.judges import Judging
 from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus, StoredFigure
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.made_once import made_once
 from training_pipeline.testing.trainers.local_backend import PATIENCE, until
 
 SUITE = "parcels"
@@ -27,6 +28,7 @@ def unseen(count: int, **values: Any) -> list[dict[str, Any]]:
     return found
 
 
+@made_once
 def make_suite(services: Services, count: int = 60) -> None:
     """The suite `SUITE` of a sheet `held-out`."""
     write_sheet(services.settings.sheets, "held-out", unseen(count))

@@ -39,8 +39,8 @@ def services(
     with scripted_services(tagging, database, ScriptedBackend()) as parts:
         client = tracking(parts).client
         client.create_registered_model("triage")
-        lineage.set_model(parts.store, succeeded(parts).id, version="1", files=FILES)
-        succeeded(parts)
+        first, _ = succeeded(parts), succeeded(parts)
+        lineage.set_model(parts.store, first.id, version="1", files=FILES)
         for version, right in (("1", 36), ("2", 60)):
             client.create_model_version("triage", "file:///nowhere")
             evaluate(parts, version, right, tmp_path)

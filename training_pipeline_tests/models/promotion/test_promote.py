@@ -47,8 +47,8 @@ def services(settings: Settings, database: Database, monkeypatch: pytest.MonkeyP
     with scripted_services(settings, database, ScriptedBackend()) as parts:
         client = parts.tracking.client  # type: ignore[attr-defined]
         client.create_registered_model("triage")
-        lineage.set_model(parts.store, succeeded(parts).id, version="1", files=FILES)
-        succeeded(parts)
+        first, _ = succeeded(parts), succeeded(parts)
+        lineage.set_model(parts.store, first.id, version="1", files=FILES)
         for _ in range(2):
             client.create_model_version("triage", "file:///nowhere")
         yield parts
