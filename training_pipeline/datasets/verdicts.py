@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import ibis.expr.types as ir
 
@@ -16,6 +16,7 @@ from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import Use
 from training_pipeline.infra.staging import disk_errors
 from training_pipeline.sheets.base import OpenSheet
+from training_pipeline.sheets.engine import DuckDB
 
 
 @contextmanager
@@ -31,13 +32,16 @@ def verdicts(
     disk, or does not answer, and `GateRefused` as `without_near_held_out` does.
     """
     with (
-        judged(opened, policy, use=use) as table,
+        judged(opened, policy, use=use) as judgement,
         disk_errors("judge the pairs"),
-        opened.engine.fetch(table) as found,
+        opened.engine.fetch(judgement) as found,
         shown(opened, withdrawn) as examples,
     ):
         told = without_revoked(found, withdrawn, examples)
-        yield without_near_held_out(opened, policy, told) if use == Use.TRAINING else told
+        told = without_near_held_out(opened, policy, told) if use == Use.TRAINING else told
+        # What is revoked is looked up in joins that take longer to plan than most sheets to judge: once is enough.
+        with nullcontext(told) if told is found else DuckDB().worked_out(told) as table:
+            yield table
 
 
 @contextmanager

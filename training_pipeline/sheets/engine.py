@@ -84,6 +84,17 @@ class DuckDB:
         """The table itself."""
         yield table
 
+    @contextmanager
+    def worked_out(self, table: ir.Table) -> Iterator[ir.Table]:
+        """The rows of `table`, which are worked out once however often they are read inside the context."""
+        here: Any = table.get_backend()
+        name = f"rows_{uuid4().hex}"
+        here.create_table(name, table, temp=True)
+        try:
+            yield ops.DatabaseTable(name, schema=table.schema(), source=here).to_expr()
+        finally:
+            here.con.execute(f'DROP TABLE IF EXISTS "{name}"')
+
 
 @contextmanager
 def _begun(

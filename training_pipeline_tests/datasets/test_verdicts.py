@@ -3,9 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ibis.expr.operations import DatabaseTable
 
 from training_pipeline.datasets.judged import judged, texts
 from training_pipeline.datasets.verdicts import verdicts
+from training_pipeline.domain.revocations import Withdrawn
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.sheets.files.source import FileTrainingSheets
 from training_pipeline.testing.sheets.pairs import chat, open_sheet, pair
@@ -30,6 +32,16 @@ def test_every_pair_has_a_verdict_and_none_its_text() -> None:
     }
     assert "messages" not in rows["p-000001"]
     assert "secret" not in str(rows)
+
+
+def test_what_is_revoked_is_looked_up_once_however_often_verdicts_are_read() -> None:
+    revoked = Withdrawn(named=(("pair", "p-000001"),))
+    with verdicts(open_sheet(ROWS), GatePolicy(), withdrawn=revoked) as found:
+        reasons = dict(found.select("pair_id", "reason").to_pandas().itertuples(index=False))
+        assert isinstance(found.op(), DatabaseTable)
+        here = found.get_backend()
+    assert (reasons["p-000001"], reasons["p-000004"]) == ("revoked", "revoked")
+    assert here.con.execute("SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'rows_%'").fetchall() == []
 
 
 def test_only_what_is_compared_with_other_pairs_is_hashed() -> None:
