@@ -95,9 +95,11 @@ class Database:
         self._engine(self._url, pooled=False).connect().close()
 
     def _engine(self, url: URL, *, pooled: bool) -> Engine:
-        # hide_parameters: the values of a failed statement would end in logs.
+        # hide_parameters: the values of a failed statement would end in logs. No table has a column of the type hstore,
+        # which each new connection would look for.
         options: dict[str, Any] = {"pool_pre_ping": True} if pooled else {"poolclass": NullPool}
-        engine = create_engine(url, hide_parameters=True, connect_args=NOTICE_LOST_SERVER, **options)
+        options |= {"hide_parameters": True, "connect_args": NOTICE_LOST_SERVER, "use_native_hstore": False}
+        engine = create_engine(url, **options)
         keep_fresh(engine, self.passwords)
 
         def explain(context: ExceptionContext) -> None:

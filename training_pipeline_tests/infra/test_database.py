@@ -75,6 +75,16 @@ def test_each_schema_is_found_and_options_of_the_user_are_kept(postgres: Embedde
         assert connection.execute(text("SHOW statement_timeout")).scalar_one() == "4321ms"
 
 
+def test_a_connection_asks_for_no_type_that_no_table_has(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr("psycopg2.extras.HstoreAdapter.get_oids", asked)
+    at(url_of(postgres).get_secret_value()).check()
+
+
 def test_nobody_listening_is_one_clear_message() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
