@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -207,7 +208,14 @@ def settings(database_url: SecretStr, tmp_path: Path) -> Settings:
 
     Sheets here have few pairs: to share them out among threads takes a tenth of the time that it takes to judge them.
     """
-    return Settings(state_dir=tmp_path / "state", database_url=database_url, duckdb_threads=1)
+    environment = tuple((name, value) for name, value in os.environ.items() if name.startswith(PREFIX))
+    return _settings(environment).model_copy(update={"state_dir": tmp_path / "state", "database_url": database_url})
+
+
+@cache
+def _settings(_: tuple[tuple[str, str], ...]) -> Settings:
+    """What is set in an environment: to look for each setting takes longer than what many tests are about."""
+    return Settings(duckdb_threads=1)
 
 
 @pytest.fixture
