@@ -12,6 +12,7 @@ from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.infra.database import Database
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
+from training_pipeline.testing.sheets.counted_once import CountedOnce
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.trainers.local_backend import reap, stand_in_backend
 
@@ -23,12 +24,19 @@ def with_parts(services: Services, **parts: Any) -> Services:
     return changed
 
 
+def assembled(settings: Settings, database: Database, *, backend: FineTuningBackend) -> Services:
+    """Real services on `backend`, which count no sheet that another test has counted."""
+    services = assemble(settings, database, backend=backend)
+    vars(services)["sheet_findings"] = CountedOnce(settings.sheet_findings, services.policy)
+    return services
+
+
 @contextmanager
 def scripted_services(settings: Settings, database: Database, backend: FineTuningBackend) -> Iterator[Services]:
     """Real services on `backend`, with a training sheet `small` of 40 pairs, one of them rejected."""
     ensure_state_directory(settings)
     write_sheet(settings.sheets, "small", [*rows(39), *rows(1, pair_id="x", status="rejected")])
-    services = assemble(settings, database, backend=backend)
+    services = assembled(settings, database, backend=backend)
     try:
         yield services
     finally:
@@ -42,7 +50,7 @@ def stand_in_services(settings: Settings, database: Database, **behaviour: Any) 
     As in an installation, a run begins once a poll has let it.
     """
     ensure_state_directory(settings)
-    services = assemble(settings, database, backend=stand_in_backend(settings.runs, asks_permission=True, **behaviour))
+    services = assembled(settings, database, backend=stand_in_backend(settings.runs, asks_permission=True, **behaviour))
     try:
         yield services
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from training_pipeline.app.container import Services, assemble
+from training_pipeline.app.container import Services
 from training_pipeline.domain.refs import DatasetRef
 from training_pipeline.domain.revocations import Revocation, Taint
 from training_pipeline.infra.database import Database
@@ -16,6 +16,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.jobs import ScriptedBackend
 from training_pipeline.testing.models.used_rows import dataset_of, row
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.installation import assembled
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: The revocation, the jobs whose models it taints, and those that it keeps from one.
@@ -26,7 +27,7 @@ Told = list[tuple[str, tuple[str, ...], tuple[str, ...]]]
 def services(settings: Settings, database: Database) -> Iterator[Services]:
     """An installation whose jobs are trained by nobody, with a training sheet `small` of 40 pairs."""
     write_sheet(settings.sheets, "small", rows(40))
-    parts = assemble(settings, database, backend=ScriptedBackend())
+    parts = assembled(settings, database, backend=ScriptedBackend())
     yield parts
     parts.store.engine.dispose()
 
