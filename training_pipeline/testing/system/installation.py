@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 from training_pipeline.app.container import Services, assemble
@@ -26,9 +28,17 @@ def with_parts(services: Services, **parts: Any) -> Services:
 
 def assembled(settings: Settings, database: Database, *, backend: FineTuningBackend) -> Services:
     """Real services on `backend`, which count no sheet that another test has counted."""
+    _let_mlflow_look_once()
     services = assemble(settings, database, backend=backend)
     vars(services)["sheet_findings"] = CountedOnce(settings.sheet_findings, services.policy)
     return services
+
+
+def _let_mlflow_look_once() -> None:
+    """For each database that is opened, MLflow reads all of its 70 migrations to tell which is the last one."""
+    migrations = sys.modules.get("mlflow.store.db.utils")
+    if migrations is not None and not hasattr(migrations._get_latest_schema_revision, "cache_info"):
+        vars(migrations)["_get_latest_schema_revision"] = cache(migrations._get_latest_schema_revision)
 
 
 @contextmanager
