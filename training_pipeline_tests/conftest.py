@@ -22,6 +22,7 @@ from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 from training_pipeline.testing.servers.postgres import cloned, copy_of, execute, reachable_directory, sweep, url_of
 from training_pipeline.testing.soak import SEED, SOAKING, TIMES, examples
 from training_pipeline.testing.system.command_line import Command
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 HERE = Path(__file__).parent
@@ -200,6 +201,14 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
     server.start()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def warm_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmPython]:
+    """What the session's servers and systems are forked off, unless a test is about how they start."""
+    python = WarmPython(tmp_path_factory.mktemp("warm"))
+    yield python
+    python.close()
 
 
 @pytest.fixture

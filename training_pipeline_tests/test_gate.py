@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from training_pipeline.testing.soak import diagonals, drawn
+from training_pipeline.testing.soak import diagonals, drawn, share
 from training_pipeline_tests.conftest import LONGEST
 
 TABLE = list(product(range(13), range(15)))
@@ -32,5 +32,7 @@ def test_a_part_of_a_table_has_some_of_each_row_and_column(seed: int) -> None:
 def test_each_seed_draws_its_own_and_all_seeds_everything() -> None:
     assert [drawn("abc", seed, whole=False) for seed in range(4)] == [["a"], ["b"], ["c"], ["a"]]
     assert drawn("abc", 1, whole=True) == ["a", "b", "c"]
+    assert ["".join(share("abcde", 3, seed, whole=False)) for seed in range(4)] == ["ad", "be", "c", "ad"]
+    assert share("abc", 3, 1, whole=True) == ["a", "b", "c"]
     assert sorted(cell for seed in range(8) for cell in parts(seed)) == TABLE
     assert parts(3) == parts(11) != parts(4)

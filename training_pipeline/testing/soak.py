@@ -45,6 +45,11 @@ def drawn(cases: Sequence[T], seed: int = SEED, *, whole: bool = SOAKING) -> lis
     return list(cases) if whole else [cases[seed % len(cases)]]
 
 
+def share(cases: Sequence[T], parts: int, seed: int = SEED, *, whole: bool = SOAKING) -> list[T]:
+    """One of `parts` parts of the cases, or the `whole`."""
+    return [one for place, one in enumerate(cases) if whole or (place - seed) % parts == 0]
+
+
 def diagonals(
     cells: Sequence[T], part: int, row: Callable[[T], object], column: Callable[[T], object], seed: int = SEED
 ) -> list[T]:

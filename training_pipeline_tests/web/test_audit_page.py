@@ -20,6 +20,7 @@ from training_pipeline.testing.jobs.estimated_jobs import estimated
 from training_pipeline.testing.jobs.job_life import succeeded
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job, point
 from training_pipeline.testing.system.installation import scripted_services
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.testing.ui import browsers
 from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
 from training_pipeline.training_jobs.store import metrics
@@ -44,14 +45,14 @@ def job(services: Services) -> TrainingJob:
 
 
 @pytest.fixture
-def server(services: Services, job: TrainingJob, tmp_path: Path) -> Iterator[Serving]:
+def server(services: Services, job: TrainingJob, tmp_path: Path, warm_python: WarmPython) -> Iterator[Serving]:
     settings = services.settings
     assert settings.database_url is not None
     known = {
         "TRAINING_PIPELINE_STATE_DIR": str(settings.state_dir),
         "TRAINING_PIPELINE_DATABASE_URL": settings.database_url.get_secret_value(),
     }
-    server = Serving(environment_of(known), tmp_path / "serve.log")
+    server = Serving(environment_of(known), tmp_path / "serve.log", python=warm_python)
     server.start()
     yield server
     server.stop()

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from training_pipeline.app.container import Services
 from training_pipeline.domain.job import JobStatus, TrainingJob
@@ -18,8 +17,9 @@ from training_pipeline.infra.database import Database
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job, point
 from training_pipeline.testing.system.installation import scripted_services
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.testing.ui import browsers
-from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
+from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, shuts_out
 from training_pipeline.training_jobs.store import metrics
 
 pytestmark = [
@@ -28,7 +28,6 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(not browsers.is_installed(), reason="there is no Chromium on this machine"),
 ]
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 @pytest.fixture
@@ -38,14 +37,14 @@ def services(settings: Settings, database: Database) -> Iterator[Services]:
 
 
 @pytest.fixture
-def server(services: Services, tmp_path: Path) -> Iterator[Serving]:
+def server(services: Services, tmp_path: Path, warm_python: WarmPython) -> Iterator[Serving]:
     settings = services.settings
     assert settings.database_url is not None
     known = {
         "TRAINING_PIPELINE_STATE_DIR": str(settings.state_dir),
         "TRAINING_PIPELINE_DATABASE_URL": settings.database_url.get_secret_value(),
     }
-    server = Serving(environment_of(known), tmp_path / "serve.log")
+    server = Serving(environment_of(known), tmp_path / "serve.log", python=warm_python)
     server.start()
     yield server
     server.stop()
@@ -76,18 +75,6 @@ def trained(services: Services, config: TrainingConfig, loss: float) -> Training
     return job
 
 
-def fits(page: Page) -> None:
-    """Nothing keeps anybody out, in either theme and at any width."""
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
-            page.wait_for_timeout(100)
-            assert serious(page) == []
-            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    page.set_viewport_size({"width": 1280, "height": 900})
-
-
 def test_the_machine_over_time(visitor: Visitor, services: Services) -> None:
     job = trained(services, TrainingConfig(epochs=1), 2.0)
     page = alive(visitor.open(f"/train/jobs/{job.id}"))
@@ -104,7 +91,7 @@ def test_the_machine_over_time(visitor: Visitor, services: Services) -> None:
     page.get_by_role("button", name="This training").click()
     expect(page).to_have_url(f"{visitor.base}/train/jobs/{job.id}/system?hide=training&start=10")
     expect(page.get_by_role("img", name="Processor over time: Whole machine from 0.5 to 0.89")).to_be_visible()
-    fits(page)
+    assert shuts_out(page) == {}
     page.get_by_role("button", name="Whole time").click()
     expect(page.get_by_role("img", name="Processor over time: Whole machine from 0.4 to 0.89")).to_be_visible()
     silent = services.store.create(new_job(backend="databricks"), message="Created.")
@@ -126,7 +113,7 @@ def test_the_parameters_of_compared_jobs(visitor: Visitor, services: Services) -
     page.get_by_role("button", name="B triage", exact=True).click()
     expect(page).to_have_url(f"{address}&mark={jobs[1].id}")
     expect(page.get_by_role("button", name="B triage", exact=True)).to_have_attribute("aria-pressed", "true")
-    fits(page)
+    assert shuts_out(page) == {}
     page.get_by_role("button", name="B triage", exact=True).click()
     expect(page).to_have_url(address)
     page.go_back()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -15,15 +14,18 @@ from training_pipeline.domain.pair_edit import PairEdit
 from training_pipeline.domain.rules.policy import GatePolicy
 from training_pipeline.domain.usage import Status
 from training_pipeline.infra.database import Database
+from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
 from training_pipeline.reviewing.edits import SheetEdits
 from training_pipeline.reviewing.log import EditLog
 from training_pipeline.settings import Settings
 from training_pipeline.sheets.files.sheet_files import digest_of
 from training_pipeline.sheets.files.source import FileTrainingSheets
+from training_pipeline.testing.servers.postgres import cloned
 from training_pipeline.testing.servers.s3 import serving_s3
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.testing.ui import browsers
-from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
+from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious, shuts_out
 from training_pipeline.training_jobs.store.jobs import JobStore
 from training_pipeline.uploads.imports import SheetImports
 from training_pipeline.uploads.limits import UploadLimits
@@ -35,14 +37,6 @@ pytestmark = [
     pytest.mark.timeout(300),
     pytest.mark.skipif(not browsers.is_installed(), reason="there is no Chromium on this machine"),
 ]
-#: Only colours depend on the theme: other rules are asked once a width.
-COLOURS = ("color-contrast",)
-LOOKS: tuple[tuple[int, Literal["light", "dark"], tuple[str, ...]], ...] = (
-    (1280, "light", ()),
-    (1280, "dark", COLOURS),
-    (390, "dark", ()),
-    (390, "light", COLOURS),
-)
 #: What would be read as HTML, and ask others for something, if it were not shown as text.
 MARKUP = "<img src=https://example.org/x onerror=alert(1)> **[bold](https://example.org)**"
 MARKED = f'"Which desk takes {MARKUP}?",desk 1,yes,grace,n\n'
@@ -51,27 +45,34 @@ BAD, MENDED = (
 )
 
 
-@pytest.fixture
-def server(settings: Settings, tmp_path: Path) -> Iterator[Serving]:
-    with serving(settings, tmp_path) as server:
+@pytest.fixture(scope="module")
+def settings(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """One installation for all: each test has its own sheet."""
+    with cloned(postgres, DATABASE) as url:
+        yield Settings(state_dir=tmp_path_factory.mktemp("imports") / "state", database_url=url, duckdb_threads=1)
+
+
+@pytest.fixture(scope="module")
+def server(settings: Settings, tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython) -> Iterator[Serving]:
+    with serving(settings, tmp_path_factory.mktemp("serving"), warm_python) as server:
         yield server
 
 
 @contextmanager
-def serving(settings: Settings, tmp_path: Path, **more: str) -> Iterator[Serving]:
+def serving(settings: Settings, folder: Path, python: WarmPython, **more: str) -> Iterator[Serving]:
     assert settings.database_url is not None
     known = {
         "TRAINING_PIPELINE_STATE_DIR": str(settings.state_dir),
         "TRAINING_PIPELINE_DATABASE_URL": settings.database_url.get_secret_value(),
         **more,
     }
-    server = Serving(environment_of(known), tmp_path / "serve.log")
+    server = Serving(environment_of(known), folder / "serve.log", python=python)
     server.start()
     yield server
     server.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with browsers.chromium() as browser:
         yield browser
@@ -82,13 +83,7 @@ def test_a_table_is_shown_as_text_with_what_is_still_to_be_chosen(
 ) -> None:
     person = Visitor(chromium, server.base)
     page = _import(person, _file(tmp_path / "bad", BAD))
-    for width, theme, rules in LOOKS:
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=theme)
-        page.wait_for_timeout(100)  # colours fade
-        assert serious(page, *rules) == [], (width, theme)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.set_viewport_size({"width": 1280, "height": 900})
+    assert shuts_out(page) == {}
     assert _not_reached(page) == []
     # Without a mouse: what is said of every pair is chosen by its first letters, as in any drop-down.
     page.get_by_label("Review status").focus()
@@ -102,7 +97,8 @@ def test_a_table_is_shown_as_text_with_what_is_still_to_be_chosen(
 def test_from_a_csv_of_yes_and_no_to_a_sheet(
     server: Serving, chromium: Browser, settings: Settings, tmp_path: Path
 ) -> None:
-    bad, mended = _file(tmp_path / "bad", BAD), _file(tmp_path / "mended", MENDED)
+    bad, mended = (_file(tmp_path / name, text, "cases") for name, text in (("bad", BAD), ("mended", MENDED)))
+    staged = {*settings.uploads.iterdir()} if settings.uploads.exists() else set()
     person = Visitor(chromium, server.base)
     page = _import(person, bad)
     page.get_by_label("Answer", exact=True).select_option(label="reply")
@@ -116,21 +112,21 @@ def test_from_a_csv_of_yes_and_no_to_a_sheet(
     page.get_by_label("no", exact=True).select_option(label="nothing: not stated, so not trained on")
     page.get_by_label("Source of the items").fill("Incoming cases")
     page.get_by_label("Prompt template").fill("Which desk?")
-    expect(page.get_by_role("row", name="desks.csv, line 15, reply")).to_be_visible()
+    expect(page.get_by_role("row", name="cases.csv, line 15, reply")).to_be_visible()
     expect(page.get_by_role("button", name="Create sheet")).to_be_enabled()
     assert serious(page) == []
     page.get_by_label("Drop a file here").set_input_files(mended)
     expect(page.get_by_text("14 pairs = 11 eligible + 3 excluded")).to_be_visible()
-    expect(page.get_by_role("row", name="desks.csv, line 15, reply")).to_have_count(0)
+    expect(page.get_by_role("row", name="cases.csv, line 15, reply")).to_have_count(0)
     expect(page.get_by_label("Allowed uses")).to_have_value("column:ok_for_training")
     page.get_by_label("Status of the sheet").select_option("approved")
     page.get_by_role("button", name="Create sheet").click()
 
-    page.wait_for_url("**/train/sheets/desks")
-    expect(page.get_by_role("heading", name="desks", exact=True)).to_be_visible()
+    page.wait_for_url("**/train/sheets/cases")
+    expect(page.get_by_role("heading", name="cases", exact=True)).to_be_visible()
     expect(page.get_by_text("14 pairs = 11 eligible + 3 excluded")).to_be_visible()
     expect(page.get_by_text("1 to 14 of 14")).to_be_visible()
-    assert list(settings.uploads.iterdir()) == []
+    assert {*settings.uploads.iterdir()} <= staged
     person.close()
 
 
@@ -176,7 +172,7 @@ def test_a_steward_reads_a_sheet_and_reviews_it(
 
 @pytest.mark.nightly  # the pages are others' tests too; what stands behind them is tested without a browser
 def test_from_a_bucket_and_a_file_of_others_to_reviewed_sheets(
-    chromium: Browser, settings: Settings, tmp_path: Path
+    chromium: Browser, settings: Settings, tmp_path: Path, warm_python: WarmPython
 ) -> None:
     pytest.importorskip("moto", reason="an S3 server needs moto: pip install 'training_pipeline[dev]'")
     settings.sheets.mkdir(parents=True, exist_ok=True)
@@ -184,7 +180,7 @@ def test_from_a_bucket_and_a_file_of_others_to_reviewed_sheets(
     allowed = "s3://acme/in"
     with (
         serving_s3() as s3,
-        serving(settings, tmp_path, TRAINING_PIPELINE_IMPORT_FROM=allowed, **s3.environment) as server,
+        serving(settings, tmp_path, warm_python, TRAINING_PIPELINE_IMPORT_FROM=allowed, **s3.environment) as server,
     ):
         s3.make_bucket("acme")
         s3.put("acme/in/desks.csv", BAD.encode())
@@ -212,9 +208,9 @@ def test_from_a_bucket_and_a_file_of_others_to_reviewed_sheets(
         person.close()
 
 
-def _file(directory: Path, text: str) -> Path:
+def _file(directory: Path, text: str, name: str = "desks") -> Path:
     directory.mkdir()
-    file = directory / "desks.csv"
+    file = directory / f"{name}.csv"
     file.write_text(text)
     return file
 

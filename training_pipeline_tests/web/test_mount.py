@@ -19,18 +19,19 @@ import pytest
 from training_pipeline.auth.tokens import ApiTokens
 from training_pipeline.domain.access import Role
 from training_pipeline.settings import Settings
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.testing.ui.browsers import Serving, environment_of
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 
 @pytest.fixture
-def server(settings: Settings, tmp_path: Path) -> Iterator[Serving]:
+def server(settings: Settings, tmp_path: Path, warm_python: WarmPython) -> Iterator[Serving]:
     assert settings.database_url is not None
     known = {
         "TRAINING_PIPELINE_STATE_DIR": str(settings.state_dir),
         "TRAINING_PIPELINE_DATABASE_URL": settings.database_url.get_secret_value(),
     }
-    server = Serving(environment_of(known), tmp_path / "serve.log")
+    server = Serving(environment_of(known), tmp_path / "serve.log", python=warm_python)
     server.start()
     yield server
     server.stop()
@@ -82,7 +83,9 @@ def test_pages_beside_the_api(server: Serving) -> None:
     assert not Path(".nicegui").exists()
 
 
-def test_who_may_not_import_takes_no_turn_of_those_who_may(settings: Settings, store: JobStore, tmp_path: Path) -> None:
+def test_who_may_not_import_takes_no_turn_of_those_who_may(
+    settings: Settings, store: JobStore, tmp_path: Path, warm_python: WarmPython
+) -> None:
     assert settings.database_url is not None
     known = {
         "TRAINING_PIPELINE_STATE_DIR": str(settings.state_dir),
@@ -90,7 +93,7 @@ def test_who_may_not_import_takes_no_turn_of_those_who_may(settings: Settings, s
         "TRAINING_PIPELINE_AUTH": "token",
     }
     _, token = ApiTokens(store).create("eve", Role.VIEWER, timedelta(days=1), created_by="root")
-    server = Serving(environment_of(known), tmp_path / "serve.log")
+    server = Serving(environment_of(known), tmp_path / "serve.log", python=warm_python)
     server.start()
     try:
         with httpx.Client(base_url=server.base, trust_env=False, timeout=30) as client:

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
 import pytest
@@ -25,11 +24,13 @@ from training_pipeline.testing.jobs.job_life import prepared
 from training_pipeline.testing.jobs.jobs import new_job, point
 from training_pipeline.testing.models.used_rows import dataset_of, job_with, row
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.soak import share
 from training_pipeline.testing.studies.seen_study import seen_study
 from training_pipeline.testing.system.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.testing.trainers import either_trainer
 from training_pipeline.testing.ui import browsers
-from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, serious
+from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, serious, shuts_out
 from training_pipeline.training_jobs.store import lineage, metrics
 from training_pipeline.training_jobs.store.events import EventType
 
@@ -40,13 +41,14 @@ pytestmark = [
 ]
 #: Until Dagster has launched a job, or the backend has confirmed a cancel: several processes start for it.
 LAUNCH = 240_000
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 @pytest.fixture(scope="module")
-def system(prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+def system(
+    prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython
+) -> Iterator[RunningSystem]:
     output = tmp_path_factory.mktemp("pages") / "up.out"
-    with temporary_state(prepared) as state, closing(RunningSystem(state, output)) as running:
+    with temporary_state(prepared) as state, closing(RunningSystem(state, output, python=warm_python)) as running:
         del running.environment["PYTEST_CURRENT_TEST"]  # NiceGUI would believe that it is tested itself
         behaviour = json.dumps({"steps": 9000, "seconds_per_step": 0.1})
         trainer = [sys.executable, either_trainer.__file__, behaviour]
@@ -80,9 +82,13 @@ def visitor(chromium: Browser, base: str) -> Iterator[Visitor]:
 
 
 @pytest.fixture(scope="module")
-def asking(system: RunningSystem, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def asking(
+    system: RunningSystem, tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython
+) -> Iterator[Serving]:
     """A second server on the same installation, which asks for tokens."""
-    server = Serving(system.environment, tmp_path_factory.mktemp("asking") / "serve.log", auth="token")
+    server = Serving(
+        system.environment, tmp_path_factory.mktemp("asking") / "serve.log", python=warm_python, auth="token"
+    )
     server.start()
     yield server
     server.stop(signal.SIGKILL)
@@ -188,9 +194,9 @@ def test_bar_and_steps_move_on_a_page_that_stays_open(visitor: Visitor, under_wa
 
 
 def test_the_server_is_restarted_in_the_middle(
-    chromium: Browser, system: RunningSystem, under_way: str, tmp_path: Path
+    chromium: Browser, system: RunningSystem, under_way: str, tmp_path: Path, warm_python: WarmPython
 ) -> None:
-    server = Serving(system.environment, tmp_path / "serve.log")
+    server = Serving(system.environment, tmp_path / "serve.log", python=warm_python)
     server.start()
     person = Visitor(chromium, server.base)
     try:
@@ -353,6 +359,7 @@ def test_an_address_without_anything(visitor: Visitor) -> None:
     visitor.faults.clear()  # the browser reports each
 
 
+@pytest.mark.soak  # the gate looks at a third of them
 def test_everybody_can_use_every_page(chromium: Browser, base: str, system: RunningSystem) -> None:
     succeeded = next(iter(system.services.jobs.list(statuses=[JobStatus.SUCCEEDED])[0]), None)
     shown = succeeded or finished(system, JobStatus.CANCELLED)
@@ -360,7 +367,7 @@ def test_everybody_can_use_every_page(chromium: Browser, base: str, system: Runn
     person = Visitor(chromium, base)
     page = person.open("/train/login")
     trouble = {}
-    for path, ready in (
+    pages: tuple[tuple[str, str | re.Pattern[str]], ...] = (
         ("/train/login", "Log in"),
         ("/train", "Training sheets"),
         ("/train/new?sheet=sheet-123&epochs=99", "input should be"),
@@ -371,22 +378,14 @@ def test_everybody_can_use_every_page(chromium: Browser, base: str, system: Runn
         (f"/train/jobs/{shown.id}/events", re.compile("^Created")),  # a retry says of what
         (f"/train/jobs/{shown.id}/lineage?open=train,gates", "Lineage"),
         ("/train/nowhere", "Page not found"),
-    ):
+    )
+    for path, ready in share(pages, 3):
         page.goto(f"{base}{path}")
         if not path.endswith("login"):
             alive(page)
         expect(page.get_by_text(ready).first).to_be_visible()
-        for width in (1280, 390):
-            page.set_viewport_size({"width": width, "height": 844})
-            for theme in THEMES:
-                page.emulate_media(color_scheme=theme)
-                page.wait_for_timeout(100)
-                wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                # Only colours depend on the theme: the rest is looked for once a width.
-                rules = () if (width, theme) in {(1280, "light"), (390, "dark")} else ("color-contrast",)
-                found = serious(page, *rules) + ([f"{wide} px too wide"] if wide > 0 else [])
-                if found:
-                    trouble[path, width, theme] = found
+        if found := shuts_out(page):
+            trouble[path] = found
     person.faults.clear()
     person.close()
     assert trouble == {}
@@ -458,13 +457,7 @@ def test_jobs_that_are_ticked_are_seen_side_by_side(visitor: Visitor, system: Ru
     expect(
         page.get_by_role("img", name=re.compile("^Validation loss over steps: B side from 0.4 to 0.2222;"))
     ).to_be_visible()
-    for width in (1440, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
-            page.wait_for_timeout(100)
-            assert serious(page) == []
-            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert shuts_out(page) == {}
     page.get_by_role("link", name=re.compile("^Remove B")).click()
     expect(page).to_have_url(f"{base}/train/compare?jobs={second.id},{third.id}&hide={second.id}&start=5&end=9")
     page.goto(f"{base}/train/compare?jobs={first.id},{first.id},nobody")
@@ -558,13 +551,7 @@ def test_a_model_version_from_the_list_to_its_verdict(visitor: Visitor, system: 
     page.get_by_label("Reason to roll back").fill("too slow")
     page.get_by_role("button", name="Roll back").click()
     expect(page.get_by_text("was never moved from here")).to_be_visible()
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 844})
-        for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
-            page.wait_for_timeout(100)
-            assert serious(page) == []
-            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert shuts_out(page) == {}
     page.goto(f"{base}/train/models/main.ml.show/3")
     expect(page.get_by_text("Nearest: main.ml.shown.")).to_be_visible()
     visitor.faults.clear()  # the browser reports the 404
@@ -592,13 +579,7 @@ def test_a_study_from_the_list_to_a_job_like_its_best_trial(visitor: Visitor, sy
     pruned = page.get_by_role("row", name=re.compile("^7 pruned"))
     expect(pruned).to_contain_text("pruned at evaluation 2: 6th of 7")
     expect(pruned.get_by_role("link", name=re.compile("^Job of trial 7: tj-"))).to_be_visible()
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        for theme in THEMES:
-            page.emulate_media(color_scheme=theme)
-            page.wait_for_timeout(100)
-            assert serious(page) == []
-            assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert shuts_out(page) == {}
     best.get_by_role("link", name="Create job from trial").click()
     expect(page.get_by_label("Learning rate", exact=True)).to_have_value("0.0006")
     expect(page.get_by_label("Model name")).to_have_value("triage")

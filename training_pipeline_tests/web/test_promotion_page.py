@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +24,7 @@ from training_pipeline.testing.jobs.job_life import succeeded
 from training_pipeline.testing.jobs.jobs import ScriptedBackend
 from training_pipeline.testing.models.evaluated import stored_evaluation
 from training_pipeline.testing.system.installation import scripted_services
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.testing.ui import browsers
 from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
 from training_pipeline.training_jobs.store import lineage
@@ -68,7 +68,7 @@ def services(settings: Settings, database: Database, tmp_path: Path) -> Iterator
 
 
 @pytest.fixture
-def server(services: Services, tmp_path: Path) -> Iterator[Serving]:
+def server(services: Services, tmp_path: Path, warm_python: WarmPython) -> Iterator[Serving]:
     settings = services.settings
     assert settings.database_url is not None
     known = {
@@ -76,7 +76,9 @@ def server(services: Services, tmp_path: Path) -> Iterator[Serving]:
         "TRAINING_PIPELINE_DATABASE_URL": settings.database_url.get_secret_value(),
         "TRAINING_PIPELINE_PROMOTION_FOUR_EYES": "true",
     }
-    server = Serving(environment_of(known), tmp_path / "serve.log", main=(sys.executable, "-c", CLEAN), auth="token")
+    server = Serving(
+        environment_of(known), tmp_path / "serve.log", python=warm_python, main=("-c", CLEAN), auth="token"
+    )
     server.start()
     yield server
     server.stop()

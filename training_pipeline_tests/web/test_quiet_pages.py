@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -14,15 +14,15 @@ from playwright.sync_api import Browser, Page, expect
 from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
 from training_pipeline.testing.servers.postgres import cloned
 from training_pipeline.testing.soak import drawn
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.testing.ui import browsers
-from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
+from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious, shuts_out
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(300),
     pytest.mark.skipif(not browsers.is_installed(), reason="there is no Chromium on this machine"),
 ]
-THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 #: Whether one element of the header lies over another, or over the page below.
 OVERLAPPING = """() => {
     const boxes = [...document.querySelectorAll("header a, header button, header .who, main h1")]
@@ -36,14 +36,16 @@ OVERLAPPING = """() => {
 
 
 @pytest.fixture(scope="module")
-def server(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def server(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython
+) -> Iterator[Serving]:
     place = tmp_path_factory.mktemp("quiet")
     with cloned(postgres, DATABASE) as url:
         known = {
             "TRAINING_PIPELINE_STATE_DIR": str(place / "state"),
             "TRAINING_PIPELINE_DATABASE_URL": url.get_secret_value(),
         }
-        serving = Serving(environment_of(known), place / "serve.log")
+        serving = Serving(environment_of(known), place / "serve.log", python=warm_python)
         serving.start()
         yield serving
         serving.stop()
@@ -76,10 +78,7 @@ def test_the_header_leads_to_documentation_reference_and_changes(person: Visitor
         assert right is not None
         assert right["x"] - (left["x"] + left["width"]) >= 8, width
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        for theme in THEMES if width != 800 else ():
-            page.emulate_media(color_scheme=theme)
-            page.wait_for_timeout(100)  # colours fade
-            assert serious(page) == [], (width, theme)
+    assert shuts_out(page) == {}
     page.mouse.wheel(0, 400)
     page.wait_for_function("scrollY > 300")
     assert page.evaluate("document.querySelector('header').getBoundingClientRect().bottom") <= 0  # it covers nothing

@@ -19,6 +19,7 @@ from training_pipeline.testing.jobs.jobs import ScriptedBackend
 from training_pipeline.testing.studies.seen_study import seen_study, study_of
 from training_pipeline.testing.studies.trial_life import begin, report, running
 from training_pipeline.testing.system.installation import scripted_services
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.testing.ui import browsers
 from training_pipeline.testing.ui.browsers import Serving, Visitor, alive, environment_of, serious
 from training_pipeline.tuning import records
@@ -43,14 +44,14 @@ def services(settings: Settings, database: Database, backend: ScriptedBackend) -
 
 
 @pytest.fixture
-def server(services: Services, tmp_path: Path) -> Iterator[Serving]:
+def server(services: Services, tmp_path: Path, warm_python: WarmPython) -> Iterator[Serving]:
     settings = services.settings
     assert settings.database_url is not None
     known = {
         "TRAINING_PIPELINE_STATE_DIR": str(settings.state_dir),
         "TRAINING_PIPELINE_DATABASE_URL": settings.database_url.get_secret_value(),
     }
-    server = Serving(environment_of(known), tmp_path / "serve.log", auth="token")
+    server = Serving(environment_of(known), tmp_path / "serve.log", python=warm_python, auth="token")
     server.start()
     yield server
     server.stop()

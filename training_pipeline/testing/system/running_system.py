@@ -8,8 +8,6 @@ import re
 import shlex
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,12 +30,12 @@ from training_pipeline.testing.jobs.job_changes import JobChanges
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.servers.postgres import copy_of, reachable_directory
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
+from training_pipeline.testing.system.warm_python import COLD, WarmProcess, WarmPython
 from training_pipeline.testing.trainers.local_backend import reap, stand_in_program, starts
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.store import lineage, metrics
 from training_pipeline.training_jobs.store.tables import training_job_events
 
-MAIN = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
 #: How long a change of a job that is not announced, such as that it is finalized, may go unseen.
 UNANNOUNCED_SECONDS = 0.25
 ASSETS = (
@@ -76,11 +74,12 @@ class RunningSystem:
         state_dir: Path,
         output: Path,
         *,
+        python: WarmPython = COLD,
         real_trainer: bool = False,
         settings: Mapping[str, Any] | None = None,
         **behaviour: Any,
     ) -> None:
-        """`settings` add to those that make it quick; `behaviour` is that of the stand-ins."""
+        """`python` starts `up`; `settings` add to those that make it quick; `behaviour` is that of the stand-ins."""
         with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
             port, api_port = free.getsockname()[1], other.getsockname()[1]
         values = {
@@ -102,15 +101,13 @@ class RunningSystem:
         write_sheet(self.settings.sheets, "small", rows(40))
         self.services: Services = open_everything(self.settings)
         self.instance = dg.DagsterInstance.from_config(str(self.settings.dagster_home))
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: WarmProcess | None = None
+        self._python = python
         self.changes = JobChanges(self.services.database)
 
     def up(self, *, seconds: float = 120) -> None:
         """Start it and wait until it is up."""
-        with self.output.open("wb") as output:
-            process = subprocess.Popen(
-                [*MAIN, "up"], env=self.environment, stdout=output, stderr=output, start_new_session=True
-            )
+        process = self._python.command_line("up", environment=self.environment, log=self.output)
         until(lambda: "is up" in self.output.read_text() or process.poll() is not None, seconds=seconds, what="up")
         assert process.poll() is None, self.output.read_text()
         self.process = process

@@ -5,21 +5,28 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from training_pipeline.testing.polling import until
-from training_pipeline.testing.system.running_system import MAIN
+from training_pipeline.testing.system.warm_python import COLD, WarmProcess, WarmPython
 from training_pipeline.testing.ui.chromium import ARGUMENTS, CHROMIUM
 
+_COLOURS: Final = ("color-contrast",)
+_LOOKS: Final[tuple[tuple[int, Literal["light", "dark"], tuple[str, ...]], ...]] = (
+    (1280, "light", ()),
+    (1280, "dark", _COLOURS),
+    (390, "dark", ()),
+    (390, "light", _COLOURS),
+)
 #: Generous, because the machine is shared; what a person waits for is measured elsewhere.
 TIMEOUT: Final = 60_000
 
@@ -92,6 +99,24 @@ def serious(page: Page, *rules: str) -> list[str]:
     ]
 
 
+def shuts_out(page: Page) -> dict[tuple[int, str], list[str]]:
+    """What is wrong with the page for somebody, wide or narrow, light or dark; empty where nothing is.
+
+    Only colours depend on the theme: the rest is looked for once a width. The page is left wide and light.
+    """
+    found: dict[tuple[int, str], list[str]] = {}
+    for width, theme, rules in _LOOKS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
+        page.wait_for_timeout(100)  # colours fade
+        wider = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if said := serious(page, *rules) + ([f"{wider} px too wide"] if wider > 0 else []):
+            found[width, theme] = said
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.emulate_media(color_scheme="light")
+    return found
+
+
 def free_port() -> int:
     """A port that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -99,9 +124,20 @@ def free_port() -> int:
 
 
 class Serving:
-    """A `training-pipeline serve` of its own, on an installation that is there; `main` runs the command line."""
+    """A `training-pipeline serve` of its own, on an installation that is there.
 
-    def __init__(self, environment: dict[str, str], log: Path, *, main: Sequence[str] = MAIN, **values: str) -> None:
+    It is started by `python`; `main` runs the command line in another way than usual.
+    """
+
+    def __init__(
+        self,
+        environment: dict[str, str],
+        log: Path,
+        *,
+        python: WarmPython = COLD,
+        main: Sequence[str] = (),
+        **values: str,
+    ) -> None:
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         named = {f"TRAINING_PIPELINE_{name.upper()}": value for name, value in values.items()}
@@ -109,13 +145,12 @@ class Serving:
         inherited = {name: value for name, value in environment.items() if name != "PYTEST_CURRENT_TEST"}
         self._environment = {**inherited, **named, "TRAINING_PIPELINE_API_PORT": str(self.port)}
         self._log = log
-        self._main = main
-        self._process: subprocess.Popen[bytes] | None = None
+        self._start = partial(python.start, *main) if main else python.command_line
+        self._process: WarmProcess | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen([*self._main, "serve"], env=self._environment, stdout=log, stderr=log)
+        self._process = self._start("serve", environment=self._environment, log=self._log)
         until(self._answers, seconds=90, what="an answer of the server")
 
     def stop(self, sign: int = signal.SIGTERM) -> None:
