@@ -213,7 +213,7 @@ def main() -> int:
     asked.state = asked.state.absolute()
     asked.state.mkdir(mode=0o711, parents=True, exist_ok=True)
     began = time.monotonic()
-    behaviour = {} if asked.real else {"steps": 20, "seconds_per_step": 0.25}
+    behaviour: dict[str, Any] = {} if asked.real else {"steps": 20, "seconds_per_step": 0.25}
     settings = {"run_grace_seconds": 30, "max_attempts": 3}
     with (
         topped_up(asked.load),

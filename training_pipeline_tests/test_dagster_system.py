@@ -23,6 +23,7 @@ from training_pipeline.testing.polling import until
 from training_pipeline.testing.sheets.manifests import read_manifest
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.running_system import ASSETS, RunningSystem, temporary_state
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.testing.trainers.local_backend import starts
 from training_pipeline.training_jobs.lifecycle.provenance import disagreements
 from training_pipeline.training_jobs.store import lineage
@@ -37,14 +38,16 @@ SELECTOR = {"repositoryLocationName": "training_pipeline", "repositoryName": "__
 
 
 @pytest.fixture(scope="module")
-def system(prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+def system(
+    prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, warm_python: WarmPython
+) -> Iterator[RunningSystem]:
     """With a read-only webserver beside the writable one."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     output = tmp_path_factory.mktemp("up") / "up.out"
     with (
         temporary_state(prepared) as state,
-        closing(RunningSystem(state, output, steps=20, seconds_per_step=0.1)) as running,
+        closing(RunningSystem(state, output, python=warm_python, steps=20, seconds_per_step=0.1)) as running,
     ):
         running.environment |= {
             "TRAINING_PIPELINE_READ_ONLY_HOST": "127.0.0.1",

@@ -29,6 +29,7 @@ from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 from training_pipeline.testing.databricks_workspace.tables import tables
 from training_pipeline.testing.polling import until
 from training_pipeline.testing.sheets.pairs import Row, chat, pair
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.testing.ui.dagster_ui import dagster_ui
 from training_pipeline.training_jobs.store import metrics
 
@@ -56,7 +57,10 @@ def pairs() -> list[Row]:
 
 @pytest.fixture(scope="module")
 def system(
-    prepared: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory, mlflow_server: MlflowServer
+    prepared: EmbeddedPostgres,
+    tmp_path_factory: pytest.TempPathFactory,
+    mlflow_server: MlflowServer,
+    warm_python: WarmPython,
 ) -> Iterator[DatabricksSystem]:
     directory = tmp_path_factory.mktemp("databricks")
     with workspace_with_volume(directory / "workspace", mlflow_server) as workspace:
@@ -65,7 +69,7 @@ def system(
         rows = pairs()
         put_pairs(workspace, rows, [SHEET] * len(rows))
         tables(workspace).put(SOURCE, tables(workspace).select(f"SELECT pair_id FROM {PAIRS}", {}))
-        with databricks_system(workspace, directory / "up.out", prepared) as running:
+        with databricks_system(workspace, directory / "up.out", prepared, warm_python) as running:
             yield running
 
 

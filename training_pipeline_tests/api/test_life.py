@@ -17,6 +17,7 @@ import pytest
 from training_pipeline.testing.jobs.job_life import API, JOBS
 from training_pipeline.testing.servers.served_api import Follower, Stream
 from training_pipeline.testing.system.running_system import ASSETS, RunningSystem, temporary_state
+from training_pipeline.testing.system.warm_python import WarmPython
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -69,11 +70,11 @@ class Client:
 
 
 @pytest.fixture
-def system(tmp_path: Path) -> Iterator[RunningSystem]:
+def system(tmp_path: Path, warm_python: WarmPython) -> Iterator[RunningSystem]:
     output = tmp_path / "up.out"
     with (
         temporary_state() as state,
-        closing(RunningSystem(state, output, steps=STEPS, seconds_per_step=0.25)) as running,
+        closing(RunningSystem(state, output, python=warm_python, steps=STEPS, seconds_per_step=0.25)) as running,
     ):
         yield running
 

@@ -24,6 +24,7 @@ from training_pipeline.infra.database import Database
 from training_pipeline.testing.servers.postgres import reachable_directory
 from training_pipeline.testing.system.running_system import RunningSystem, temporary_state
 from training_pipeline.testing.system.stored_copy import CHECKOUT, StoredCopy
+from training_pipeline.testing.system.warm_python import WarmPython
 from training_pipeline.testing.trainers.local_backend import reap, starts
 from training_pipeline.tracking.mlflow import Tracking
 from training_pipeline.training_jobs.store import metrics
@@ -132,12 +133,14 @@ def assert_trained_for_real(system: RunningSystem, job_id: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_what_it_had_begun_succeeds(empty_database: Database, tmp_path: Path) -> None:
+def test_what_it_had_begun_succeeds(empty_database: Database, tmp_path: Path, warm_python: WarmPython) -> None:
     with temporary_state() as state:
         COPY.restore_state(state)
         COPY.restore_database(empty_database, state)
         settings = {"database_url": empty_database.url("public"), "local_slots": 1}
-        with closing(RunningSystem(state, tmp_path / "up.out", settings=settings, steps=6)) as system:
+        with closing(
+            RunningSystem(state, tmp_path / "up.out", python=warm_python, settings=settings, steps=6)
+        ) as system:
             finished = system.job(COPY.jobs["succeeded"])
             statuses = {what: system.job(job).status for what, job in COPY.jobs.items()}
             assert statuses == {

@@ -15,12 +15,13 @@ from training_pipeline.testing.databricks_workspace.models import Version, regis
 from training_pipeline.testing.databricks_workspace.run import Run
 from training_pipeline.testing.databricks_workspace.state import Workspace
 from training_pipeline.testing.system.running_system import RunningSystem, temporary_state
+from training_pipeline.testing.system.warm_python import WarmPython
 
 
 class DatabricksSystem(RunningSystem):
     """A `RunningSystem` whose jobs train in a workspace; its credentials are found in the environment."""
 
-    def __init__(self, workspace: Workspace, state_dir: Path, output: Path) -> None:
+    def __init__(self, workspace: Workspace, state_dir: Path, output: Path, python: WarmPython) -> None:
         self.workspace = workspace
         settings = {
             "backend": "databricks",
@@ -32,7 +33,7 @@ class DatabricksSystem(RunningSystem):
             "uc_sheets_table": SHEETS,
             "uc_pairs_table": PAIRS,
         }
-        super().__init__(state_dir, output, settings=settings)
+        super().__init__(state_dir, output, python=python, settings=settings)
 
     def runs(self, job_id: str) -> list[Run]:
         """Every run of the job that was ever submitted."""
@@ -53,15 +54,19 @@ class DatabricksSystem(RunningSystem):
 
 
 @contextmanager
-def databricks_system(workspace: Workspace, output: Path, prepared: EmbeddedPostgres) -> Iterator[DatabricksSystem]:
-    """One that is up on a copy of the prepared server, as long as the block lasts; what it sets in the environment is
-    undone."""
+def databricks_system(
+    workspace: Workspace, output: Path, prepared: EmbeddedPostgres, python: WarmPython
+) -> Iterator[DatabricksSystem]:
+    """One that is up on a copy of the prepared server, as long as the block lasts; `python` starts it.
+
+    What it sets in the environment is undone.
+    """
     with temporary_state(prepared) as state:
         os.environ |= {
             "DATABRICKS_HOST": workspace.url,
             "DATABRICKS_TOKEN": next(iter(workspace.tokens)),
             "DATABRICKS_CONFIG_FILE": "/nonexistent",
         }
-        with closing(DatabricksSystem(workspace, state, output)) as running:
+        with closing(DatabricksSystem(workspace, state, output, python)) as running:
             running.up()
             yield running
