@@ -86,7 +86,6 @@ class RunningSystem:
             "state_dir": state_dir,
             "webserver_port": port,
             "api_port": api_port,
-            "poll_seconds": 1,
             "run_grace_seconds": 3,
             "local_slots": 4,
             **({} if real_trainer else {"local_trainer": shlex.join(stand_in_program(**behaviour))}),
