@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import inspect
-import os
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from pydantic import ValidationError
@@ -15,12 +16,31 @@ from training_pipeline.cli import app
 from training_pipeline.domain.errors import FieldProblem, InvalidRequest
 from training_pipeline.settings import Settings
 
+#: Exit code, output and errors of `training-pipeline ARGUMENTS` in an environment.
+Run: TypeAlias = Callable[..., tuple[int, str, str]]
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()", *arguments]
-    return subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=False
-    )
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command line as a process of its own does, which `test_a_process_of_its_own` starts."""
+
+    def main(*arguments: str, **environment: str) -> tuple[int, str, str]:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys, "argv", ["training-pipeline", *arguments])
+        with pytest.raises(SystemExit) as exited:
+            app.main()
+        shown = capsys.readouterr()
+        return int(exited.value.code or 0), shown.out, shown.err
+
+    return main
+
+
+def test_a_process_of_its_own() -> None:
+    command = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()", "nonsense"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
 
 
 def fail_with(error: BaseException) -> int:
@@ -57,10 +77,10 @@ def test_the_help_line_is_the_commands_own(name: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["up", "--port", "0"], ["status", "--nonsense"]])
-def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
-    done = run(*arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "Traceback" not in done.stderr
+def test_wrong_usage_is_exit_code_2(run: Run, arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err
 
 
 def test_what_a_person_can_mend_is_said_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,13 +124,13 @@ def test_exit_codes_of_commands_are_kept() -> None:
     assert app.guarded(lambda: None) == 0
 
 
-def test_wrong_settings_are_named_all_at_once_without_their_values() -> None:
+def test_wrong_settings_are_named_all_at_once_without_their_values(run: Run) -> None:
     wrong = {"TRAINING_PIPELINE_MIN_PAIRS": "s3cr3t", "TRAINING_PIPELINE_WEBSERVER_PORT": "0"}
-    done = run("status", **wrong)
-    assert done.returncode == 1
-    assert all(name in done.stderr for name in wrong)
-    assert "Traceback" not in done.stderr
-    assert "s3cr3t" not in done.stderr
+    code, _, err = run("status", **wrong)
+    assert code == 1
+    assert all(name in err for name in wrong)
+    assert "Traceback" not in err
+    assert "s3cr3t" not in err
 
 
 @pytest.mark.parametrize(
@@ -150,14 +170,16 @@ def test_the_settings_title_is_what_the_guard_looks_for() -> None:
     assert caught.value.title == "Settings"
 
 
-def test_a_setting_that_does_not_exist_is_refused_by_all_but_the_command_that_stops_and_help(tmp_path: Path) -> None:
+def test_a_setting_that_does_not_exist_is_refused_by_all_but_the_command_that_stops_and_help(
+    run: Run, tmp_path: Path
+) -> None:
     mistyped = {"TRAINING_PIPELINE_STATE_DIR": str(tmp_path), "TRAINING_PIPELINE_AUHT": "token"}
     for command in (["env"], ["serve"], ["sheets", "list"]):
-        done = run(*command, **mistyped)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert "did you mean TRAINING_PIPELINE_AUTH?" in done.stderr
-    assert "did you mean" not in run("down", **mistyped).stderr
+        code, out, err = run(*command, **mistyped)
+        assert (code, out) == (1, "")
+        assert "did you mean TRAINING_PIPELINE_AUTH?" in err
+    assert "did you mean" not in run("down", **mistyped)[2]
     for command in (["env", "--help"], ["sheets", "list", "--help"]):
-        done = run(*command, **mistyped)
-        assert (done.returncode, done.stderr) == (0, ""), "what it says is what helps to mend it"
-    assert run("sheets", "show", "--", "--help", **mistyped).returncode == 1
+        code, _, err = run(*command, **mistyped)
+        assert (code, err) == (0, ""), "what it says is what helps to mend it"
+    assert run("sheets", "show", "--", "--help", **mistyped)[0] == 1
