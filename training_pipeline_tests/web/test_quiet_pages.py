@@ -79,6 +79,7 @@ def test_the_header_leads_to_documentation_reference_and_changes(person: Visitor
         assert right["x"] - (left["x"] + left["width"]) >= 8, width
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert shuts_out(page) == {}
+    page.set_viewport_size({"width": 390, "height": 844})
     page.mouse.wheel(0, 400)
     page.wait_for_function("scrollY > 300")
     assert page.evaluate("document.querySelector('header').getBoundingClientRect().bottom") <= 0  # it covers nothing
