@@ -24,8 +24,8 @@ from training_pipeline.infra.embedded_postgres import EmbeddedPostgres
 from training_pipeline.infra.state_directory import ensure_state_directory
 from training_pipeline.settings import Settings
 from training_pipeline.testing.polling import until
+from training_pipeline.testing.system.warm_python import MAIN, WarmPython
 
-MAIN = [sys.executable, "-c", "from training_pipeline.cli.app import main; main()"]
 DEFINITIONS = """
 import dagster as dg
 @dg.asset
@@ -36,9 +36,9 @@ WORKSPACE = "load_from: [{python_file: {relative_path: definitions.py, location_
 
 
 class Installation:
-    """A state directory, a free port, and the command line on them."""
+    """A state directory, a free port, and the command line on them: `up` as users start it, the rest forked."""
 
-    def __init__(self, state_dir: Path, folder: Path) -> None:
+    def __init__(self, state_dir: Path, folder: Path, python: WarmPython) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
             self.port, self.api_port = free.getsockname()[1], other.getsockname()[1]
         self.settings = Settings(state_dir=state_dir)
@@ -52,14 +52,16 @@ class Installation:
             "COLUMNS": "200",
         }
         self.output = folder / "up.out"
+        self._python = python
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*MAIN, *arguments], env=self.environment, capture_output=True, text=True, timeout=120, check=False
-        )
+    def command(self, *arguments: str) -> tuple[int, str]:
+        """Its exit code, and what it printed."""
+        log = self.output.with_name("command.out")
+        code = self._python.command_line(*arguments, environment=self.environment, log=log).wait(120)
+        return code, log.read_text()
 
     def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.command("status", "--json").stdout)
+        found: dict[str, Any] = json.loads(self.command("status", "--json")[1])
         return found
 
     def up(self, *, ours: bool = False) -> subprocess.Popen[bytes]:
@@ -67,7 +69,11 @@ class Installation:
         arguments = ["up", "--port", str(self.port), *([] if ours else ["--workspace", str(self.workspace)])]
         with self.output.open("wb") as output:
             return subprocess.Popen(
-                [*MAIN, *arguments], env=self.environment, stdout=output, stderr=output, start_new_session=True
+                [sys.executable, *MAIN, *arguments],
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
             )
 
     def ready(self, up: subprocess.Popen[bytes]) -> list[int]:
@@ -80,8 +86,8 @@ class Installation:
 
 
 @pytest.fixture
-def installation(state_dir: Path, tmp_path: Path) -> Iterator[Installation]:
-    installation = Installation(state_dir, tmp_path)
+def installation(state_dir: Path, tmp_path: Path, warm_python: WarmPython) -> Iterator[Installation]:
+    installation = Installation(state_dir, tmp_path, warm_python)
     yield installation
     supervise.down(installation.settings)
 
@@ -110,10 +116,10 @@ def test_a_day(installation: Installation) -> None:
     ]
     assert all(Path(one["log"]).stat().st_size > 0 for one in found["up"]["processes"])
 
-    second = installation.command("up")
-    assert second.returncode == 1
-    assert f"is already running (pid {up.pid}" in second.stderr
-    assert f"http://127.0.0.1:{installation.port}" in second.stderr
+    code, said = installation.command("up")
+    assert code == 1
+    assert f"is already running (pid {up.pid}" in said
+    assert f"http://127.0.0.1:{installation.port}" in said
 
     server = EmbeddedPostgres(installation.settings.state_dir / "postgres")
     killed = server.pid()
@@ -129,8 +135,8 @@ def test_a_day(installation: Installation) -> None:
     assert installation.status()["database"]["running"]
     assert not installation.status()["up"]["running"]
 
-    assert "PostgreSQL" in installation.command("down").stdout
-    assert installation.command("down").stdout == "Nothing was running.\n"
+    assert "PostgreSQL" in installation.command("down")[1]
+    assert installation.command("down") == (0, "Nothing was running.\n")
     assert not installation.status()["database"]["running"]
 
 
@@ -183,8 +189,8 @@ def test_what_a_killed_up_and_a_stopped_daemon_leave_behind_is_ended(installatio
     up.wait()
     assert living(pids) == pids
 
-    down = installation.command("down").stdout
-    assert down == "Stopped: api, daemon, webserver, code_server, fork_server, PostgreSQL.\n"
+    _, said = installation.command("down")
+    assert said == "Stopped: api, daemon, webserver, code_server, fork_server, PostgreSQL.\n"
     assert living(pids) == []
     assert up_record.read_record(installation.settings) is None
 
@@ -210,12 +216,12 @@ def test_a_taken_port_is_noticed_before_anything_is_started(installation: Instal
 
 
 def test_env_prints_lines_that_a_shell_understands(installation: Installation) -> None:
-    done = installation.command("env")
-    assert (done.returncode, done.stderr) == (0, "")
-    exported = dict(shlex.split(line)[1].split("=", 1) for line in done.stdout.splitlines())
+    code, lines = installation.command("env")
+    assert code == 0
+    exported = dict(shlex.split(line)[1].split("=", 1) for line in lines.splitlines())
     assert exported["DAGSTER_HOME"] == str(installation.settings.dagster_home)
     shell = subprocess.run(
-        ["sh", "-c", f'{done.stdout}\nprintf %s "$DAGSTER_POSTGRES_URL"'], capture_output=True, text=True, check=True
+        ["sh", "-c", f'{lines}\nprintf %s "$DAGSTER_POSTGRES_URL"'], capture_output=True, text=True, check=True
     )
     assert shell.stdout == exported["DAGSTER_POSTGRES_URL"]
     assert "search_path%3Ddagster" in shell.stdout
