@@ -34,7 +34,9 @@ IdempotencyKey = Annotated[
     Header(
         alias="Idempotency-Key",
         pattern=r"^[!-~]{1,255}$",
-        description="The same key with the same body gets the first answer again, for 24 hours at least.",
+        description=(
+            "A repeated request with the same key and body gets the first answer again, for at least 24 hours."
+        ),
         examples=["3f0c8f7e-2c55-4b6f-9d1e-0a4f7a3b9c11"],
     ),
 ]

@@ -49,7 +49,7 @@ Note = Annotated[
     str,
     AfterValidator(plain_note),
     Field(
-        description=f"A note for people, as plain text; {LONGEST_NOTE:,} characters at most.",
+        description=f"Note about the job, as plain text; at most {LONGEST_NOTE} characters.",
         examples=["baseline before the new labels"],
     ),
 ]
@@ -57,7 +57,7 @@ Tags = Annotated[
     list[str],
     AfterValidator(plain_tags),
     Field(
-        description=f"Tags to find it by, each a key or key:value; {MOST_TAGS} at most. No commas in them.",
+        description=f"Tags to find it by, each a key or key:value, without commas; at most {MOST_TAGS}.",
         examples=[["baseline", "ticket:ML-17"]],
     ),
 ]

@@ -39,7 +39,9 @@ class Retraining(JobRequest):
     )
     when_tainted: Literal["propose", "launch"] = Field(
         "propose",
-        description="What happens with the retrain of a model that was tainted: it waits for a person, or is launched.",
+        description=(
+            "What happens when a model is tainted: its retrain is proposed and waits for a person, or is launched."
+        ),
         examples=["launch"],
     )
 

@@ -23,7 +23,7 @@ class FloatSearch(Value):
 
     low: Finite | None = Field(None, description="The lowest value to try.", examples=[0.00001])
     high: Finite | None = Field(None, description="The highest value to try.", examples=[0.001])
-    log: bool = Field(False, description="Draw the logarithm evenly. A learning rate always is.", examples=[True])
+    log: bool = Field(False, description="Draw on a logarithmic scale. A learning rate always is.", examples=[True])
     choices: Annotated[tuple[Finite, ...], Field(strict=False)] | None = Field(
         None, description="The values to try, instead of low and high.", examples=[[0.0001, 0.001]]
     )
@@ -34,8 +34,8 @@ class IntSearch(Value):
 
     low: int | None = Field(None, description="The lowest value to try.", examples=[4])
     high: int | None = Field(None, description="The highest value to try.", examples=[64])
-    step: int = Field(1, description="The distance of two values; must lead from low to high.", examples=[4])
-    log: bool = Field(False, description="Draw the logarithm evenly; not with a step.", examples=[True])
+    step: int = Field(1, description="Distance between two values; high must be reached from low.", examples=[4])
+    log: bool = Field(False, description="Draw on a logarithmic scale; not with a step.", examples=[True])
     choices: Annotated[tuple[int, ...], Field(strict=False)] | None = Field(
         None, description="The values to try, instead of low and high.", examples=[[8, 16, 32]]
     )
@@ -63,8 +63,8 @@ class SearchSpace(Value):
 
     model_config = ConfigDict(json_schema_extra={"example": {"warmup_ratio": {"low": 0.0, "high": 0.1}}})
 
-    base_model: _Words = Field(None, description="Base model to fine-tune; trials on one all start from the same.")
-    learning_rate: _Floats = Field(None, description="Peak learning rate; drawn by its logarithm.")
+    base_model: _Words = Field(None, description="Base model to fine-tune; all trials on one use the same revision.")
+    learning_rate: _Floats = Field(None, description="Peak learning rate, drawn on a logarithmic scale.")
     epochs: _Ints = Field(None, description="Passes over the training split.")
     batch_size: _Ints = Field(None, description="Examples per optimizer step.")
     method: _Words = Field(None, description="Fine-tuning method: full, lora.")

@@ -28,13 +28,17 @@ class Pruner(Value):
     """When a trial is stopped early: where its loss is above the median of the ended trials at the same evaluation."""
 
     kind: Literal["median", "none"] = Field(
-        "median", description="The rule; none stops no trial early.", examples=["median"]
+        "median", description="Rule for stopping trials early; `none` stops no trial.", examples=["median"]
     )
     startup_trials: int = Field(
-        5, ge=1, le=MOST_TRIALS, description="Trials that must have succeeded before any is stopped.", examples=[5]
+        5,
+        ge=1,
+        le=MOST_TRIALS,
+        description="Number of trials that must succeed before any is stopped early.",
+        examples=[5],
     )
     warmup_evaluations: int = Field(
-        1, ge=0, le=1000, description="Evaluations of a trial before it may be stopped.", examples=[1]
+        1, ge=0, le=1000, description="Number of evaluations before a trial may be stopped early.", examples=[1]
     )
 
 
@@ -42,20 +46,23 @@ class StudyRequest(Value):
     """A user's request for a study."""
 
     name: str = Field(
-        pattern=NAME, description="Name of the study; its trials are called after it.", examples=["triage-2026-11"]
+        pattern=NAME, description="Name of the study; trials are named after it.", examples=["triage-2026-11"]
     )
     job: Annotated[JobRequest, Field(strict=False)] = Field(
-        description="The training job that all trials are like, but for what is searched."
+        description="Training job that every trial is based on, apart from the searched values."
     )
-    space: Annotated[SearchSpace, Field(strict=False)] = Field(description="What is searched.")
+    space: Annotated[SearchSpace, Field(strict=False)] = Field(description="Search space.")
     objective: Literal["val_loss", "suite"] = Field(
         "val_loss",
-        description="What chooses: the validation loss, or the metric on one half of the suite.",
+        description="What trials are compared by: the validation loss, or the metric on one half of the suite.",
         examples=["val_loss"],
     )
     suite: str | None = Field(
         None,
-        description="An evaluation suite that says how good the best trial is: with its other half where it chooses.",
+        description=(
+            "Evaluation suite for the best trial; if trials are compared by the suite, the best one is "
+            "evaluated on its other half."
+        ),
         examples=["triage-2026-11"],
     )
     metric: str = Field("exact_match", description="The metric of the suite.", examples=["exact_match"])
@@ -64,20 +71,26 @@ class StudyRequest(Value):
         description="How configurations are chosen: from the results of earlier trials, or at random.",
         examples=["tpe"],
     )
-    seed: int = Field(42, ge=0, le=2**31 - 1, description="Seed of the choices.", examples=[42])
-    pruner: Annotated[Pruner, Field(strict=False)] = Field(Pruner(), description="When a trial is stopped early.")
-    most_trials: int = Field(20, ge=1, le=MOST_TRIALS, description="Trials in all, at most.", examples=[20])
-    most_at_once: int = Field(1, ge=1, le=MOST_AT_ONCE, description="Trials at the same time, at most.", examples=[2])
+    seed: int = Field(42, ge=0, le=2**31 - 1, description="Random seed of the search.", examples=[42])
+    pruner: Annotated[Pruner, Field(strict=False)] = Field(Pruner(), description="When trials are stopped early.")
+    most_trials: int = Field(20, ge=1, le=MOST_TRIALS, description="Maximum number of trials.", examples=[20])
+    most_at_once: int = Field(
+        1, ge=1, le=MOST_AT_ONCE, description="Maximum number of trials at the same time.", examples=[2]
+    )
     promote: bool = Field(
         False,
         description="Train the best configuration once more when the study has finished, and register the model.",
         examples=[True],
     )
     hours: Annotated[float, Field(gt=0, le=8760, allow_inf_nan=False)] | None = Field(
-        None, description="Hours from its creation after which it ends; running trials are cancelled.", examples=[8.0]
+        None,
+        description="Time limit in hours from its creation; after it running trials are cancelled.",
+        examples=[8.0],
     )
     cost: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        None, description="What all trials may cost, by estimate, in the currency of the price list.", examples=[50.0]
+        None,
+        description="Limit of the estimated cost of all trials, in the currency of the price list.",
+        examples=[50.0],
     )
 
     @property

@@ -33,7 +33,7 @@ def test_what_must_be_said_stands_first() -> None:
     assert [*fields][:4] == ["name", "training_sheet_id", "model_name", "space"]
     assert [name for name, field in fields.items() if field.is_required] == ["name", "training_sheet_id", "model_name"]
     assert fields["cost"].description == (
-        "What all trials may cost, by estimate, in the currency of the price list (over 0)."
+        "Limit of the estimated cost of all trials, in the currency of the price list (over 0)."
     )
     assert "register_to_uc" not in fields
 

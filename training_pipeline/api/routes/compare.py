@@ -23,8 +23,7 @@ def compare_training_jobs(
         str,
         Query(
             max_length=_LONGEST,
-            description="Ids of two to eight training jobs, with commas between them. The others are compared with the "
-            "first.",
+            description="Ids of two to eight training jobs, separated by commas; all are compared with the first.",
             examples=["tj-20261101-081500-1c2d3e,tj-20261123-072145-9f3a2c"],
         ),
     ],

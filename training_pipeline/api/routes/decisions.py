@@ -44,7 +44,7 @@ def verify_decisions(
     client: Annotated[LocalClient, client_for(LocalClient.verify_decisions)],
     head: Annotated[
         str | None,
-        Query(pattern="^[0-9a-f]{64}$", description="A hash noted earlier: it must be there still."),
+        Query(pattern="^[0-9a-f]{64}$", description="Hash noted earlier; it must still be on record."),
     ] = None,
 ) -> DecisionChain:
     """Check that no decision was removed or changed. Note the `head` of the answer for later."""

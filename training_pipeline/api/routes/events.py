@@ -41,7 +41,7 @@ LastEventIdHeader = Annotated[
 ]
 LastEventId = Annotated[
     int | None,
-    Query(description="For clients that cannot set the header; if both are given, the header counts.", **_ID),
+    Query(description="For clients that cannot set the header, which takes precedence.", **_ID),
 ]
 
 

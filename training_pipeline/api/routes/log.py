@@ -23,7 +23,7 @@ def get_training_job_log(
         Query(
             ge=0,
             le=2**53,
-            description="Byte to begin at: 0, or the `next_offset` of an earlier part. Left out: the end of the log.",
+            description="Byte to begin at: 0, or the `next_offset` of an earlier part. Default: the end of the log.",
             examples=[0],
         ),
     ] = None,

@@ -21,8 +21,10 @@ Resolution = Annotated[
     Query(
         ge=2,
         le=10_000,
-        description="Where the stretch has more steps: cut it into half as many intervals, and keep of each series its "
-        "lowest and highest value in each.",
+        description=(
+            "Maximum number of steps. If the range has more, it is divided into half as many intervals, of "
+            "which each series keeps its lowest and highest value."
+        ),
         examples=[500],
     ),
 ]
@@ -31,8 +33,9 @@ Smoothing = Annotated[
     Query(
         ge=0,
         le=MOST_SMOOTHING,
-        description="Give exponential moving averages instead of the values as measured: the step before weighs this "
-        "much of the step itself.",
+        description=(
+            "Return exponential moving averages instead of measured values, with this weight of the previous step."
+        ),
         examples=[0.9],
     ),
 ]

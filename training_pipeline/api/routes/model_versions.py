@@ -46,7 +46,7 @@ def list_model_versions(
         str | None, Query(pattern=_TEXT, description="Filter: full name of the model.", examples=["triage-model"])
     ] = None,
     alias: Annotated[
-        str | None, Query(pattern=_TEXT, description="Filter: an alias that names it now.", examples=["champion"])
+        str | None, Query(pattern=_TEXT, description="Filter: an alias that points to it now.", examples=["champion"])
     ] = None,
     state: Annotated[VersionState | None, Query(description="Filter: state.")] = None,
     sheet: Annotated[

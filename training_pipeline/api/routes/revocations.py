@@ -34,7 +34,9 @@ def revoke(
     request: Request,
     client: Annotated[LocalClient, client_for(LocalClient.revoke)],
     body: Annotated[Revoke, Body(strict=False)],
-    dry_run: Annotated[bool, Query(description="Show what it would taint and store nothing.", examples=[True])] = False,
+    dry_run: Annotated[
+        bool, Query(description="Return what it would taint without storing anything.", examples=[True])
+    ] = False,
 ) -> Response:
     """Revoke a pair, an item, a canonical label or an example. The same revocation twice is one."""
     if dry_run:

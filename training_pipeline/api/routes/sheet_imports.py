@@ -64,7 +64,7 @@ async def create_training_sheet(
     services: CurrentServices,
     client: Annotated[LocalClient, client_for(LocalClient.import_upload)],
     dry_run: Annotated[
-        bool, Query(description="Say what the upload would become, and keep it for an hour.", examples=[True])
+        bool, Query(description="Return what the upload would become, and keep it for an hour.", examples=[True])
     ] = False,
 ) -> Response:
     """Make a training sheet of a file, uploaded or in a bucket. It is in review until a steward approves it."""

@@ -23,8 +23,10 @@ def get_training_job_system_metrics(
         Query(
             ge=2,
             le=10_000,
-            description="Where there are more samples: cut them into half as many shares, and keep of each figure its "
-            "lowest and highest value in each.",
+            description=(
+                "Maximum number of samples. If there are more, they are divided into half as many intervals, of "
+                "which each series keeps its lowest and highest value."
+            ),
             examples=[500],
         ),
     ] = 500,

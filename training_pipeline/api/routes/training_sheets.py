@@ -61,7 +61,7 @@ def list_training_sheet_pairs(
         str | None,
         Query(
             pattern=SEARCH,
-            description="Filter: what a message or tool call says. Only stewards find pairs that are left out.",
+            description="Filter: text of a message or tool call. Only stewards find excluded pairs.",
             examples=["invoice"],
         ),
     ] = None,
@@ -99,7 +99,7 @@ def get_training_sheet_lengths(
         Query(
             min_length=1,
             max_length=512,
-            description="Whose tokens; the default model's if left out.",
+            description="Base model whose tokenizer is used. Default: the default base model.",
             examples=["builtin:tiny"],
         ),
     ] = None,

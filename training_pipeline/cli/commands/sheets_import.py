@@ -70,7 +70,9 @@ def import_file(
     constraints_set_by_column: Annotated[
         str | None, typer.Option(help="Column that says who decided on each pair's uses.")
     ] = None,
-    constraints_set_at_column: Annotated[str | None, typer.Option(help="Column with the date of each decision.")] = None,
+    constraints_set_at_column: Annotated[
+        str | None, typer.Option(help="Column with the date of each decision.")
+    ] = None,
     source_name: Annotated[str | None, typer.Option(help="Name of the source sheet.")] = None,
     source_id: Annotated[str | None, typer.Option(help="Its id. Default: the name.")] = None,
     source_version: Annotated[str, typer.Option(help="Its version.")] = "",

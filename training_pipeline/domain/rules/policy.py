@@ -35,11 +35,17 @@ class GatePolicy(BaseModel):
     instruction_prompt_items: int = Field(
         20,
         ge=1,
-        description="A prompt used for more items than this is an instruction: it ties and holds out no pairs.",
+        description=(
+            "A prompt used for more items than this counts as an instruction: it neither ties pairs together "
+            "nor holds pairs out."
+        ),
     )
     near_question_similarity: float = Field(
         0.8,
-        description="Questions at least so similar (0.8 to 1) are in the same split; 0 ties equal questions only.",
+        description=(
+            "Pairs whose questions have at least this Jaccard similarity (0.8 to 1) stay in the same split; 0"
+            " for equal questions only."
+        ),
     )
 
     require_constraints_set_by: bool = Field(
