@@ -11,7 +11,7 @@ from training_pipeline.schemas.base import Answer
 
 
 class Advice(Answer):
-    """What a rule says of a configuration. docs/advice.md lists the rules."""
+    """Advice of one rule about a configuration. docs/advice.md lists the rules."""
 
     rule: str = Field(description="Stable code of the rule.", examples=["learning_rate"])
     kind: Literal["value", "warning"] = Field(
@@ -41,7 +41,7 @@ class Advice(Answer):
 
 
 class Finding(Answer):
-    """What the figures of a job that has ended say."""
+    """A finding in the metrics of a job that has ended."""
 
     rule: str = Field(description="Stable code of the rule.", examples=["validation_rose"])
     message: str = Field(
@@ -55,7 +55,7 @@ class Finding(Answer):
 
 
 class Estimated(Answer):
-    """One figure of an estimate. Where `middle` is null it is unavailable, and `reason` says why."""
+    """One value of an estimate. Where `middle` is null it is unavailable, and `reason` says why."""
 
     middle: float | None = Field(
         description="Median: the actual value is as likely to be higher as lower.", examples=[185.0]
@@ -87,7 +87,7 @@ class Estimate(Answer):
 
 
 class ActualCost(Answer):
-    """What a job has cost, by your own price list as it is now."""
+    """Cost of a job, by your own price list as it is now."""
 
     dbu: float | None = Field(description="Databricks units (DBU) billed; null until they are known.", examples=[1.5])
     amount: float | None = Field(
@@ -105,7 +105,7 @@ class ActualCost(Answer):
 
 
 class TrainingJobAdvice(Answer):
-    """What was advised when a job was created, taken or not, and what its figures say now."""
+    """Advice given when a job was created, followed or not, and findings in its metrics."""
 
     job_id: str = Field(description="The job.", examples=["tj-20261123-072145-9f3a2c"])
     rules_version: str | None = Field(

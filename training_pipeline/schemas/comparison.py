@@ -18,7 +18,7 @@ from training_pipeline.schemas.training_job import ACCURACY, LOSS
 
 
 class LossVerdict(Answer):
-    """Whether the validation losses of the jobs say which of them is better."""
+    """Whether the validation losses of the jobs can be compared."""
 
     comparable: bool | None = Field(
         description="True for the same validation rows, tokenizer, chat template and max_length; false where rows, "
@@ -40,8 +40,9 @@ class LossVerdict(Answer):
 
 
 class BestAndLast(Answer):
-    """The two values of a series that jobs are compared by. The best loss is the lowest, the best accuracy the highest;
-    of several equal ones the first.
+    """Best and last value of a series.
+
+    The best loss is the lowest, the best accuracy the highest; of several equal ones the first.
     """
 
     best: ValueAt = Field(description="The best value.")
@@ -77,7 +78,7 @@ class ComparedJob(Answer):
 
 
 class Difference(Answer):
-    """Something on record that is not the same for all of the jobs."""
+    """Something on record that differs between the jobs."""
 
     field: str = Field(description="Name of what differs.", examples=["training_config.learning_rate"])
     values: list[JsonValue] = Field(
@@ -87,7 +88,7 @@ class Difference(Answer):
 
 
 class DataDifference(Answer):
-    """What the pairs of a job are beside those of the first job."""
+    """How the pairs of a job differ from those of the first job."""
 
     job_id: str = Field(description="The job.", examples=[JOB])
     counts: PairChanges | None = Field(
@@ -97,7 +98,7 @@ class DataDifference(Answer):
 
 
 class ComparedScore(Answer):
-    """One metric of a model beside that of the first job of the suite, on the pairs that both have scores of."""
+    """A metric compared with that of the first job of the suite, on the pairs that both have scores for."""
 
     metric: str = Field(description="The metric.", examples=["exact_match"])
     wins: int = Field(description="Pairs on which this job scores better.", examples=[12])
@@ -112,7 +113,7 @@ class ComparedScore(Answer):
 
 
 class JobScores(Answer):
-    """What the model version of a job scored on a suite, in its newest evaluation there."""
+    """Scores of a job's model version on a suite, in its newest evaluation there."""
 
     job_id: str = Field(description="The job.", examples=[JOB])
     evaluation_id: str = Field(description="The evaluation.", examples=[EVALUATION])
@@ -136,7 +137,7 @@ class SuiteScores(Answer):
 
 
 class TrainingJobComparison(Answer):
-    """Training jobs side by side. The first one is what the others are compared with."""
+    """Training jobs side by side. The others are compared with the first one."""
 
     jobs: list[ComparedJob] = Field(description="The jobs, in the requested order.")
     validation_losses: LossVerdict = Field(description="Whether their validation losses can be compared.")

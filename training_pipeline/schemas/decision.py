@@ -108,7 +108,7 @@ class DecisionPage(Answer):
 
 
 class DecisionChain(Answer):
-    """Whether the chain of decisions is whole."""
+    """Whether the chain of decisions is complete and unchanged."""
 
     decisions: int = Field(description="Number of decisions.", examples=[2])
     head: str | None = Field(

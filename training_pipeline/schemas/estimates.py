@@ -19,7 +19,7 @@ _MACHINE: Final = "1 x NVIDIA H100 80GB HBM3"
 
 
 class EstimateQuality(Answer):
-    """What the estimates of some jobs came to."""
+    """Accuracy of the estimates of some jobs."""
 
     jobs: int = Field(description="Succeeded jobs that had an estimate.", examples=[120])
     within: int = Field(description="Jobs whose duration was within the interval.", examples=[97])
@@ -34,7 +34,7 @@ class EstimateQuality(Answer):
 
 
 class KindQuality(EstimateQuality):
-    """What the estimates of the jobs with one base model, method and machine came to."""
+    """Accuracy of the estimates of the jobs with one base model, method and machine."""
 
     base_model: str = Field(description="The base model.", examples=["Qwen/Qwen3-8B"])
     method: str = Field(description="The fine-tuning method.", examples=["lora"])
@@ -72,7 +72,7 @@ class EstimatedJob(Answer):
 
 
 class EstimatesSoFar(Answer):
-    """How good estimates of training time have been. Each was made when its job was created, from those before it."""
+    """Accuracy of estimates of training time. Each was made when its job was created, from earlier jobs."""
 
     coverage: float = Field(description="Share of jobs that should be within the interval.", examples=[0.8])
     overall: EstimateQuality = Field(description="Accuracy over all of these jobs.")

@@ -51,7 +51,7 @@ class EvaluateModelVersion(BaseModel):
 
 
 class EvaluationCounts(Answer):
-    """What became of the pairs of the suite: asked = evaluated + refused + aged."""
+    """Counts of the pairs of the suite: asked = evaluated + refused + aged."""
 
     asked: int = Field(description="Pairs of the suite.", examples=[30])
     evaluated: int = Field(description="Pairs that the models answer.", examples=[27])

@@ -49,7 +49,7 @@ class AssetRecord(Answer):
 
 
 class ModelOrigin(Answer):
-    """A model of ours that the base model is, or comes from."""
+    """A model of this installation that the base model is, or was trained from."""
 
     job_id: str = Field(description="The job that trained it.", examples=["tj-20261101-081500-1c2d3e"])
     model_name: str = Field(description="Its name.", examples=["triage-model"])
@@ -59,7 +59,7 @@ class ModelOrigin(Answer):
 
 
 class BaseModelLineage(Answer):
-    """What exactly the base model was."""
+    """Exact identity of the base model."""
 
     reference: str = Field(description="The base model, as in the job.", examples=["/models/llama"])
     revision: str | None = Field(description="Commit on the Hugging Face Hub.", examples=["5f0b02c7" * 5])
@@ -89,7 +89,7 @@ class BaseModelLineage(Answer):
 
 
 class TrainingRecipe(Answer):
-    """What the training was made with besides its data and its base model: with it, it can be repeated."""
+    """What the training used besides its data and its base model, so that it can be repeated."""
 
     chat_template_sha256: str = Field(description="SHA-256 (hex) of the chat template's text.", examples=[DIGEST])
     chat_template_source: str = Field(description="Where it came from.", examples=["its own chat template"])

@@ -71,7 +71,7 @@ class Steward(Answer):
 
 
 class Approvals(Answer):
-    """Who allowed the rows of both splits, as the manifest has it."""
+    """Who permitted the rows of both splits to be used, as the manifest has it."""
 
     pairs: int = Field(description="Pairs in both splits.", examples=[310])
     reviewed_by: list[Steward] = Field(description="Who approved them, the most pairs first.")
@@ -105,7 +105,7 @@ class ModelDescendant(Answer):
 
 
 class AliasUse(Answer):
-    """An alias that the version was seen with. The registry keeps no times: they are those of the looking."""
+    """An alias that the version was seen with. The registry keeps no times: they are those of our checks."""
 
     alias: str = Field(description="The alias.", examples=["champion"])
     since: datetime = Field(description="When it was first seen on this version.", examples=["2026-11-23T08:00:00Z"])
@@ -116,7 +116,7 @@ class AliasUse(Answer):
 
 
 class EndpointUse(Answer):
-    """A serving endpoint of the version: somebody recorded it, or the workspace said that it serves the version."""
+    """A serving endpoint of the version, recorded by a person or reported by the workspace."""
 
     url: str = Field(description="Its URL.", examples=["https://models.example.org/triage"])
     since: datetime = Field(description="When it was recorded, or seen first.", examples=["2026-11-23T08:00:00Z"])
@@ -133,7 +133,7 @@ class EndpointUse(Answer):
 
 
 class ModelEndpoints(Answer):
-    """The serving endpoints of a version, those that serve it first."""
+    """The serving endpoints of a version, current ones first."""
 
     endpoints: list[EndpointUse] = Field(description="Every recorded endpoint.")
 
@@ -269,7 +269,7 @@ def fields_of(version: Registered) -> dict[str, object]:
 
 
 class ModelVersionCheck(Answer):
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str = Field(
         description="What was checked: state, rows, base_model (its rows), dataset, files, dagster or mlflow.",
@@ -282,7 +282,7 @@ class ModelVersionCheck(Answer):
 
 
 class ModelVersionVerification(Answer):
-    """The answer to "is it still clean?", now."""
+    """Whether a version is still clean, as checked now."""
 
     name: str = Field(description="The model.", examples=["triage-model"])
     version: str = Field(description="Its version.", examples=["2"])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class AskModelVersion(BaseModel):
-    """A question to a model version. Nothing of it is kept or logged."""
+    """A question to a model version. It is neither stored nor logged."""
 
     model_config = ConfigDict(
         strict=True,
@@ -54,7 +54,7 @@ class AskModelVersion(BaseModel):
 
 
 class PlaygroundTurn(Answer):
-    """A message of what was asked."""
+    """A message of the question."""
 
     role: str = Field(description="Role of the speaker.", examples=["user"])
     content: str = Field(description="Text of the message.", examples=["Who reads a referral first?"])
@@ -77,7 +77,7 @@ class PlaygroundAnswer(Answer):
 
 
 class PlaygroundLimits(Answer):
-    """What bounds a question."""
+    """The limits of a question."""
 
     question_characters: int = Field(
         description="Maximum length of a question in characters.", examples=[LONGEST_QUESTION]

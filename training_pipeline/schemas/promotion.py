@@ -84,7 +84,7 @@ class RollBackAlias(BaseModel):
 
 
 class GateFinding(Answer):
-    """The answer to one thing that the gate asks."""
+    """The verdict on one requirement of the gate."""
 
     asked: str = Field(description="Requirement.", examples=["exact_match worse by less than 0.02"])
     verdict: Verdict = Field(description="Verdict on the requirement.", examples=["ship"])

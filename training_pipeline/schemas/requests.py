@@ -43,7 +43,7 @@ class CreateTrainingJob(domain.JobRequest):
 
 
 class CancelTrainingJob(BaseModel):
-    """Why a job is cancelled."""
+    """A request to cancel a job."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -53,7 +53,7 @@ class CancelTrainingJob(BaseModel):
 
 
 class UpdateTrainingJob(BaseModel):
-    """What people write on a job. What is left out, or null, stays."""
+    """Changes to the note and the tags of a job. What is left out or null stays as it is."""
 
     model_config = ConfigDict(
         strict=True, extra="forbid", json_schema_extra={"example": {"note": "baseline", "tags": ["ticket:ML-17"]}}

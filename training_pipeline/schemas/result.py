@@ -28,7 +28,7 @@ class AnsweredPair(Answer):
 
 
 class PairLoss(Answer):
-    """How badly the trained model predicts the expert's answer to a validation pair."""
+    """The loss of the trained model on the expert's answer to a validation pair."""
 
     pair_id: str | None = Field(description="Id of the pair; null if it is not recorded.", examples=["qa-0042"])
     loss: float | None = Field(description="Mean loss per token of the answer; null if not finite.", examples=[4.2])

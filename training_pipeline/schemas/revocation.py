@@ -57,7 +57,7 @@ class Revoke(BaseModel):
 
 
 class Taint(Answer):
-    """That a model learned from rows of a revocation."""
+    """A model that is tainted by a revocation, because it learned from its rows."""
 
     revocation_id: str = Field(description="The revocation; empty in a preview.", examples=[REVOCATION])
     job_id: str = Field(description="The job that trained the model.", examples=[JOB])
@@ -90,7 +90,7 @@ class Taint(Answer):
 
 
 class UnreadDataset(Answer):
-    """A dataset of which nobody can say whether it holds what was revoked."""
+    """A dataset that may contain what was revoked: its manifest cannot be read."""
 
     training_sheet_id: str = Field(description="Its training sheet.", examples=["sheet-123"])
     dataset_digest: str = Field(description="Its digest.", examples=["3b1f0d2c" * 8])
@@ -101,7 +101,7 @@ class UnreadDataset(Answer):
 
 
 class Revocation(Answer):
-    """A revocation on record. It has no end: a model that learned from the rows later is tainted as well."""
+    """A revocation on record. It does not expire: a model that learns from the rows later is tainted as well."""
 
     id: str = Field(description="Id of the revocation; sorts by time.", examples=[REVOCATION])
     kind: RevokedKind = Field(

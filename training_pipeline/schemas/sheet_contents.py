@@ -12,7 +12,7 @@ _DIGEST: Final = "3b1f0d2c" * 8
 
 
 class SheetMessage(Answer):
-    """A message of a pair, as its sheet has it. Null is what it does not have."""
+    """A message of a pair, as its sheet has it; null for what it does not have."""
 
     role: str | None = Field(description="Role of the speaker.", examples=["user"])
     content: str | None = Field(description="Its text.", examples=["Who is next?"])
@@ -69,7 +69,7 @@ class TrainingSheetLengths(Answer):
 
 
 class NearDuplicateGroup(Answer):
-    """Pairs that ask the same, or nearly."""
+    """Pairs with equal or nearly equal questions."""
 
     pairs: int = Field(description="Pairs in the group.", examples=[4])
     wordings: int = Field(description="Number of different questions that they ask.", examples=[2])
@@ -77,7 +77,7 @@ class NearDuplicateGroup(Answer):
 
 
 class TrainingSheetNearDuplicates(Answer):
-    """Groups of pairs that may be trained on and ask the same, or nearly: a split keeps each on one side."""
+    """Groups of pairs that may be trained on and have equal or nearly equal questions; a split keeps each on one side."""
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])
@@ -110,7 +110,7 @@ class LiftedRestriction(Answer):
 
 
 class TrainingSheetLifting(Answer):
-    """What lifting each restriction alone would add. Nothing was changed."""
+    """How many pairs lifting each restriction alone would add. Nothing was changed."""
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])

@@ -69,7 +69,7 @@ class EditTrainingSheetPairs(BaseModel):
 
 
 class UndoTrainingSheetEdit(BaseModel):
-    """The undoing of an edit."""
+    """A request to undo an edit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,7 +77,7 @@ class UndoTrainingSheetEdit(BaseModel):
 
 
 class PairFacts(Answer):
-    """What is on record of a pair. Never its text."""
+    """The record of a pair, without its text."""
 
     status: str | None = Field(description="Review status as stated.", examples=["labeled"])
     allowed_uses: list[str] | None = Field(description="Allowed uses as stated.", examples=[["training"]])

@@ -35,7 +35,7 @@ class Origin(_Asked):
 
 
 class ImportMapping(_Asked):
-    """How the file is read. What is left out is recognised."""
+    """How the file is read. What is left out is recognised automatically."""
 
     format: str | None = Field(
         None, max_length=100, description="Format of the rows; null to recognise it.", examples=["columns"]
@@ -69,7 +69,7 @@ class ImportMapping(_Asked):
 
 
 class ImportTrainingSheet(_Asked):
-    """A training sheet to make of an upload. Nothing is approved or allowed by default."""
+    """A training sheet to make from an upload. Nothing is approved or allowed by default."""
 
     upload_id: str | None = Field(
         None,
@@ -179,7 +179,7 @@ class ImportProblem(Answer):
 
 
 class ImportQuestion(Answer):
-    """What must still be said before a training sheet can be made."""
+    """Information that is missing before a training sheet can be made."""
 
     pointer: str = Field(description="JSON pointer to the field.", examples=["/status"])
     code: str = Field(description="Stable code.", examples=["not_stated"])
@@ -206,7 +206,7 @@ class ImportRow(Answer):
 
 
 class ImportChange(Answer):
-    """A pair that would be another one than now."""
+    """A pair that would change."""
 
     pair_id: str = Field(
         description="Id in the new sheet, or in the old one if only that has it.", examples=["qa-0003"]
@@ -239,7 +239,7 @@ class ImportOrigin(Answer):
 
 
 class ImportDryRun(Answer):
-    """What an upload would become. No training sheet was made."""
+    """A preview of an import. No training sheet was made."""
 
     dry_run: bool = Field(True, description="Always true.", examples=[True])
     upload_id: str = Field(description="Id of the upload, for an hour.", examples=["up-" + "0f" * 16])

@@ -15,7 +15,7 @@ SEARCH: Final = r"^[^\x00-\x1f\x7f]{1,200}$"
 
 
 class SheetPair(Answer):
-    """A pair as its sheet states it, and what the gates say of it. Never its text."""
+    """A pair as its sheet states it, with the verdict of the gates. Never its text."""
 
     pair_id: str | None = Field(description="Id of the pair; null where it has none.", examples=["qa-0003"])
     item_ref: str | None = Field(description="The source item.", examples=["INV-1179"])

@@ -144,7 +144,9 @@ class StudyLeader(Answer):
 
 
 class StudyReport(Answer):
-    """How good the best trial is on pairs that did not choose it: on an evaluation suite, or on a half held back."""
+    """Score of the best trial on pairs that were not used for selection: on an evaluation suite, or on a half held
+    back.
+    """
 
     trial: int = Field(description="Number of the trial.", examples=[3])
     suite: str = Field(description="The evaluation suite.", examples=["triage-2026-11"])
@@ -214,7 +216,7 @@ class StudyBaseModel(Answer):
 
 
 class StudyTotal(Answer):
-    """What all trials take and cost by estimate, where none is stopped early and each is on the dearest base model."""
+    """Estimated duration and cost of all trials, if none is stopped early and each uses the most expensive base model."""
 
     trials: int = Field(description="Maximum number of trials.", examples=[20])
     trained_seconds: float | None = Field(
@@ -229,7 +231,7 @@ class StudyTotal(Answer):
 
 
 class StudyDryRun(DryRun):
-    """The plan of one trial in the middle of the space, and what all trials would take. Nothing was stored."""
+    """The plan of one trial in the middle of the search space, and an estimate for all trials. Nothing was stored."""
 
     total: StudyTotal = Field(description="Estimated maximum duration and cost of all trials.")
 

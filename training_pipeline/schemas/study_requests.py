@@ -41,7 +41,7 @@ class CreateStudy(domain.StudyRequest):
 
 
 class StopStudy(BaseModel):
-    """Why a study is stopped."""
+    """A request to stop a study."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 
@@ -54,7 +54,7 @@ class StopStudy(BaseModel):
 
 
 class PromoteTrial(BaseModel):
-    """Which trial is trained once more, and registered."""
+    """The trial to train once more and register."""
 
     model_config = ConfigDict(strict=True, extra="forbid")
 

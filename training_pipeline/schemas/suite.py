@@ -37,7 +37,7 @@ class CreateSuite(BaseModel):
 
 
 class SuiteSheet(Answer):
-    """What a suite has of one training sheet."""
+    """Pairs of a suite from one training sheet."""
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     digest: str = Field(description="SHA-256 (hex) of the sheet when the suite was made.", examples=[DIGEST])
@@ -94,7 +94,7 @@ class Suites(Answer):
 
 
 class MetPair(Answer):
-    """A pair of a suite that a model, or an ancestor of it, was trained or validated on, in one way or another."""
+    """A pair of a suite that a model, or one that it comes from, was trained or validated on, with the kind of match."""
 
     training_sheet_id: str = Field(description="The training sheet of the pair.", examples=["sheet-123"])
     pair_id: str = Field(description="Id of the pair.", examples=["p-0001"])
@@ -106,7 +106,7 @@ class MetPair(Answer):
 
 
 class SuiteCheck(Answer):
-    """What of a suite the model of a job may be scored on: asked = evaluated + refused + aged."""
+    """Which pairs of a suite the model of a job may be scored on: asked = evaluated + refused + aged."""
 
     job_id: str = Field(description="The job that trained the model.", examples=[JOB])
     jobs: list[str] = Field(

@@ -14,7 +14,7 @@ _NONE = "null if not measured"
 
 
 class MachineSample(Answer):
-    """What the machine, and the training on it, used at one moment. Processors: since the sample before."""
+    """Use of the machine at one moment, and the training's part of it. For processors, since the previous sample."""
 
     measured_at: datetime = Field(description="Time of the measurement.", examples=["2026-11-23T07:22:30Z"])
     cpu_percent: float | None = Field(description=f"Percent of all processors; {_NONE}.", examples=[71.5])

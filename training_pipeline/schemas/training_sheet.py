@@ -151,7 +151,7 @@ class NearQuestions(Answer):
 
 
 class TextFindings(Answer):
-    """Findings about the texts of the included pairs. It excludes none."""
+    """Findings about the texts of the included pairs. They exclude no pair."""
 
     control_tokens: int | None = Field(
         description="Pairs whose text spells a control token of a known model family; null where it was not checked.",
@@ -165,7 +165,7 @@ class TextFindings(Answer):
 
 
 class KeptSides(Answer):
-    """What a split keeps of its predecessor's."""
+    """A split compared with that of its predecessor."""
 
     job_id: str = Field(description="Training job whose split is kept.", examples=["tj-20261101-072145-4b1e07"])
     dataset_digest: str = Field(description="Its dataset: SHA-256 (hex).", examples=["3b1f0d2c" * 8])

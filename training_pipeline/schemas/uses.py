@@ -51,7 +51,7 @@ class ModelUse(Answer):
 
 
 class Copies(Answer):
-    """Other rows with the very same example: what learned from them learned from the rows that were asked for."""
+    """Other rows with the same example: a model that learned from them learned from the requested rows."""
 
     train: int = Field(description="Such rows in the training split.", examples=[1])
     validation: int = Field(description="Such rows in the validation split.", examples=[0])
@@ -59,7 +59,7 @@ class Copies(Answer):
 
 
 class DatasetUse(Answer):
-    """What a dataset did with the rows."""
+    """How a dataset used the rows."""
 
     digest: str = Field(description="SHA-256 (hex) of the dataset.", examples=[DIGEST])
     train: int = Field(description="Rows in the training split.", examples=[1])
@@ -110,7 +110,7 @@ class NotSearched(Answer):
 
 
 class Uses(Answer):
-    """Every dataset, job and model version that used the item in question."""
+    """Every dataset, job and model version that used what was searched for."""
 
     kind: Kind = Field(description="Kind of the search.", examples=["pair"])
     value: str = Field(description="Its name or hash.", examples=["p-0001"])

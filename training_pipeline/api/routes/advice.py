@@ -19,11 +19,11 @@ router = APIRouter(tags=["training jobs"])
 def get_training_job_advice(
     client: Annotated[LocalClient, client_for(LocalClient.advice)], job_id: JobId
 ) -> TrainingJobAdvice:
-    """Get what was advised when the job was created, taken or not, and what its figures say since it has ended."""
+    """Get the advice given when the job was created, and findings in its metrics once it has ended."""
     return client.advice(job_id)
 
 
 @router.get("/estimates", operation_id="getEstimates")
 def get_estimates(client: Annotated[LocalClient, client_for(LocalClient.estimates)]) -> EstimatesSoFar:
-    """Get how good estimates of training time have been: by kind of job, and job by job."""
+    """Get the accuracy of estimates of training time, by kind of job and job by job."""
     return client.estimates()

@@ -25,9 +25,9 @@ def evaluate_model_version(
     version: Version,
     body: EvaluateModelVersion,
 ) -> ModelEvaluation:
-    """Have a model version, its base model and the champion answer the questions of a suite. Scores are kept, no text.
+    """Have a model version, its base model and the champion answer the questions of a suite.
 
-    While that is being done, the same request answers with the evaluation that is there.
+    Scores are stored, no text. While it is under way, the same request returns the existing evaluation.
     """
     return client.evaluate(name, version, body)
 
@@ -36,7 +36,7 @@ def evaluate_model_version(
 def list_model_evaluations(
     client: Annotated[LocalClient, client_for(LocalClient.evaluations)], name: Name, version: Version
 ) -> ModelEvaluations:
-    """List the evaluations of a model version, newest first. Those that run are looked at now."""
+    """List the evaluations of a model version, newest first. Running ones are updated first."""
     return client.evaluations(name, version)
 
 

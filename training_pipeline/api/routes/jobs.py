@@ -180,7 +180,7 @@ def update_training_job(
 
 @router.post("/jobs/{job_id}/finish", operation_id="finishTrainingJob", responses={409: {}})
 def finish_training_job(client: Annotated[LocalClient, client_for(LocalClient.finish)], job_id: JobId) -> TrainingJob:
-    """Finish a trained job now, whose registration had bad luck. Idempotent; 409 if it is not trained or has ended."""
+    """Finish now a job that was trained but not registered. Idempotent; 409 if it is not trained or has ended."""
     return client.finish(job_id)
 
 

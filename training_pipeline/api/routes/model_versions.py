@@ -84,7 +84,7 @@ def retrain_model_version(
 ) -> TrainingJob:
     """Launch the proposed retrain of a tainted model version, without the withdrawn rows.
 
-    Asked again it answers with the same job, until that fails, is cancelled, or is tainted itself.
+    A repeated request returns the same job, unless that failed, was cancelled, or is tainted itself.
     """
     return client.retrain(name, version)
 
@@ -104,9 +104,10 @@ def download_model_file(
         str, Path(pattern=_TEXT, description="The file, by its path on record.", examples=["model.safetensors"])
     ],
 ) -> ModelFileBytes:
-    """Download a file of a model version, as registered. Refused for a withdrawn version, and a tainted one at risk.
+    """Download a file of a model version, as registered.
 
-    It is an event of the version's training job.
+    Refused for a withdrawn version, and for a tainted one unless the risk was accepted. The download is an event of the
+    version's training job.
     """
     return ModelFileBytes(client.download_model_file(name, version, path))
 
@@ -131,5 +132,5 @@ def remove_model_endpoint(
         str, Query(max_length=2000, description="The endpoint.", examples=["https://models.example.org/triage"])
     ],
 ) -> ModelEndpoints:
-    """Record that an endpoint serves a model version no more. What was recorded stays."""
+    """Record that an endpoint no longer serves a model version. The earlier record stays."""
     return client.remove_endpoint(name, version, url=url)

@@ -23,7 +23,10 @@ def promote_model_version(
     version: Version,
     body: PromoteModelVersion,
 ) -> ModelPromotion:
-    """Ask the gate whether an alias may name this version; move it where it says ship. The decision is on record."""
+    """Ask the gate whether an alias may be moved to this version, and move it if the verdict is ship.
+
+    The decision is on record.
+    """
     return client.promote(name, version, body)
 
 

@@ -22,5 +22,8 @@ def get_training_job_result(
         int, Query(ge=1, le=MOST_LOSSES, description="Maximum number of pairs with a high loss.", examples=[LOSSES])
     ] = LOSSES,
 ) -> TrainingJobResult:
-    """Get answers before and after training, and the validation pairs with the highest loss. Texts take a role."""
+    """Get answers before and after training, and the validation pairs with the highest loss.
+
+    Operators and stewards see texts.
+    """
     return client.result(job_id, limit=limit)

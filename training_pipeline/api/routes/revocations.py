@@ -38,7 +38,7 @@ def revoke(
         bool, Query(description="Return what it would taint without storing anything.", examples=[True])
     ] = False,
 ) -> Response:
-    """Revoke a pair, an item, a canonical label or an example. The same revocation twice is one."""
+    """Revoke a pair, an item, a canonical label or an example. Idempotent."""
     if dry_run:
         return Response(client.preview_revocation(body).model_dump_json(), media_type="application/json")
     made = client.revoke(body)

@@ -34,7 +34,7 @@ def edit_training_sheet_pairs(
     training_sheet_id: SheetId,
     body: Annotated[EditTrainingSheetPairs, Body(strict=False)],
 ) -> TrainingSheetEdit:
-    """Edit pairs as they were in the version that was looked at. Datasets that are stored stay as they are."""
+    """Edit pairs of the stated version of a training sheet. Stored datasets stay as they are."""
     return client.edit_pairs(training_sheet_id, body)
 
 
@@ -82,5 +82,5 @@ def undo_training_sheet_edit(
     number: Number,
     body: Annotated[UndoTrainingSheetEdit, Body(strict=False)],
 ) -> TrainingSheetEdit:
-    """Undo an edit whose pairs nobody changed since: an edit of its own."""
+    """Undo an edit whose pairs were not changed since. The undoing is recorded as an edit of its own."""
     return client.undo_edit(training_sheet_id, number, body)

@@ -42,7 +42,7 @@ def diff_training_sheets(
     ] = 100,
     cursor: Cursor = None,
 ) -> TrainingSheetDiff:
-    """What changed from one training sheet, or version of it, to another, pair by pair. Never a text."""
+    """What changed from one training sheet, or version of it, to another, pair by pair. Texts are never shown."""
     return client.sheet_diff(
         training_sheet_id, other_training_sheet_id, changes=changes or (), page_size=page_size, cursor=cursor
     )

@@ -31,5 +31,5 @@ def get_training_job_system_metrics(
         ),
     ] = 500,
 ) -> TrainingJobSystemMetrics:
-    """Get what processors, memory, GPU and disk did while a job trained, also while it does."""
+    """Get the use of processors, memory, GPU and disk while a job trained, also while it runs."""
     return client.system_metrics(job_id, resolution=resolution)

@@ -39,7 +39,7 @@ def get_training_sheet(
 ) -> TrainingSheetDetails:
     """Get a training sheet with its export summary: how many pairs may be trained on, and why others may not.
 
-    It is counted once for each version of the sheet, by who asks first, and then kept.
+    It is counted once for each version of the sheet, then stored.
     """
     return client.training_sheet(training_sheet_id)
 
@@ -86,7 +86,7 @@ def get_pair_conversations(
     training_sheet_id: SheetId,
     pair_id: Annotated[str, Query(pattern=PAIR_ID, description="Id of the pair.", examples=["qa-0003"])],
 ) -> PairConversations:
-    """Read what a pair says. Of one that may not be trained on, only a steward may."""
+    """Read what a pair says. Only a steward may read a pair that may not be trained on."""
     return client.pair_conversations(training_sheet_id, pair_id)
 
 
@@ -107,7 +107,7 @@ def get_training_sheet_lengths(
         int | None, Query(ge=16, le=MOST_TOKENS, description="Tokens after which a pair is cut.", examples=[384])
     ] = None,
 ) -> TrainingSheetLengths:
-    """Count the tokens of the pairs that may be trained on, by the base model's tokenizer where it is here."""
+    """Count the tokens of the pairs that may be trained on, with the base model's tokenizer if it is available here."""
     return client.sheet_lengths(training_sheet_id, base_model=base_model, max_length=max_length)
 
 
@@ -115,7 +115,7 @@ def get_training_sheet_lengths(
 def get_near_duplicates(
     client: Annotated[LocalClient, client_for(LocalClient.near_duplicates)], training_sheet_id: SheetId
 ) -> TrainingSheetNearDuplicates:
-    """Find pairs that may be trained on and ask the same, or nearly."""
+    """Find pairs that may be trained on and have equal or nearly equal questions."""
     return client.near_duplicates(training_sheet_id)
 
 
