@@ -55,7 +55,7 @@ COMMANDS: Final = {
     ),
     "erase": (
         "commands.erase:erase",
-        "Delete the text of every dataset that holds a revoked row. Exit code 3: other files hold it, or may hold it.",
+        "Delete the text of every dataset that contains a revoked row. Exit code 3: other files contain it, or may.",
     ),
     "index": ("commands.index:app", "Check or rebuild the index that says which models learned from a row."),
     "suites": ("commands.suites:app", "Make and list evaluation suites, and check them against a model."),

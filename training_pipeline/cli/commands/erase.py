@@ -39,7 +39,7 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Delete the text of every dataset that holds a revoked row. Exit code 3: other files hold it, or may hold it.
+    """Delete the text of every dataset that contains a revoked row. Exit code 3: other files contain it, or may.
 
     With `--destroy-keys` no text leads to a row of its training sheets any more; ids, decisions and digests stay.
     """

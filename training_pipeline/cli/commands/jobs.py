@@ -185,7 +185,7 @@ def cancel(
 
 @app.command()
 def finish(job_id: JobId, json: Json = False, url: Url = None, token: Token = None) -> None:
-    """Finish a trained job now whose registration had bad luck. The system also tries automatically, less often."""
+    """Finish now a job that was trained but not registered. The system also tries automatically, less often."""
     with open_jobs(url, token) as client:
         job = client.finish(job_id)
     if json:

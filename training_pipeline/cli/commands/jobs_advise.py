@@ -56,7 +56,7 @@ def advise(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Say what the configuration of a job should be and why, how long it will train and what it will cost."""
+    """Advise on the configuration of a job, with reasons, and estimate its duration and cost."""
     if probe:
         _measure(url)
     body = request_of(

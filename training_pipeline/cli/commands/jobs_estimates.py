@@ -7,7 +7,7 @@ from training_pipeline.cli.open_client import open_client
 
 
 def estimates(json: Json = False, url: Url = None, token: Token = None) -> None:
-    """Show how good estimates of training time have been: by kind of job, and job by job."""
+    """Show the accuracy of estimates of training time, by kind of job and job by job."""
     from training_pipeline.cli.render.estimates import estimates_of
 
     with open_client(url, token) as client:

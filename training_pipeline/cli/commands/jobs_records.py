@@ -111,7 +111,7 @@ def compare(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show training jobs side by side: may their losses be compared, what differs, and what came of them.
+    """Show training jobs side by side: whether their losses can be compared, what differs, and their results.
 
     Every other one is compared with the first.
     """

@@ -20,7 +20,7 @@ def system_metrics(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Show what processors, memory, GPU and disk did while a job trained, also while it does."""
+    """Show the use of processors, memory, GPU and disk while a job trained, also while it runs."""
     with open_client(url, token) as client:
         found = client.system_metrics(job_id, resolution=resolution)
     print_json(found) if json else say(machine_figures(found))

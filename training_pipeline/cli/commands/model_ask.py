@@ -38,7 +38,7 @@ def ask(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Ask a version one question, beside its base model and the champion. Nothing of it is kept or logged.
+    """Ask a version one question, beside its base model and the champion. Nothing is stored or logged.
 
     The exit code is 1 where the version itself gave no answer.
     """

@@ -23,7 +23,7 @@ def download(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Download a file of a model version, compared with its hash on record. An event of its job says who did.
+    """Download a file of a model version, compared with its hash on record. Recorded as an event of its job.
 
     Withdrawn versions are refused, and tainted ones without an accepted risk.
     """

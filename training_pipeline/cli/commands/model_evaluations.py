@@ -44,7 +44,7 @@ def evaluate(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Have a version answer the questions of a suite, and score the answers. Exit code 1 where it did not succeed."""
+    """Have a version answer the questions of a suite, and score the answers. Exit code 1 if it did not succeed."""
     from training_pipeline.cli.render.evaluations import evaluation_of
 
     with open_client(url, token) as client:

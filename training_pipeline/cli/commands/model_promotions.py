@@ -60,7 +60,7 @@ def promote(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Move an alias to a version if the gate says so.
+    """Move an alias to a version if the gate allows it.
 
     Exit code 0 ship, 2 do not ship, 3 not enough evidence, 4 it waits for somebody else.
     """

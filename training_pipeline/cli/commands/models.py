@@ -100,7 +100,7 @@ def verify(
 
 @app.command()
 def retrain(name: Name, version: Version, json: Json = False, url: Url = None, token: Token = None) -> None:
-    """Launch the proposed retrain of a tainted version, without the withdrawn rows. Again: the same job."""
+    """Launch the proposed retrain of a tainted version, without the withdrawn rows. Repeated: the same job."""
     with open_models(url, token) as client:
         job = client.retrain(name, version)
     print_json(job) if json else say(jobs.created(job))

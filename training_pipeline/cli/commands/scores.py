@@ -39,7 +39,7 @@ def make(
     ],
     output: Annotated[Path, typer.Option(help="Parquet file for the scores; it contains no text.")],
 ) -> None:
-    """Score the answers of a model beside the expert's."""
+    """Score the answers of a model against the expert's."""
     scores = score_file(file)
     write_scores(scores, output)
     typer.echo(f"{len(scores):,} answers were scored: {', '.join(metrics_in(scores))}.")
@@ -50,7 +50,7 @@ def lm_eval(
     files: Annotated[list[Path], typer.Argument(help="Files samples_<task>_<time>.jsonl of one model.")],
     output: Annotated[Path, typer.Option(help="Parquet file for the scores; it contains no text.")],
 ) -> None:
-    """Take over what lm_eval measured with --log_samples: acc as choice_accuracy, and exact_match."""
+    """Import what lm_eval measured with --log_samples: acc as choice_accuracy, and exact_match."""
     scores = sample_scores(files)
     write_scores(scores, output)
     typer.echo(f"{len(scores):,} questions have scores: {', '.join(metrics_in(scores))}.")

@@ -49,7 +49,7 @@ def edit(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Edit pairs of a training sheet that was imported: all of them, or none. Label and tags keep their say."""
+    """Edit pairs of an imported training sheet: all of them, or none. Restrictions of labels and tags still apply."""
     from training_pipeline.cli.render.sheet_edits import edit_of
 
     asked = {
@@ -90,7 +90,7 @@ def undo(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Undo an edit whose pairs nobody changed since."""
+    """Undo an edit whose pairs were not changed since."""
     from training_pipeline.cli.render.sheet_edits import edit_of
 
     with open_client(url, token) as client:
@@ -101,7 +101,7 @@ def undo(
 def take_over(
     sheet_id: SheetId, digest: Digest = None, json: Json = False, url: Url = None, token: Token = None
 ) -> None:
-    """Move the pairs of a sheet in a file of others into one of ours, to review them here. The old version is kept."""
+    """Take over a sheet whose file others maintain, to review its pairs here. The old version is kept."""
     with open_client(url, token) as client:
         body = {"digest": digest or client.training_sheet(sheet_id).digest}
         taken = client.take_over_sheet(sheet_id, body)
