@@ -29,7 +29,8 @@ def is_cross_origin(connection: HTTPConnection, trusted: frozenset[str]) -> bool
         return False
     if site is not None:
         return True
-    return origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+    # Not parsed: what is no origin, such as `null` or half an IPv6 address, is no host's.
+    return origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
 
 
 def is_for_us(connection: HTTPConnection, trusted: frozenset[str]) -> bool:

@@ -65,6 +65,9 @@ def test_a_trusted_origin_names_us() -> None:
         ({"origin": "https://evil.example"}, True),  # an older browser
         ({"origin": "http://localhost:3000"}, True),
         ({"origin": "null"}, True),
+        ({"origin": "http://["}, True),  # cannot be parsed
+        ({"origin": "http://[::1"}, True),
+        ({"origin": "http://localhost:8000@evil.example"}, True),
         ({"origin": "http://localhost:8000"}, False),
         ({"origin": "https://portal.example.org", "sec_fetch_site": "cross-site"}, False),
     ],
