@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -57,6 +58,18 @@ class AccessSettings(BaseModel):
         description="Origins of other pages that may call the REST API from a browser, separated by commas, such as "
         "https://portal.example.org.",
     )
+
+    @field_validator("api_trusted_proxies")
+    @classmethod
+    def _proxies_are_addresses(cls, stated: str | None) -> str | None:
+        for name in filter(None, (part.strip() for part in (stated or "").split(","))):
+            try:
+                _ = name == "*" or ip_network(name)
+            except ValueError:  # what is neither would be no proxy, without a word
+                raise ValueError(
+                    "expected IP addresses or networks such as 10.0.0.0/8 (not 10.0.0.7/8) between commas, or *"
+                ) from None
+        return stated
 
     _api_public_url_is_readable = field_validator("api_public_url")(readable)
     _api_cors_origins_is_readable = field_validator("api_cors_origins")(all_readable)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
+from training_pipeline.settings.longest import YEAR_MINUTES
 from training_pipeline.settings.prefix import PREFIX
 
 _HIDDEN: Final = "The value is not shown: it may hold a secret"
@@ -18,7 +19,10 @@ class AlertSettings(BaseModel):
     model_config = ConfigDict(frozen=True, defer_build=True)
 
     alert_pending_minutes: float = Field(
-        15.0, gt=0, description="An alert is sent for a training job that has been pending for longer than this."
+        15.0,
+        gt=0,
+        le=YEAR_MINUTES,
+        description="An alert is sent for a training job that has been pending for longer than this.",
     )
     alert_webhook_url: SecretStr | None = Field(None, description="URL to which alerts are posted as JSON.")
     alert_slack_url: SecretStr | None = Field(

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from training_pipeline.domain.workspace_access import AccessEntry
+from training_pipeline.settings.longest import CENTURY_DAYS, YEAR_SECONDS
 
 
 class DatabricksSettings(BaseModel):
@@ -60,12 +61,16 @@ class DatabricksSettings(BaseModel):
     databricks_retention_days: float | None = Field(
         None,
         ge=1,
+        le=CENTURY_DAYS,
         description="Days after which datasets and results in the volume that no job, model or lineage record needs "
         "are removed. Default: nothing is removed.",
     )
-    databricks_http_timeout_seconds: int = Field(30, ge=1, description="Timeout of one request in seconds.")
+    databricks_http_timeout_seconds: int = Field(
+        30, ge=1, le=YEAR_SECONDS, description="Timeout of one request in seconds."
+    )
     databricks_retry_seconds: int = Field(
         20,
         ge=1,
+        le=YEAR_SECONDS,
         description="Seconds to retry a failed request; a wrong host is reported only after this time.",
     )

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.settings.longest import YEAR_HOURS, YEAR_SECONDS
+
 
 class JobSettings(BaseModel):
     """Training jobs."""
@@ -17,6 +19,7 @@ class JobSettings(BaseModel):
     backend_patience_hours: float = Field(
         24.0,
         gt=0,
+        le=YEAR_HOURS,
         description="How long a job waits for a backend that does not answer, rejects the credentials, or cannot be "
         "polled for another reason.",
     )
@@ -24,9 +27,14 @@ class JobSettings(BaseModel):
         3, ge=1, description="Maximum number of launch or finalize runs of one job before it fails."
     )
     run_grace_seconds: float = Field(
-        30.0, ge=0, description="A launch or finalize run without its lock for this many seconds is considered dead."
+        30.0,
+        ge=0,
+        le=YEAR_SECONDS,
+        description="A launch or finalize run without its lock for this many seconds is considered dead.",
     )
-    poll_seconds: int = Field(5, ge=1, description="Minimum seconds between two polls of the backends.")
+    poll_seconds: int = Field(
+        5, ge=1, le=YEAR_SECONDS, description="Minimum seconds between two polls of the backends."
+    )
     poll_threads: int = Field(
         32,
         ge=1,

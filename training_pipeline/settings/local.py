@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from training_pipeline.settings.longest import YEAR_SECONDS
 
 
 class LocalSettings(BaseModel):
@@ -42,10 +45,13 @@ class LocalSettings(BaseModel):
         description="Command for the training program if it is in another environment, such as "
         '"/opt/train/bin/python -m training_pipeline.sft"; the path of its configuration is appended.',
     )
-    cancel_grace_seconds: float = Field(20.0, gt=0, description="Seconds a trainer has to stop before it is killed.")
+    cancel_grace_seconds: float = Field(
+        20.0, gt=0, le=YEAR_SECONDS, description="Seconds a trainer has to stop before it is killed."
+    )
     playground_seconds: float = Field(
         50.0,
         ge=5,
+        le=YEAR_SECONDS,
         description=(
             "Time limit in seconds for all models that answer one question in the playground. At most the "
             "time limit of a request less 5 seconds."
@@ -77,8 +83,20 @@ class LocalSettings(BaseModel):
     playground_wait_seconds: float = Field(
         20.0,
         ge=0,
+        le=YEAR_SECONDS,
         description=(
             "Maximum waiting time in the playground, in seconds. Waiting and answers together take at most "
             "the time limit of a request less 5 seconds."
         ),
     )
+
+    @field_validator("local_trainer")
+    @classmethod
+    def _is_a_command(cls, value: str | None) -> str | None:
+        try:
+            words = None if value is None else shlex.split(value)
+        except ValueError:  # such as a quotation mark without its second one
+            words = []
+        if words == []:
+            raise ValueError("expected a command, each quotation mark closed, or no value for the default")
+        return value

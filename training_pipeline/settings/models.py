@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from training_pipeline.domain.aliases import OnTaint
 from training_pipeline.domain.judge import JUDGE_NAME, JudgeEndpoint
 from training_pipeline.domain.usage import DataClassification
+from training_pipeline.settings.longest import YEAR_SECONDS
 
 
 class ModelSettings(BaseModel):
@@ -64,6 +65,7 @@ class ModelSettings(BaseModel):
     revocation_table_seconds: float = Field(
         3600.0,
         ge=60,
+        le=YEAR_SECONDS,
         description="The same for training sheets in tables; a check reads the table's version, and "
         "its rows only where that changed.",
     )

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from training_pipeline.settings.longest import YEAR_SECONDS
+
 #: A table's full name in three parts.
 _TABLE = r"^[^.`\s]+\.[^.`\s]+\.[^.`\s]+$"
 
@@ -40,11 +42,19 @@ class SheetSettings(BaseModel):
         description="SQL warehouse that reads and checks the pairs; required for `unity_catalog`.",
     )
     databricks_sql_seconds: float = Field(
-        1800.0, gt=0, description="Time limit of one SQL statement, including the start of the warehouse."
+        1800.0,
+        gt=0,
+        le=YEAR_SECONDS,
+        description="Time limit of one SQL statement, including the start of the warehouse.",
     )
-    duckdb_memory_limit: str = Field("1GB", description="Memory DuckDB may use before it spills to disk, such as 1GB.")
+    duckdb_memory_limit: str = Field(
+        "1GB",
+        pattern=r"^[1-9][0-9]{0,8}(\.[0-9]{1,3})?\s?[MGTmgt][Ii]?[Bb]$",
+        description="Memory DuckDB may use before it spills to disk, such as 1GB.",
+    )
     duckdb_threads: int | None = Field(
         None,
         ge=1,
+        le=4096,
         description="Threads DuckDB uses. Default: all cores, or one for each 256 MB of memory where that is fewer.",
     )

@@ -57,6 +57,13 @@ class StorageSettings(BaseModel):
         description="Free space of the state directory, in MiB, below which `/readyz` reports it and answers 503.",
     )
 
+    @field_validator("state_dir", "sheets_dir", "models_dir", mode="before")
+    @classmethod
+    def _not_empty(cls, value: object) -> object:
+        if isinstance(value, str) and not value.strip():  # it would be the working directory
+            raise ValueError("expected a directory; leave it unset for the default")
+        return value
+
     @field_validator("state_dir", "sheets_dir", "models_dir")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from training_pipeline.domain.bucket_location import BucketLocation, locations_in
+from training_pipeline.settings.longest import YEAR_SECONDS
 
 
 class UploadSettings(BaseModel):
@@ -37,7 +38,10 @@ class UploadSettings(BaseModel):
         description="Memory, in MiB, of each process that reads an uploaded file or a table, or fetches one.",
     )
     upload_seconds: float = Field(
-        300.0, gt=0, description="Time limit in seconds for an upload to arrive, and again for a process to read it."
+        300.0,
+        gt=0,
+        le=YEAR_SECONDS,
+        description="Time limit in seconds for an upload to arrive, and again for a process to read it.",
     )
     uploads_at_once: int = Field(
         4,

@@ -122,3 +122,53 @@ def test_without_tokens_nobody_comes_through_a_proxy(tmp_path: Path, name: str, 
 def test_an_address_of_this_machine_may_be_named_without_tokens(tmp_path: Path, host: str) -> None:
     made = Settings(state_dir=tmp_path, api_public_url=f"https://{host}", dagster_url=f"http://{host}")
     assert made.auth == "none"
+
+
+FLOATS = [name for name, field in Settings.model_fields.items() if "float" in str(field.annotation)]
+
+
+@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.parametrize("value", ["inf", "1e300", "nan"])
+def test_no_time_or_rate_is_endless(name: str, value: str) -> None:
+    """No timer, clock or database counts that."""
+    with pytest.raises(ValidationError, match=name):
+        Settings.model_validate({name: value})
+
+
+@pytest.mark.parametrize("name", ["api_requests_per_second", "api_failures_per_minute"])
+def test_no_rate_is_as_good_as_none(name: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings.model_validate({name: 5e-324})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("duckdb_memory_limit", "nonsense"),
+        ("duckdb_memory_limit", "80%"),
+        ("duckdb_memory_limit", "1KB"),
+        ("duckdb_memory_limit", "0GB"),
+        ("duckdb_memory_limit", ""),
+        ("duckdb_threads", 2**40),
+        ("local_trainer", "'/opt/my python -m x"),
+        ("local_trainer", " "),
+        ("api_trusted_proxies", "nginx"),
+        ("api_trusted_proxies", "10.0.0.7/8"),
+        ("api_trusted_proxies", "10.0.0.1, 10.0.0.0/33"),
+        ("state_dir", ""),
+        ("sheets_dir", " "),
+        ("models_dir", ""),
+        ("poll_seconds", 2**40),
+    ],
+)
+def test_what_could_not_be_used_later_is_refused_by_its_name(name: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=name):
+        Settings.model_validate({"auth": "token", name: value})
+
+
+def test_what_is_unusual_and_can_be_used_is_taken() -> None:
+    for limit in ("1GB", "600MB", "1.5 GiB", "2tb"):
+        assert Settings(duckdb_memory_limit=limit).duckdb_memory_limit == limit
+    for proxies in ("*", "10.0.0.1", "10.0.0.0/8, ::1,", "2001:db8::/32"):
+        assert Settings(auth="token", api_trusted_proxies=proxies).api_trusted_proxies == proxies
+    assert Settings(local_trainer='"/opt/my python" -m x').local_trainer
