@@ -6,7 +6,6 @@ import gc
 import os
 import signal
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -20,6 +19,7 @@ from training_pipeline.settings import Settings
 from training_pipeline.settings.prefix import PREFIX
 from training_pipeline.testing.databricks_workspace.mlflow import MlflowServer
 from training_pipeline.testing.servers.postgres import cloned, copy_of, execute, reachable_directory, sweep, url_of
+from training_pipeline.testing.settings_once import settings_with
 from training_pipeline.testing.soak import SEED, SOAKING, TIMES, examples
 from training_pipeline.testing.system.command_line import Command
 from training_pipeline.testing.system.warm_python import WarmPython
@@ -217,14 +217,7 @@ def settings(database_url: SecretStr, tmp_path: Path) -> Settings:
 
     Sheets here have few pairs: to share them out among threads takes a tenth of the time that it takes to judge them.
     """
-    environment = tuple((name, value) for name, value in os.environ.items() if name.startswith(PREFIX))
-    return _settings(environment).model_copy(update={"state_dir": tmp_path / "state", "database_url": database_url})
-
-
-@cache
-def _settings(_: tuple[tuple[str, str], ...]) -> Settings:
-    """What is set in an environment: to look for each setting takes longer than what many tests are about."""
-    return Settings(duckdb_threads=1)
+    return settings_with(state_dir=tmp_path / "state", database_url=database_url)
 
 
 @pytest.fixture
