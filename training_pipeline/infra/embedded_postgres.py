@@ -229,7 +229,11 @@ class EmbeddedPostgres:
             "--set=log_timezone=UTC",
         )
         if made.returncode != 0:
-            raise Unavailable(f"PostgreSQL's data directory cannot be made: {made.stderr.strip()}")
+            raise Unavailable(
+                f"PostgreSQL's data directory {self.data} cannot be made: {_reason(made.stderr)}.",
+                hint="Free disk space or fix the permissions there, or set TRAINING_PIPELINE_STATE_DIR or "
+                "TRAINING_PIPELINE_DATABASE_URL.",
+            )
         (self.directory / "data.new").rename(self.data)
 
     def _prepare_socket_directory(self, user: pwd.struct_passwd | None) -> None:
@@ -289,3 +293,10 @@ class EmbeddedPostgres:
             directory=self.directory,
             version=int(version.read_text()) if version.exists() else None,
         )
+
+
+def _reason(output: str) -> str:
+    """Why initdb failed, from all that it printed about its steps: its first error, else its last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()] or ["it printed no reason"]
+    errors = (line for line in lines if "error: " in line or "FATAL: " in line)
+    return " ".join(next(errors, lines[-1]).rstrip(".").split())

@@ -352,3 +352,21 @@ def test_sessions_that_come_and_go_do_not_disturb_a_sweep(tmp_path: Path) -> Non
         for sweeper in sweepers:
             sweeper.result()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'initdb: error: could not write file "data.new/PG_VERSION": No space left on device',
+        '2026-11-29 20:00:00 UTC [7] FATAL: could not extend file "base/1/1255": No space left on device',
+    ],
+)
+def test_a_disk_that_is_full_at_the_first_start_is_said_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    printed = f'creating directory data.new ... ok\n{said}\ninitdb: removing data directory "data.new"\n'
+    done = subprocess.CompletedProcess([], 1, "", printed)
+    monkeypatch.setattr("training_pipeline.infra.postgres_programs.run", lambda *_, **__: done)
+    with pytest.raises(Unavailable) as caught:
+        EmbeddedPostgres(tmp_path)._initialise(None)
+    assert caught.value.message == f"PostgreSQL's data directory {tmp_path / 'data'} cannot be made: {said}."
