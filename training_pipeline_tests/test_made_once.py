@@ -16,11 +16,11 @@ from training_pipeline.infra.embedded_postgres import DATABASE, EmbeddedPostgres
 from training_pipeline.settings import Settings
 from training_pipeline.testing.jobs.job_life import succeeded
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, new_job
+from training_pipeline.testing.made_once import Contents, made_once
 from training_pipeline.testing.models.evaluated import SUITE, make_suite
 from training_pipeline.testing.servers.postgres import cloned
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.installation import scripted_services
-from training_pipeline.testing.system.made_once import Contents, made_once
 from training_pipeline.training_jobs.store.events import EventType
 
 Install = Callable[[], Services]

@@ -77,7 +77,7 @@ class NearDuplicateGroup(Answer):
 
 
 class TrainingSheetNearDuplicates(Answer):
-    """Groups of pairs that may be trained on and have equal or nearly equal questions; a split keeps each on one side."""
+    """Groups of pairs for training that have equal or nearly equal questions; a split keeps each on one side."""
 
     training_sheet_id: str = Field(description="The training sheet.", examples=["sheet-123"])
     digest: str = Field(description="Its version: SHA-256 (hex).", examples=[_DIGEST])

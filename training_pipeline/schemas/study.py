@@ -216,7 +216,7 @@ class StudyBaseModel(Answer):
 
 
 class StudyTotal(Answer):
-    """Estimated duration and cost of all trials, if none is stopped early and each uses the most expensive base model."""
+    """Estimated duration and cost of all trials: none stopped early, each with the most expensive base model."""
 
     trials: int = Field(description="Maximum number of trials.", examples=[20])
     trained_seconds: float | None = Field(

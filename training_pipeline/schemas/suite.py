@@ -94,7 +94,7 @@ class Suites(Answer):
 
 
 class MetPair(Answer):
-    """A pair of a suite that a model, or one that it comes from, was trained or validated on, with the kind of match."""
+    """A pair of a suite that a model, or one that it is based on, was trained or validated on, and how they match."""
 
     training_sheet_id: str = Field(description="The training sheet of the pair.", examples=["sheet-123"])
     pair_id: str = Field(description="Id of the pair.", examples=["p-0001"])

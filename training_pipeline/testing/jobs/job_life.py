@@ -10,7 +10,7 @@ from training_pipeline.app.container import Services
 from training_pipeline.backends.handles import Handle
 from training_pipeline.domain.job import JobStatus, TrainingJob
 from training_pipeline.testing.jobs.jobs import ScriptedBackend, point
-from training_pipeline.testing.system.made_once import made_once
+from training_pipeline.testing.made_once import made_once
 from training_pipeline.training_jobs.store import lineage, metrics
 from training_pipeline.training_jobs.store.events import EventType
 

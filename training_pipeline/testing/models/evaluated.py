@@ -11,8 +11,8 @@ from training_pipeline.domain.usage import DataClassification
 from training_pipeline.models.evaluation import records
 from training_pipeline.models.evaluation.judges import Judging
 from training_pipeline.models.evaluation.records import ACTIVE, Counts, Evaluation, EvaluationStatus, StoredFigure
+from training_pipeline.testing.made_once import made_once
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
-from training_pipeline.testing.system.made_once import made_once
 from training_pipeline.testing.trainers.local_backend import PATIENCE, until
 
 SUITE = "parcels"
