@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, wait
 from datetime import UTC, datetime
+from threading import Thread
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -18,6 +20,8 @@ from training_pipeline.training_jobs.store.jobs import JobStore
 #: Between two attempts to tell a target that failed.
 RETRIES: Final = RetryPolicy(first=30.0, longest=3600.0)
 _AT_ONCE: Final = 50
+#: For one alert to one target. Each of its waits is shorter, but what sends a byte now and then has many.
+SEND_SECONDS: Final = 15.0
 
 
 class Delivery(BaseModel):
@@ -49,7 +53,7 @@ def deliver(store: JobStore, targets: Sequence[AlertTarget], *, enough: Any = la
         # A target that does not answer is asked once a round: the others are not kept waiting for it.
         for target in [target for target in left if target.name not in silent]:
             try:
-                target.send(alert.model_dump(mode="json"))
+                _send(target, alert.model_dump(mode="json"))
             except Undelivered as error:
                 failed[target.name] = str(error)
                 silent.add(target.name)
@@ -67,6 +71,24 @@ def deliver(store: JobStore, targets: Sequence[AlertTarget], *, enough: Any = la
             after = func.clock_timestamp() + cast(bindparam("pause", f"{pause} seconds"), Interval)
             _set(store, alert.key, {"attempts": row["attempts"] + 1, "after": after})
     return Delivery(told=told, failed=failed)
+
+
+def _send(target: AlertTarget, alert: Mapping[str, Any]) -> None:
+    """Deliver one alert; raises what the target does, and `Undelivered` where that has not ended in time."""
+    done: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            target.send(alert)
+        except Exception as error:  # noqa: BLE001 - raised where somebody waits for it
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    Thread(target=run, name=f"alert to {target.name}", daemon=True).start()
+    if not wait([done], SEND_SECONDS).done:
+        raise Undelivered(f"it took longer than {SEND_SECONDS:g} s")
+    done.result()
 
 
 def _set(store: JobStore, key: str, values: Mapping[str, Any]) -> None:
