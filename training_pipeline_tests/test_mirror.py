@@ -90,7 +90,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
     "api/middleware/test_request_log.py": ("api/logs.py",),
     "api/routes/test_audit.py": ("api/downloads.py",),
     "api/routes/test_compare.py": ("schemas/comparison.py",),
-    "alerts/test_messages.py": ("alerts/delivery.py", "alerts/records.py", "alerts/tables.py"),
+    "alerts/test_messages.py": ("alerts/records.py", "alerts/tables.py"),
     "api/routes/test_decisions.py": ("client/governance/decisions.py", "schemas/decision.py"),
     "api/routes/test_health.py": ("app/readiness.py", "schemas/health.py"),
     "api/routes/test_jobs.py": (
@@ -358,6 +358,7 @@ COVERED_BY: Final[Mapping[str, tuple[str, ...]]] = {
         "settings/gates.py",
         "settings/jobs.py",
         "settings/local.py",
+        "settings/longest.py",
         "settings/models.py",
         "settings/prefix.py",
         "settings/retraining.py",

@@ -51,8 +51,10 @@ class BoundedCalls(Generic[S, T]):
         with self._lock:
             if key in self._calls:
                 return self._calls[key]
-            hanging = sum(map(self._hangs, self._at_work))
-            if len(self._at_work) - hanging >= self._most or len(self._at_work) >= self._most * (1 + MOST_HANGING):
+            # One that has just been answered may still stand there.
+            at_work = [call for call in self._at_work if not call.answer.done()]
+            hanging = sum(map(self._hangs, at_work))
+            if len(at_work) - hanging >= self._most or len(at_work) >= self._most * (1 + MOST_HANGING):
                 return None
             begun = self._calls[key] = Call[S, T](key, subject)
             self._at_work.add(begun)

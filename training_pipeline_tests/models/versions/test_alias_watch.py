@@ -35,7 +35,7 @@ def watch(store: JobStore, registry: Registry, told: Told, on_taint: OnTaint = "
         told.append((found.alias, found.model_version, what, version))
 
     aliases = Aliases(store, cast("RunTracking", registry), seconds=5)
-    return AliasWatch(store, aliases, tell, lambda _: on_taint, seconds=1e-6)
+    return AliasWatch(store, aliases, tell, lambda _: on_taint, seconds=0.0)
 
 
 @pytest.fixture

@@ -104,7 +104,7 @@ def test_a_workspace_that_hangs_or_fails_is_said_and_answers_late(store: JobStor
         theirs = Served("not_ours", "1", PAGES[1])
         return Serving(HOST, frozenset({Served("triage", "7", PAGES[0]), theirs}))
 
-    watch = EndpointWatch(store, answer, seconds=1e-6, wait_seconds=0.2)
+    watch = EndpointWatch(store, answer, seconds=0.0, wait_seconds=0.2)
     assert watch.look_due() is None
     assert asked == [], "no version is registered yet"
     job_with(store, index, "invoices", dataset, version="7")
