@@ -1,8 +1,8 @@
 """A Python that has imported the whole product once, off which tests fork the servers and systems that they start.
 
-A start by itself takes three to eight seconds of processor time, most of it to import. `up` forks its processes alike,
-so that they are the same as those of users. That they start by themselves is told by tests that do not use this one:
-cli/system/test_supervise.py, cli/system/test_serve.py, and test_wheel.py.
+Started on its own, each would take three to eight seconds of processor time, most of it for imports. `up` forks its
+processes in the same way, so these are the same as those of users. Tests that do not use this module check that
+everything also starts on its own: cli/system/test_supervise.py, cli/system/test_serve.py, and test_wheel.py.
 """
 
 from __future__ import annotations
