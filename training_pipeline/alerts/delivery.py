@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from datetime import UTC, datetime
-from threading import Thread
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +13,7 @@ from sqlalchemy import Interval, and_, bindparam, cast, func, or_, select, updat
 from training_pipeline.alerts.messages import Alert
 from training_pipeline.alerts.tables import alerts
 from training_pipeline.alerts.targets import AlertTarget, Undelivered
+from training_pipeline.infra.bounded_calls import BoundedCalls
 from training_pipeline.infra.retry import RetryPolicy
 from training_pipeline.training_jobs.store.jobs import JobStore
 
@@ -75,20 +75,13 @@ def deliver(store: JobStore, targets: Sequence[AlertTarget], *, enough: Any = la
 
 def _send(target: AlertTarget, alert: Mapping[str, Any]) -> None:
     """Deliver one alert; raises what the target does, and `Undelivered` where that has not ended in time."""
-    done: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            target.send(alert)
-        except Exception as error:  # noqa: BLE001 - raised where somebody waits for it
-            done.set_exception(error)
-        else:
-            done.set_result(None)
-
-    Thread(target=run, name=f"alert to {target.name}", daemon=True).start()
-    if not wait([done], SEND_SECONDS).done:
+    calls = BoundedCalls[None, None](1, hung_after=SEND_SECONDS)
+    call = calls.begin(target.name, None, lambda: target.send(alert))
+    if call is None:
+        raise Undelivered("no thread could be started for it")
+    if not wait([call.answer], SEND_SECONDS).done:
         raise Undelivered(f"it took longer than {SEND_SECONDS:g} s")
-    done.result()
+    call.answer.result()
 
 
 def _set(store: JobStore, key: str, values: Mapping[str, Any]) -> None:

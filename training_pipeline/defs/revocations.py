@@ -16,9 +16,9 @@ from training_pipeline.app.container import Services
 from training_pipeline.defs import checks
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.infra import advisory_lock
+from training_pipeline.infra.bounded_calls import BoundedCalls
 from training_pipeline.models.revocations.unreported import Untold
 from training_pipeline.models.revocations.watch import WatchRound
-from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 
 LOCK: Final = "revocations"
 CHECK: Final = "still_permitted"

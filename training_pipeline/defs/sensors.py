@@ -26,9 +26,9 @@ from training_pipeline.defs.progress import observations
 from training_pipeline.domain.errors import Conflict
 from training_pipeline.domain.job import Phase, TrainingJob
 from training_pipeline.infra import advisory_lock
+from training_pipeline.infra.bounded_calls import BoundedCalls
 from training_pipeline.training_jobs.lifecycle.claims import claim, claimed, lock_key
 from training_pipeline.training_jobs.lifecycle.liveness import Liveness, liveness
-from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 
 ServicesParam = dg.ResourceParam[Services]
 #: No more than Dagster asks for within the grace of a claim, also on a machine that is busy.

@@ -16,13 +16,13 @@ from training_pipeline.defs.revocations import LOCK, Looks, make_sensor, watch
 from training_pipeline.domain.job import JobStatus
 from training_pipeline.domain.revocations import Revoked
 from training_pipeline.infra import advisory_lock
+from training_pipeline.infra.bounded_calls import BoundedCalls
 from training_pipeline.models.revocations import read
 from training_pipeline.models.revocations.tags import TAG
 from training_pipeline.models.revocations.watch import WatchRound
 from training_pipeline.testing.sheets.small_sheet import rows, write_sheet
 from training_pipeline.testing.system.dagster_runs import create, finish, launch
 from training_pipeline.tracking.mlflow import Tracking
-from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 
 STILL_PERMITTED = dg.AssetCheckKey(dg.AssetKey("fine_tuned_model"), "still_permitted")
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from training_pipeline.domain.aliases import AliasMove, moves
 from training_pipeline.domain.error_in_words import describe
 from training_pipeline.domain.errors import Unavailable
-from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
+from training_pipeline.infra.bounded_calls import BoundedCalls
 
 if TYPE_CHECKING:
     from training_pipeline.tracking.mlflow import RunTracking

@@ -16,8 +16,8 @@ from sqlalchemy import text
 
 from training_pipeline.databricks.serving import Serving
 from training_pipeline.domain.error_in_words import describe
+from training_pipeline.infra.bounded_calls import BoundedCalls
 from training_pipeline.models.versions import find
-from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 from training_pipeline.training_jobs.store.jobs import JobStore
 
 #: A call that hangs for longer gives its turn away.

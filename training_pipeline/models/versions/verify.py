@@ -12,10 +12,10 @@ from training_pipeline.domain.errors import PipelineError, Unavailable
 from training_pipeline.domain.lineage import NOT_RECORDED
 from training_pipeline.domain.model_version import Check, Outcome
 from training_pipeline.domain.refs import DatasetRef, required
+from training_pipeline.infra.bounded_calls import BoundedCalls
 from training_pipeline.models.versions import files
 from training_pipeline.models.versions.dagster_record import materialized
 from training_pipeline.training_jobs.lifecycle.provenance import event_disagreements, tag_disagreements
-from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls
 
 if TYPE_CHECKING:
     from training_pipeline.backends.base import FineTuningBackend

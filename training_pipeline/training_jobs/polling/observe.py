@@ -66,10 +66,15 @@ def is_unchanged(job: TrainingJob, state: RunState | None) -> bool:
         and not state.lost
         and state.asks_since is None
         and job.cancellation.requested_at is None
-        and (state.status is JobStatus.QUEUED or state.metrics_offset == polling.metrics_offset)
+        and _has_no_points(job, state)
         and (job.handles.mlflow_run_id is None or polling.mlflow_offset == polling.metrics_offset)
         and not Observation(state, NewPoints([], polling.metrics_offset), polling.mlflow_offset).has_news(job)
     )
+
+
+def _has_no_points(job: TrainingJob, state: RunState) -> bool:
+    """Whether it is known without asking that there are no points but those that were taken."""
+    return state.status is JobStatus.QUEUED or state.metrics_offset == job.polling.metrics_offset
 
 
 def observe(
@@ -101,8 +106,10 @@ def observe(
         if answer.withdrawn is None and isinstance(backend, AsksPermission):
             backend.allow(job.id, job.attempt, asked=state.asks_since)
     waits = state.status is JobStatus.QUEUED
-    known = waits or state.metrics_offset == job.polling.metrics_offset
-    new = nothing if known else NewPoints(*backend.metrics(job.id, job.attempt, job.polling.metrics_offset))
+    if _has_no_points(job, state):
+        new = nothing
+    else:
+        new = NewPoints(*backend.metrics(job.id, job.attempt, job.polling.metrics_offset))
     try:
         mlflow_offset = job.polling.mlflow_offset if waits else mirror(backend, tracking, job, new)
         if state.status is JobStatus.CANCELLED and job.handles.mlflow_run_id is not None:

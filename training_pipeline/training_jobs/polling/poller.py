@@ -15,7 +15,6 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
@@ -26,9 +25,9 @@ from training_pipeline.backends.base import FineTuningBackend
 from training_pipeline.backends.run_state import BulkStatus, Run, RunState
 from training_pipeline.domain.errors import Unavailable
 from training_pipeline.domain.job import JobStatus, TrainingJob
+from training_pipeline.infra.bounded_calls import BoundedCalls, Call
 from training_pipeline.tracking.mlflow import RunTracking
 from training_pipeline.training_jobs.polling import apply
-from training_pipeline.training_jobs.polling.bounded_calls import BoundedCalls, Call
 from training_pipeline.training_jobs.polling.observe import Observation, is_unchanged, is_watched, observe
 from training_pipeline.training_jobs.polling.permission import Permission
 from training_pipeline.training_jobs.store.jobs import JobStore
@@ -119,7 +118,7 @@ class Poller:
             if not subjects:
                 return self._store.get(job_id)
             left = deadline - time.monotonic()
-            call = self._begin(subjects[0], {})
+            call = self._begin(subjects[0])
             if call is None and left > 0:
                 self._observations.wait(min(left, 1.0))
                 continue
@@ -137,8 +136,8 @@ class Poller:
 
     def _observe_all(self, runs: Sequence[Run], states: Mapping[Run, RunState], deadline: float, tick: _Tick) -> None:
         """Poll the jobs of these runs in turn, as threads are free, and take what is answered by the deadline."""
-        queue, rows, mine = deque(runs), deque[Subject](), set[ObservationCall]()
-        answered: SimpleQueue[ObservationCall] = SimpleQueue()
+        queue, rows, mine = deque(runs), deque[Subject](), dict[Future[Observation], ObservationCall]()
+        answered: SimpleQueue[Future[Observation]] = SimpleQueue()
         read_at = 0.0
         try:
             while (left := deadline - time.monotonic()) > 0:
@@ -147,13 +146,14 @@ class Poller:
                     rows.extend(self._read([queue.popleft()[0] for _ in range(min(ROWS, len(queue)))]))
                 while rows:
                     subject = _later(rows[0], read_at)
-                    if is_unchanged(subject.job, states.get((subject.job.id, subject.job.attempt))):
+                    state = states.get((subject.job.id, subject.job.attempt))
+                    if is_unchanged(subject.job, state):
                         tick.unchanged(*subject)
-                    elif (call := self._begin(subject, states)) is None:
+                    elif (call := self._begin(subject, state)) is None:
                         break
-                    elif call not in mine:
-                        mine.add(call)
-                        call.answer.add_done_callback(partial(_put, answered, call))
+                    elif call.answer not in mine:
+                        mine[call.answer] = call
+                        call.answer.add_done_callback(answered.put)
                     rows.popleft()
                 if queue and not rows:
                     continue
@@ -162,16 +162,13 @@ class Poller:
                 if not mine:  # the observations of others have all the threads
                     self._observations.wait(min(left, 1.0))
                     continue
-                done = _all_of(answered, left)
-                mine -= done
-                self._settle_all(done, tick)
+                self._settle_all([mine.pop(answer) for answer in _all_of(answered, left)], tick)
         finally:
-            for call in mine:
+            for call in mine.values():
                 call.given_up = True
 
-    def _begin(self, subject: Subject, states: Mapping[Run, RunState]) -> ObservationCall | None:
+    def _begin(self, subject: Subject, state: RunState | None = None) -> ObservationCall | None:
         job = subject.job
-        state = states.get((job.id, job.attempt))
         return self._observations.begin(
             job.id,
             subject,
@@ -291,17 +288,13 @@ def _outcome(call: ObservationCall) -> Observation | Exception:
     raise error
 
 
-def _put(answered: SimpleQueue[ObservationCall], call: ObservationCall, _: Future[Observation]) -> None:
-    answered.put(call)
-
-
-def _all_of(answered: SimpleQueue[ObservationCall], seconds: float) -> set[ObservationCall]:
+def _all_of(answered: SimpleQueue[Future[Observation]], seconds: float) -> list[Future[Observation]]:
     """All that is in the queue, once there is something in it, or after so many seconds."""
-    found = set[ObservationCall]()
+    found: list[Future[Observation]] = []
     with suppress(Empty):
-        found.add(answered.get(timeout=seconds))
+        found.append(answered.get(timeout=seconds))
         while True:
-            found.add(answered.get_nowait())
+            found.append(answered.get_nowait())
     return found
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from training_pipeline.training_jobs.polling.bounded_calls import MOST_HANGING, BoundedCalls
+from training_pipeline.infra.bounded_calls import MOST_HANGING, BoundedCalls
 
 
 @pytest.fixture

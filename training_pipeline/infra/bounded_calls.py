@@ -43,29 +43,27 @@ class BoundedCalls(Generic[S, T]):
         self._hung_after = hung_after
         self._lock = threading.Lock()
         self._calls: dict[str, Call[S, T]] = {}
-        #: Those of them that have no answer yet: there may be thousands that have one.
-        self._at_work: set[Call[S, T]] = set()
+        #: All of them that have no answer yet, and some that have: there may be thousands of those.
+        self._begun: set[Call[S, T]] = set()
 
     def begin(self, key: str, subject: S, call: Callable[[], T]) -> Call[S, T] | None:
         """Start a call, or return the one that is known by `key` already; None while there is no thread for it."""
         with self._lock:
             if key in self._calls:
                 return self._calls[key]
-            # One that has just been answered may still stand there.
-            at_work = [call for call in self._at_work if not call.answer.done()]
+            at_work = self._unanswered()
             hanging = sum(map(self._hangs, at_work))
             if len(at_work) - hanging >= self._most or len(at_work) >= self._most * (1 + MOST_HANGING):
                 return None
             begun = self._calls[key] = Call[S, T](key, subject)
-            self._at_work.add(begun)
-        begun.answer.add_done_callback(lambda _: self._done(begun))
+            self._begun.add(begun)
         thread = threading.Thread(target=_answer, args=(begun.answer, call), name=f"call-{key}", daemon=True)
         try:
             thread.start()
         except BaseException as error:
             with self._lock:
                 del self._calls[key]  # or the call would be under way for ever
-                self._at_work.discard(begun)
+                self._begun.discard(begun)
             if isinstance(error, RuntimeError):  # "can't start new thread": the machine has no more
                 return None
             raise
@@ -89,18 +87,19 @@ class BoundedCalls(Generic[S, T]):
     def hanging(self) -> list[Call[S, T]]:
         """Calls that have been at it for longer than `hung_after` seconds."""
         with self._lock:
-            return [call for call in self._at_work if self._hangs(call)]
+            return [call for call in self._unanswered() if self._hangs(call)]
 
     def wait(self, seconds: float) -> None:
         """Return as soon as any call is finished, or after `seconds`."""
         with self._lock:
-            at_work = [call.answer for call in self._at_work]
+            at_work = [call.answer for call in self._unanswered()]
         if at_work:
             wait(at_work, timeout=seconds, return_when=FIRST_COMPLETED)
 
-    def _done(self, call: Call[S, T]) -> None:
-        with self._lock:
-            self._at_work.discard(call)
+    def _unanswered(self) -> set[Call[S, T]]:
+        """The calls at work. The lock must be held."""
+        self._begun = {call for call in self._begun if not call.answer.done()}
+        return self._begun
 
     def _hangs(self, call: Call[S, T]) -> bool:
         return not call.answer.done() and time.monotonic() - call.started > self._hung_after
